@@ -1,0 +1,34 @@
+"""simbench: do the latents of a method recover the physics that made the traces?
+
+The names below are loaded when first used, so that ``import simbench`` stays quick.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Scenario": "simbench.scenario",
+    "load_scenario": "simbench.scenario",
+    "SpikeTrains": "simbench.spikes",
+    "simulate": "simbench.simulate",
+    "Dataset": "simbench.dataset",
+    "Recording": "simbench.dataset",
+    "embed": "simbench.methods.registry",
+    "get_method": "simbench.methods.registry",
+    "evaluate": "simbench.scoring.evaluate",
+    "SimbenchError": "simbench.errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'simbench' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

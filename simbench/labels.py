@@ -1,0 +1,35 @@
+"""Every column of a label table: what it is and in which unit."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label that the simulation knows of each neuron.
+
+    ``kind`` is "class" (categories) or "number"; ``unit`` is empty for pure numbers.
+    """
+
+    kind: str
+    unit: str
+    meaning: str
+
+
+LABELS: dict[str, Label] = {
+    "culture": Label("class", "", "culture in which the neuron lives"),
+    "condition": Label("class", "", "condition of the scenario"),
+    "topology": Label("class", "", "topology of the culture's wiring"),
+    "firing_type": Label("class", "", "firing type"),
+    "inhibitory": Label("class", "", "whether the neuron inhibits the neurons it reaches"),
+    "a": Label("number", "1/ms", "recovery rate of the Izhikevich neuron"),
+    "b": Label("number", "", "sensitivity of the recovery variable"),
+    "c": Label("number", "mV", "reset potential"),
+    "d": Label("number", "", "reset increment of the recovery variable"),
+    "x_mm": Label("number", "mm", "soma position"),
+    "y_mm": Label("number", "mm", "soma position"),
+    "rim_distance_mm": Label("number", "mm", "distance of the soma to the rim of the dish"),
+    "in_degree": Label("number", "", "number of presynaptic partners"),
+    "out_degree": Label("number", "", "number of postsynaptic partners"),
+    "n_spikes": Label("number", "", "spikes in the recording"),
+    "rate_hz": Label("number", "Hz", "mean firing rate"),
+}

@@ -1,0 +1,209 @@
+"""How to grow a culture and how to image it: frozen, validated recipes.
+
+Every field states its unit in its name or description. Sources of the default values:
+Izhikevich 2003 (neurons), Alvarez-Lacalle & Moses 2009 (depression), Orlandi et al. 2013
+(axon growth), Zhang et al. 2023 (indicators in cultured neurons).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Recipe(BaseModel):
+    """Immutable, and strict: an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+# Izhikevich 2003, figure 2 and the parameters of its text: a, b, c (mV), d.
+FIRING_TYPES: dict[str, tuple[float, float, float, float]] = {
+    "RS": (0.02, 0.2, -65.0, 8.0),
+    "IB": (0.02, 0.2, -55.0, 4.0),
+    "CH": (0.02, 0.2, -50.0, 2.0),
+    "TC": (0.02, 0.25, -65.0, 0.05),
+    "RZ": (0.1, 0.26, -65.0, 2.0),
+    "FS": (0.1, 0.2, -65.0, 2.0),
+    "LTS": (0.02, 0.25, -65.0, 2.0),
+}
+# Continuous families of Izhikevich 2003: one uniform number per neuron sets its parameters.
+CONTINUOUS_FAMILIES = ("excitatory-family", "inhibitory-family")
+
+
+class FiringTypeRecipe(Recipe):
+    """A firing type of one's own: the four numbers of the Izhikevich neuron."""
+
+    a: Positive
+    b: Finite
+    c_mV: Finite
+    d: Finite
+
+
+class WiringRecipe(Recipe):
+    """Who reaches whom."""
+
+    topology: Literal[
+        "flat", "tracks", "squares", "height-map",
+        "random", "small-world", "scale-free", "modular", "distance", "custom",
+    ] = "flat"  # fmt: skip
+    mean_in_degree: Positive | None = None
+    """Target mean in-degree, reached within 5 %. Grown wirings: None keeps all links grown."""
+    # Grown wirings (flat, tracks, squares, height-map)
+    axon_length_mm: Positive = 0.1
+    """Scale L of the Rayleigh distribution of axon lengths."""
+    dendrite_radius_um: Positive = 150.0
+    dendrite_radius_sd_um: NonNegative = 20.0
+    link_probability: Fraction = 0.5
+    """Each link that an axon could make is kept with this probability."""
+    feature_um: Positive = 150.0
+    """Width of a track, or side of a raised square; gaps are as wide."""
+    feature_height_mm: NonNegative = 0.1
+    feature_height_sd: NonNegative = 0.02
+    """Relative spread of the heights of tracks or squares."""
+    height_map: str | None = None
+    """Path of an image or .npy array (mm) that spans the dish, for topology `height-map`."""
+    # Graphs
+    rewiring: Fraction = 0.1
+    """small-world: share of links moved to a random target."""
+    n_modules: Annotated[int, Field(ge=2)] = 4
+    """modular: number of equal blocks."""
+    within_module: Fraction = 0.8
+    """modular: share of links that stay inside the block."""
+    length_constant_mm: Positive = 0.2
+    """distance: decay length of the exponential connection kernel."""
+    edges: str | None = None
+    """Path of the matrix (.npz, pre x post) or edge list (.csv: pre,post[,weight]) for `custom`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "WiringRecipe":
+        needs = {"custom": "edges", "height-map": "height_map"}
+        key = needs.get(self.topology)
+        if key and getattr(self, key) is None:
+            raise ValueError(f"topology '{self.topology}' needs the key '{key}'")
+        if self.topology in ("random", "small-world", "scale-free", "modular", "distance"):
+            if self.mean_in_degree is None:
+                raise ValueError(f"topology '{self.topology}' needs the key 'mean_in_degree'")
+        return self
+
+
+class SynapseRecipe(Recipe):
+    """Strength, depression and delay of the synapses."""
+
+    excitatory_weight: NonNegative = 6.0
+    inhibitory_weight: NonNegative = 12.0
+    """Magnitude; an inhibitory neuron inhibits whoever it reaches."""
+    weight_jitter: NonNegative = 0.1
+    """Relative s.d. of single weights."""
+    decay_ms: Positive = 10.0
+    depression: Fraction = 0.8
+    """Share beta of the resource that a spike uses up; 0 switches depression off."""
+    recovery_s: Positive = 8.0
+    conduction_velocity_mm_per_ms: Positive | None = None
+    """None: no delay but one step. Else a link's delay is its length over this velocity."""
+
+
+class CultureRecipe(Recipe):
+    """A dish of neurons, its wiring, and how long it is watched."""
+
+    n_neurons: Annotated[int, Field(ge=2)] = 2250
+    density_per_mm2: Positive = 250.0
+    min_spacing_um: NonNegative = 7.5
+    duration_s: Positive = 60.0
+    settle_s: NonNegative = 2.0
+    """Simulated before the recording starts, and thrown away."""
+    dt_ms: Positive = 1.0
+    inhibitory_fraction: Fraction = 0.2
+    excitatory_types: dict[str, Fraction] = Field(default={"RS": 1.0})
+    """Shares of firing types among excitatory neurons; they add up to 1."""
+    inhibitory_types: dict[str, Fraction] = Field(default={"FS": 1.0})
+    custom_types: dict[str, FiringTypeRecipe] = Field(default={})
+    parameter_jitter: NonNegative = 0.05
+    """Relative s.d. of each neuron's own a, b, c, d."""
+    noise_sigma: NonNegative = 2.25
+    """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt."""
+    type_current: dict[str, Finite] = Field(default={})
+    """Constant input by firing type, in the units of the Izhikevich current."""
+    target_rate_hz: Positive | None = None
+    """If given, noise_sigma is found by bisection on a pilot run."""
+    wiring: WiringRecipe = WiringRecipe()
+    synapses: SynapseRecipe = SynapseRecipe()
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CultureRecipe":
+        known = {*FIRING_TYPES, *CONTINUOUS_FAMILIES, *self.custom_types}
+        for key in ("excitatory_types", "inhibitory_types", "type_current"):
+            unknown = sorted(set(getattr(self, key)) - known)
+            if unknown:
+                raise ValueError(
+                    f"{key}: unknown firing type '{unknown[0]}'; allowed: {', '.join(sorted(known))}"
+                )
+        for key in ("excitatory_types", "inhibitory_types"):
+            total = sum(getattr(self, key).values())
+            if abs(total - 1) > 1e-6:
+                raise ValueError(f"{key}: the fractions add up to {total:g}; they must add up to 1")
+        if self.dt_ms > 1:
+            raise ValueError(f"dt_ms = {self.dt_ms:g} is too coarse; allowed: at most 1")
+        return self
+
+
+class IndicatorRecipe(Recipe):
+    """A calcium indicator of one's own: Hill response to summed calcium."""
+
+    rise_ms: Positive
+    decay_ms: Positive
+    hill: Positive
+    half_saturation: Positive
+    """Calcium, in units of one spike's peak before the rise, at half of the largest dF/F."""
+    max_dff: Positive
+
+
+class ImagingRecipe(Recipe):
+    """An indicator and a camera."""
+
+    indicator: str | IndicatorRecipe = "GCaMP6s"
+    """Name of a preset (`simbench list indicators`) or the five numbers of a custom one."""
+    frame_rate_hz: Positive = 20.0
+    exposure: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the frame time in which light is collected."""
+    photons_per_s: Positive | None = None
+    """Detected photons per second and cell at baseline. None with `nu` None: no shot noise."""
+    nu: Positive | None = None
+    """Standardised shot noise in %/sqrt(Hz) at baseline; the other way to state the photons."""
+
+    @model_validator(mode="after")
+    def _one_noise(self) -> "ImagingRecipe":
+        if self.photons_per_s is not None and self.nu is not None:
+            raise ValueError("give either 'photons_per_s' or 'nu', not both: one sets the other")
+        return self
+
+
+def read_recipe(model: type[BaseModel], data: Any) -> Any:
+    """Validate plain data (TOML, JSON) against a model; wrong input is a one-line error."""
+    from pydantic import ValidationError
+
+    from simbench.errors import SimbenchError
+
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise SimbenchError(_first_problem(error)) from None
+
+
+def _first_problem(error: Any) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}'"
+    if problem["type"] == "missing":
+        return f"missing key '{where}'"
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if where else message
+    return f"{where} = {problem['input']!r}: {message[0].lower()}{message[1:]}"

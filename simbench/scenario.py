@@ -1,0 +1,153 @@
+"""A scenario: what to simulate, image, recover and score. Read from TOML, frozen, digested."""
+
+import hashlib
+import itertools
+import json
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from simbench.errors import SimbenchError
+from simbench.labels import LABELS
+from simbench.recipes import CultureRecipe, Fraction, ImagingRecipe, Recipe, read_recipe
+
+_FOLDER = Path(__file__).parent / "scenarios"
+
+
+class SplitRecipe(Recipe):
+    """Which cultures test. Always whole cultures, the same share of every condition."""
+
+    test_fraction: Annotated[Fraction, Field(gt=0, lt=1)] = 0.5
+
+
+class Condition(Recipe):
+    """One kind of culture under one kind of imaging."""
+
+    name: str
+    culture: CultureRecipe
+    imaging: ImagingRecipe
+
+
+class Scenario(Recipe):
+    """What to simulate, image, recover and score.
+
+    A scenario pools the recordings of all its ``conditions``: ``replicates`` cultures of each.
+    ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
+    ``{"culture.wiring.topology": ["flat", "tracks"]}``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: Annotated[int, Field(ge=1)]
+    question: str
+    """What the scenario asks, in a paragraph. Not part of the digest."""
+    replicates: Annotated[int, Field(ge=2)]
+    """Cultures per condition."""
+    culture: CultureRecipe
+    imaging: ImagingRecipe
+    axes: dict[str, list[Any]] = Field(default={})
+    targets: list[str]
+    """Labels to recover."""
+    nuisances: list[str] = Field(default=["culture"])
+    """Labels that a good latent does not carry."""
+    n_components: Annotated[int, Field(ge=1)] = 8
+    """Latent values per neuron that every method with that parameter gets."""
+    split: SplitRecipe = SplitRecipe()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        for key in ("targets", "nuisances"):
+            for label in getattr(self, key):
+                if label not in LABELS:
+                    raise ValueError(
+                        f"{key}: unknown label '{label}'; allowed: {', '.join(sorted(LABELS))}"
+                    )
+        if not self.targets:
+            raise ValueError("targets: at least one label is needed")
+        if not 0 < self.n_test < self.replicates:
+            raise ValueError(
+                f"split.test_fraction = {self.split.test_fraction:g} of {self.replicates} cultures "
+                "leaves none to train or none to test"
+            )
+        frames = self.culture.duration_s * self.imaging.frame_rate_hz
+        if frames < 2:
+            raise ValueError(f"culture.duration_s: {frames:g} frames; at least 2 are needed")
+        if self.imaging.frame_rate_hz > 1000 / self.culture.dt_ms:
+            raise ValueError(
+                f"imaging.frame_rate_hz = {self.imaging.frame_rate_hz:g} is above the simulation's "
+                f"{1000 / self.culture.dt_ms:g} Hz"
+            )
+        _ = self.conditions  # an axis with an impossible value is an error now, not later
+        return self
+
+    @property
+    def n_test(self) -> int:
+        """Test cultures per condition."""
+        return round(self.replicates * self.split.test_fraction)
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The grid, expanded: one condition for each combination of the axes' values."""
+        recipes = {"culture": self.culture.model_dump(), "imaging": self.imaging.model_dump()}
+        conditions = []
+        for values in itertools.product(*self.axes.values()):
+            data = json.loads(json.dumps(recipes))
+            for path, value in zip(self.axes, values):
+                _set(data, path, value)
+            name = ", ".join(str(value) for value in values) or self.name
+            conditions.append(read_recipe(Condition, {"name": name, **data}))
+        return tuple(conditions)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical form: all fields but the question."""
+        data = self.model_dump(mode="json", exclude={"question"})
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _set(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        data = data.get(parent, {}) if isinstance(data, dict) else {}
+    if not isinstance(data, dict) or leaf not in data:
+        raise ValueError(f"axes: unknown key '{path}'")
+    data[leaf] = value
+
+
+def available_scenarios() -> dict[str, Path]:
+    """Names and files of the scenarios that come with simbench."""
+    return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
+
+
+def load_scenario(source: str | Path) -> Scenario:
+    """Read a scenario by name or from a TOML file.
+
+    Parameters
+    ----------
+    source : str or Path
+        Name of a shipped scenario (`simbench list scenarios`) or path of a ``.toml`` file.
+
+    Raises
+    ------
+    SimbenchError
+        In one line: which file, which key, which value, and what is allowed.
+    """
+    path = Path(source)
+    if path.suffix != ".toml":
+        shipped = available_scenarios()
+        if str(source) not in shipped:
+            raise SimbenchError(
+                f"unknown scenario '{source}'; known: {', '.join(shipped)}, or a .toml file"
+            )
+        path = shipped[str(source)]
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SimbenchError(f"scenario {path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SimbenchError(f"scenario {path}: not valid TOML: {error}") from None
+    try:
+        return read_recipe(Scenario, data)
+    except SimbenchError as error:
+        raise SimbenchError(f"scenario {path}: {error}") from None

@@ -1,0 +1,105 @@
+"""Scenario in, dataset out: every recording made once, in parallel, through the cache."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from simbench import cache
+from simbench.dataset import Dataset
+from simbench.errors import SimbenchError
+from simbench.recording import Recording, Truth, read_recording, write_recording
+from simbench.scenario import Condition, Scenario
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int = 0,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Simulate and image all cultures of a scenario.
+
+    Recordings that the cache holds are read from it. The same scenario and seed give the same
+    bytes, whatever ``n_jobs``.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Names all random streams, together with the index of the recording.
+    n_jobs : int
+        Worker processes; -1 for one a core.
+    progress : callable, optional
+        Called with (done, total) after each recording.
+    """
+    units = recording_units(scenario)
+    folders = [cache.entry(recording_key(condition, seed, i)) for i, condition in units]
+    missing = [unit for unit, folder in zip(units, folders) if _read(folder) is None]
+    if progress:
+        progress(len(units) - len(missing), len(units))
+    if missing:
+        from simbench.culture.network import prepare_target
+
+        target = prepare_target(
+            [condition.culture for _, condition in missing], n_workers=_workers(n_jobs)
+        )
+        jobs = (delayed(make_recording)(c, seed, i, target) for i, c in missing)
+        done = len(units) - len(missing)
+        for _ in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
+            done += 1
+            if progress:
+                progress(done, len(units))
+    recordings = tuple(
+        read_recording(folder, f"recording-{i:03d}", verify=False)
+        for (i, _), folder in zip(units, folders)
+    )
+    n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
+    return Dataset(recordings, np.arange(len(units)) >= n_train, scenario, seed)
+
+
+def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
+    """Index and condition of every recording; conditions take turns, training cultures first."""
+    rounds = [scenario.conditions] * scenario.replicates
+    return list(enumerate(condition for conditions in rounds for condition in conditions))
+
+
+def recording_key(condition: Condition, seed: int, index: int) -> str:
+    """Cache key of a recording."""
+    return cache.key_of([condition.model_dump(mode="json"), seed, index])
+
+
+def make_recording(condition: Condition, seed: int, index: int, target: str = "numpy") -> Path:
+    """Simulate and image one culture into the cache; return its folder."""
+    from simbench.culture import grow_culture
+    from simbench.imaging import image
+
+    culture = grow_culture(condition.culture, seed, index, target)
+    positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
+    imaged = image(culture.spikes, positions, condition.imaging, seed, index)
+    labels = culture.labels.join(imaged.nuisances)
+    labels.insert(0, "culture", f"culture-{index:03d}")
+    labels.insert(1, "condition", condition.name)
+    truth = Truth(labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary)
+    folder = cache.entry(recording_key(condition, seed, index))
+    write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
+    return folder
+
+
+def _read(folder: Path) -> Recording | None:
+    """The cached recording, or None; a damaged one is thrown away."""
+    if not folder.is_dir():
+        return None
+    try:
+        return read_recording(folder)
+    except SimbenchError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _workers(n_jobs: int) -> int:
+    from joblib import effective_n_jobs
+
+    return effective_n_jobs(n_jobs)
