@@ -87,9 +87,9 @@ class WiringRecipe(Recipe):
         key = needs.get(self.topology)
         if key and getattr(self, key) is None:
             raise ValueError(f"topology '{self.topology}' needs the key '{key}'")
-        if self.topology in ("random", "small-world", "scale-free", "modular", "distance"):
-            if self.mean_in_degree is None:
-                raise ValueError(f"topology '{self.topology}' needs the key 'mean_in_degree'")
+        graphs = ("random", "small-world", "scale-free", "modular", "distance")
+        if self.topology in graphs and self.mean_in_degree is None:
+            raise ValueError(f"topology '{self.topology}' needs the key 'mean_in_degree'")
         return self
 
 
@@ -141,9 +141,8 @@ class CultureRecipe(Recipe):
         for key in ("excitatory_types", "inhibitory_types", "type_current"):
             unknown = sorted(set(getattr(self, key)) - known)
             if unknown:
-                raise ValueError(
-                    f"{key}: unknown firing type '{unknown[0]}'; allowed: {', '.join(sorted(known))}"
-                )
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"{key}: unknown firing type '{unknown[0]}'; allowed: {allowed}")
         for key in ("excitatory_types", "inhibitory_types"):
             total = sum(getattr(self, key).values())
             if abs(total - 1) > 1e-6:

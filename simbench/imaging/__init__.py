@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simbench.errors import SimbenchError
 from simbench.imaging.camera import integrate_frames, record
 from simbench.imaging.indicators import clean_dff, get_indicator
 from simbench.recipes import ImagingRecipe
