@@ -1,4 +1,4 @@
-"""Content-addressed store of simulated recordings: checked on read, safe to delete."""
+"""Content-addressed store of recordings and scores: checked on read, safe to delete."""
 
 import hashlib
 import json
@@ -11,9 +11,16 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-# The sources that a recording's bytes depend on.
-_SOURCES = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "culture", "imaging")
-_LIBRARIES = ("brian2", "numpy", "scipy", "numba", "networkx")
+# What the bytes of an entry depend on, by kind of entry: package sources and libraries.
+_SIMULATION = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "culture", "imaging")
+_SOURCES = {
+    "recordings": _SIMULATION,
+    "scores": (*_SIMULATION, "dataset.py", "methods", "scoring"),
+}
+_LIBRARIES = {
+    "recordings": ("brian2", "numpy", "scipy", "numba", "networkx"),
+    "scores": ("brian2", "numpy", "scipy", "numba", "networkx", "torch", "scikit-learn"),
+}
 
 
 def cache_folder() -> Path:
@@ -22,12 +29,11 @@ def cache_folder() -> Path:
 
 
 @cache
-def source_digest() -> str:
-    """SHA-256 of the package sources that simulate and image."""
+def source_digest(kind: str) -> str:
+    """SHA-256 of the package sources that make this kind of entry."""
     package = Path(__file__).parent
-    files = sorted(p for name in _SOURCES for p in _python_files(package / name))
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted(p for name in _SOURCES[kind] for p in _python_files(package / name)):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -37,30 +43,34 @@ def _python_files(path: Path) -> list[Path]:
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Versions of the libraries that a recording's bytes depend on."""
-    return {name: version(name) for name in _LIBRARIES}
+def versions(kind: str = "scores") -> dict[str, str]:
+    """Versions of the libraries that this kind of entry depends on."""
+    return {name: version(name) for name in _LIBRARIES[kind]}
 
 
-def key_of(part: Any) -> str:
-    """Key of a cache entry: scenario part, package sources and library versions."""
-    text = json.dumps([part, source_digest(), versions()], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def entry(kind: str, part: Any) -> Path:
+    """Folder of an entry, whether it exists or not.
 
-
-def entry(key: str) -> Path:
-    """Folder of a cache entry, whether it exists or not."""
-    return cache_folder() / "recordings" / key[:2] / key
+    Parameters
+    ----------
+    kind : {"recordings", "scores"}
+    part : JSON-serialisable
+        What the entry is made from, besides package sources and library versions.
+    """
+    text = json.dumps([part, source_digest(kind), versions(kind)], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    return cache_folder() / kind / key[:2] / key
 
 
 def clear() -> int:
-    """Delete every recording in the cache; return the bytes freed."""
+    """Delete everything in the cache but compiled code; return the bytes freed."""
     size = usage()
-    shutil.rmtree(cache_folder() / "recordings", ignore_errors=True)
+    for kind in _SOURCES:
+        shutil.rmtree(cache_folder() / kind, ignore_errors=True)
     return size
 
 
 def usage() -> int:
-    """Bytes that the recordings in the cache take."""
-    folder = cache_folder() / "recordings"
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    """Bytes that the entries of the cache take."""
+    folders = (cache_folder() / kind for kind in _SOURCES)
+    return sum(p.stat().st_size for f in folders for p in f.rglob("*") if p.is_file())

@@ -36,7 +36,7 @@ def simulate(
         Called with (done, total) after each recording.
     """
     units = recording_units(scenario)
-    folders = [cache.entry(recording_key(condition, seed, i)) for i, condition in units]
+    folders = [recording_folder(condition, seed, i) for i, condition in units]
     missing = [unit for unit, folder in zip(units, folders) if _read(folder) is None]
     if progress:
         progress(len(units) - len(missing), len(units))
@@ -66,9 +66,9 @@ def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
     return list(enumerate(condition for conditions in rounds for condition in conditions))
 
 
-def recording_key(condition: Condition, seed: int, index: int) -> str:
-    """Cache key of a recording."""
-    return cache.key_of([condition.model_dump(mode="json"), seed, index])
+def recording_folder(condition: Condition, seed: int, index: int) -> Path:
+    """Where the cache holds, or will hold, a recording."""
+    return cache.entry("recordings", [condition.model_dump(mode="json"), seed, index])
 
 
 def make_recording(condition: Condition, seed: int, index: int, target: str = "numpy") -> Path:
@@ -83,7 +83,7 @@ def make_recording(condition: Condition, seed: int, index: int, target: str = "n
     labels.insert(0, "culture", f"culture-{index:03d}")
     labels.insert(1, "condition", condition.name)
     truth = Truth(labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary)
-    folder = cache.entry(recording_key(condition, seed, index))
+    folder = recording_folder(condition, seed, index)
     write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
     return folder
 
