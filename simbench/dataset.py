@@ -29,7 +29,7 @@ from simbench.scenario import Scenario
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Recordings of cultures, with the truth beside them.
 
