@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 _SIMULATION = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "culture", "imaging")
 _SOURCES = {
     "recordings": _SIMULATION,
-    "scores": (*_SIMULATION, "dataset.py", "methods", "scoring"),
+    "scores": (*_SIMULATION, "dataset.py", "anchors.py", "methods", "scoring"),
 }
 _LIBRARIES = {
     "recordings": ("brian2", "numpy", "scipy", "numba", "networkx"),

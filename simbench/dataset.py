@@ -1,9 +1,6 @@
 """A dataset: recordings, which of them test, and where they come from."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,15 +12,9 @@ import pandas as pd
 from simbench import __version__
 from simbench.cache import versions
 from simbench.errors import SimbenchError
+from simbench.files import check_files, checksum, new_folder, read_json
 from simbench.recipes import read_recipe
-from simbench.recording import (
-    Recording,
-    check_files,
-    checksum,
-    read_json,
-    read_recording,
-    write_recording,
-)
+from simbench.recording import Recording, read_recording, write_recording
 from simbench.scenario import Scenario
 
 FORMAT = 1
@@ -144,29 +135,3 @@ class Dataset:
             read_recipe(Scenario, scenario) if scenario else None,
             manifest["seed"],
         )
-
-
-class new_folder:
-    """Context of a draft folder that takes the place of ``folder`` only when all went well."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> Path:
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise SimbenchError(f"{self.folder}: already there and not empty; name a new folder")
-        try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self.draft = Path(
-                tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent)
-            )
-        except OSError as error:
-            raise SimbenchError(f"{self.folder}: cannot be written ({error.strerror})") from None
-        return self.draft
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            if self.folder.exists():
-                self.folder.rmdir()
-            os.replace(self.draft, self.folder)
-        shutil.rmtree(self.draft, ignore_errors=True)

@@ -1,10 +1,6 @@
 """One culture under one camera: traces, truth, and its folder on disk."""
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.errors import SimbenchError
+from simbench.files import check_files, checksum, new_folder, read_json
 from simbench.imaging.dff import delta_f_over_f
 from simbench.spikes import SpikeTrains
 
@@ -91,12 +88,7 @@ def write_recording(
     SimbenchError
         If the folder can't be written.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:20]}-", dir=folder.parent))
-    except OSError as error:
-        raise SimbenchError(f"{folder}: cannot be written ({error.strerror})") from None
-    try:
+    with new_folder(folder, keep_existing=True) as draft:
         np.save(draft / "fluorescence.npy", fluorescence)
         if truth is not None:
             _write_truth(draft, truth)
@@ -106,13 +98,6 @@ def write_recording(
             "files": {path.name: checksum(path) for path in sorted(draft.iterdir())},
         }
         (draft / "recording.json").write_text(json.dumps(about, indent=1))
-        try:
-            os.replace(draft, folder)
-        except OSError:
-            if not folder.is_dir():  # else another worker wrote the same recording first
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_truth(folder: Path, truth: Truth) -> None:
@@ -144,7 +129,7 @@ def read_recording(folder: Path, name: str | None = None, verify: bool = True) -
     def load_truth() -> Truth:
         spikes = np.load(folder / "spikes.npz", allow_pickle=False)
         return Truth(
-            labels=pd.read_csv(folder / "labels.csv"),
+            labels=pd.read_csv(folder / "labels.csv", float_precision="round_trip"),
             spikes=SpikeTrains(spikes["times"], spikes["offsets"], float(spikes["duration"])),
             weights=sparse.csr_array(sparse.load_npz(folder / "wiring.npz")),
             clean_dff=np.load(folder / "clean_dff.npy", mmap_mode="r", allow_pickle=False),
@@ -157,32 +142,3 @@ def read_recording(folder: Path, name: str | None = None, verify: bool = True) -
         frame_rate,
         load_truth if "labels.csv" in files else None,
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a missing or broken file is a one-line error."""
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise SimbenchError(f"{path}: missing") from None
-    except (OSError, ValueError) as error:
-        raise SimbenchError(f"{path}: cannot be read ({error})") from None
-    if not isinstance(data, dict):
-        raise SimbenchError(f"{path}: not a JSON object")
-    return data
-
-
-def check_files(folder: Path, files: dict[str, str], verify: bool) -> None:
-    """Every named file is there and, with ``verify``, has the checksum it was written with."""
-    for name, expected in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise SimbenchError(f"{path}: missing")
-        if verify and checksum(path) != expected:
-            raise SimbenchError(f"{path}: altered (its checksum is not the one in the manifest)")
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

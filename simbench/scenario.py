@@ -105,6 +105,9 @@ class Scenario(Recipe):
         data = self.model_dump(mode="json", exclude={"question"})
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
 
 def _set(data: dict[str, Any], path: str, value: Any) -> None:
     *parents, leaf = path.split(".")

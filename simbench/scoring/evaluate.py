@@ -1,0 +1,153 @@
+"""Latents in, scores out: the one door at which every method is judged."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simbench.anchors import random_latents, spike_latents
+from simbench.dataset import Dataset
+from simbench.errors import SimbenchError
+from simbench.labels import LABELS
+from simbench.scoring.metrics import balanced_accuracy, within_type_r2
+from simbench.scoring.probes import PROBES, Problem, predict
+from simbench.scoring.splits import neuron_split
+
+_KEYS = ["target", "metric", "probe", "split"]
+
+
+def evaluate(
+    latents: np.ndarray,
+    dataset: Dataset,
+    targets: Sequence[str] | None = None,
+    probes: Sequence[str] = PROBES,
+) -> pd.DataFrame:
+    """Score how well latents recover the truth of a dataset.
+
+    Probes learn from the neurons of the training cultures and are scored on each test culture;
+    the score is the mean over test cultures. Beside it stands the score of a split by neuron,
+    which rewards recognising the culture: the difference is the leakage gap.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n_neurons, n_components)
+        One row a neuron, in the order of ``dataset.labels``.
+    dataset : Dataset
+    targets : sequence of str, optional
+        Labels to recover; by default those of the dataset's scenario.
+    probes : sequence of {"linear", "nonlinear"}
+
+    Returns
+    -------
+    DataFrame
+        One row a target, metric, probe and split ("culture" or "neuron"), with ``value``,
+        ``chance`` (random latents), ``ceiling`` (statistics of the true spikes), ``recovery``
+        = (value - chance) / (ceiling - chance), and ``per_culture`` values.
+
+    Raises
+    ------
+    SimbenchError
+        If the latents have the wrong shape or type, or hold values that are not finite.
+    """
+    latents = check_latents(latents, len(dataset.labels))
+    targets = _targets(dataset, targets)
+    scores = score(latents, dataset, targets, probes)
+    return place(scores, *_anchors(dataset, targets, tuple(probes)))
+
+
+def check_latents(latents: Any, n_neurons: int) -> np.ndarray:
+    """Latents as a float64 matrix, or an error that says what is wrong with them."""
+    latents = np.asarray(latents)
+    if latents.ndim != 2 or len(latents) != n_neurons or latents.shape[1] == 0:
+        raise SimbenchError(
+            f"latents: shape {latents.shape}; expected ({n_neurons}, n_components), one row a "
+            "neuron"
+        )
+    if latents.dtype.kind not in "fiub":
+        raise SimbenchError(f"latents: type {latents.dtype}; expected real numbers")
+    latents = latents.astype(np.float64)
+    if not np.isfinite(latents).all():
+        raise SimbenchError(
+            f"latents: {np.sum(~np.isfinite(latents))} values are not finite; "
+            "expected finite numbers"
+        )
+    return latents
+
+
+def score(
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
+) -> pd.DataFrame:
+    """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
+    rows = []
+    for problem in _problems(dataset, targets):
+        for probe in probes:
+            for split, train, groups in _splits(dataset):
+                answer = problem.answer(train)
+                predicted = predict(latents, answer, train, groups, probe, problem.is_class)
+                values = _by_culture(problem, answer[~train], predicted, dataset.culture[~train])
+                rows.append(
+                    {
+                        "target": problem.name,
+                        "metric": problem.metric,
+                        "probe": probe,
+                        "split": split,
+                        "value": float(np.nanmean(values)),
+                        "per_culture": values,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
+    """Place scores between a floor and a ceiling: adds ``chance``, ``ceiling``, ``recovery``."""
+    for name, anchor in {"chance": floor, "ceiling": ceiling}.items():
+        values = anchor[[*_KEYS, "value"]].rename(columns={"value": name})
+        scores = scores.merge(values, on=_KEYS, validate="many_to_one")
+    room = scores["ceiling"] - scores["chance"]
+    scores["recovery"] = (scores["value"] - scores["chance"]) / room.where(room > 0)
+    return scores
+
+
+@lru_cache(maxsize=4)
+def _anchors(
+    dataset: Dataset, targets: tuple[str, ...], probes: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    latents = random_latents(dataset), spike_latents(dataset)
+    floor, ceiling = (score(z, dataset, targets, probes) for z in latents)
+    return floor, ceiling
+
+
+def _targets(dataset: Dataset, targets: Sequence[str] | None) -> tuple[str, ...]:
+    if targets is None:
+        if dataset.scenario is None:
+            raise SimbenchError("evaluate: the dataset has no scenario; name the targets")
+        targets = dataset.scenario.targets
+    for name in targets:
+        if name not in dataset.labels:
+            allowed = ", ".join(dataset.labels.columns)
+            raise SimbenchError(f"evaluate: unknown target '{name}'; allowed: {allowed}")
+    return tuple(targets)
+
+
+def _problems(dataset: Dataset, targets: Sequence[str]) -> Iterator[Problem]:
+    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
+    for name in targets:
+        is_class = LABELS[name].kind == "class"
+        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
+        yield Problem(name, is_class, label, firing_type)
+
+
+def _splits(dataset: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, training neurons and cross-validation groups of each split."""
+    test = dataset.test_neurons
+    yield "culture", ~test, dataset.culture
+    yield "neuron", ~neuron_split(len(test), float(test.mean())), np.arange(len(test))
+
+
+def _by_culture(
+    problem: Problem, answer: np.ndarray, predicted: np.ndarray, culture: np.ndarray
+) -> list[float]:
+    metric = balanced_accuracy if problem.is_class else within_type_r2
+    return [metric(answer[culture == c], predicted[culture == c]) for c in np.unique(culture)]
