@@ -85,7 +85,7 @@ def run(units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None
         One row a unit, target, metric, probe and split, with the columns ``COLUMNS``. A unit
         that failed is one row with its error.
     """
-    report = progress or (lambda what, done, total: None)
+    report = progress or _silent
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
         simulate(
             scenario, seed, n_jobs, lambda d, n, s=scenario: report(f"simulate {s.name}", d, n)
@@ -135,6 +135,10 @@ def assemble(units: Sequence[Unit], results: Sequence[dict[str, Any]]) -> pd.Dat
         table = scores if len(scores) else pd.DataFrame(index=[0])
         tables.append(table.assign(**{k: [v] * len(table) for k, v in about.items()}))
     return pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
 
 
 def _numbered(index: int, unit: Unit) -> tuple[int, dict[str, Any]]:
