@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.errors import SimbenchError
-from simbench.files import check_files, checksum, new_folder, read_json
 from simbench.imaging.dff import delta_f_over_f
+from simbench.recipes import Positive, Recipe, read_recipe
 from simbench.spikes import SpikeTrains
+from simbench.storage import check_files, checksum, new_folder, read_array, read_json, reading
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """What the simulation knows of a recording, and a method must not.
 
@@ -26,22 +27,25 @@ class Truth:
     labels : DataFrame, one row a neuron
         Columns and units: ``simbench.labels.LABELS``.
     spikes : SpikeTrains
-    weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons)
-        Signed, presynaptic x postsynaptic.
+    weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons), or None
+        Signed, presynaptic x postsynaptic. None where spikes came from elsewhere, wiring unknown.
     clean_dff : ndarray of float32, shape (n_neurons, n_frames)
         True dF/F of each cell, before everything that the camera adds.
     summary : dict
         Numbers about the culture as a whole.
+    neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
+        Fluorescence around each cell, in the unit of the recording's fluorescence.
     """
 
     labels: pd.DataFrame
     spikes: SpikeTrains
-    weights: sparse.csr_array
+    weights: sparse.csr_array | None
     clean_dff: np.ndarray
     summary: dict[str, Any]
+    neuropil: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
     """Traces of one culture; its truth is loaded only when asked for.
 
@@ -63,7 +67,11 @@ class Recording:
 
     @cached_property
     def truth(self) -> Truth:
-        """The labels and everything else that made the traces."""
+        """The labels and everything else that made the traces, kept once loaded."""
+        return self.read_truth()
+
+    def read_truth(self) -> Truth:
+        """The truth, read anew and not kept: for walks over many recordings."""
         if self.load_truth is None:
             raise SimbenchError(f"recording {self.name} is blinded: it holds no truth")
         return self.load_truth()
@@ -78,10 +86,28 @@ class Recording:
         return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
 
 
+class _About(Recipe):
+    """Contents of ``recording.json``."""
+
+    frame_rate: Positive
+    text_labels: list[str]
+    """Label columns that hold words, even where these look like numbers."""
+    summary: dict[str, Any] | None
+    files: dict[str, str]
+    """SHA-256 of every other file of the folder."""
+
+
 def write_recording(
     folder: Path, fluorescence: np.ndarray, frame_rate: float, truth: Truth | None
-) -> None:
+) -> dict[str, str]:
     """Write a recording to a new folder, whole or not at all.
+
+    If the folder is there, another worker has written the same recording: it stays.
+
+    Returns
+    -------
+    dict
+        SHA-256 of every file, by name.
 
     Raises
     ------
@@ -89,26 +115,41 @@ def write_recording(
         If the folder can't be written.
     """
     with new_folder(folder, keep_existing=True) as draft:
-        np.save(draft / "fluorescence.npy", fluorescence)
+        np.save(draft / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
         if truth is not None:
             _write_truth(draft, truth)
-        about = {
-            "frame_rate": frame_rate,
-            "summary": truth.summary if truth else None,
-            "files": {path.name: checksum(path) for path in sorted(draft.iterdir())},
-        }
-        (draft / "recording.json").write_text(json.dumps(about, indent=1))
+        files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
+        about = _About(
+            frame_rate=float(frame_rate),
+            text_labels=_text_columns(truth.labels) if truth else [],
+            summary=truth.summary if truth else None,
+            files=files,
+        )
+        (draft / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
+        return {**files, "recording.json": checksum(draft / "recording.json")}
+
+
+def _text_columns(labels: pd.DataFrame) -> list[str]:
+    kinds = pd.api.types
+    return [
+        name
+        for name, column in labels.items()
+        if not (kinds.is_numeric_dtype(column) or kinds.is_bool_dtype(column))
+    ]
 
 
 def _write_truth(folder: Path, truth: Truth) -> None:
-    np.save(folder / "clean_dff.npy", truth.clean_dff)
-    truth.labels.to_csv(folder / "labels.csv", index=False)
+    np.save(folder / "clean_dff.npy", np.asarray(truth.clean_dff, dtype=np.float32))
+    if truth.neuropil is not None:
+        np.save(folder / "neuropil.npy", np.asarray(truth.neuropil, dtype=np.float32))
+    if truth.weights is not None:
+        sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
+    truth.labels.to_csv(folder / "labels.csv", index=False, lineterminator="\n")
     spikes = truth.spikes
     np.savez(
         folder / "spikes.npz",
         times=spikes.times, offsets=spikes.offsets, duration=spikes.duration,
     )  # fmt: skip
-    sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
 
 
 def read_recording(folder: Path, name: str | None = None, verify: bool = True) -> Recording:
@@ -117,28 +158,70 @@ def read_recording(folder: Path, name: str | None = None, verify: bool = True) -
     Raises
     ------
     SimbenchError
-        If a file is missing, or (with ``verify``) altered.
+        If a file is missing, wrongly formed, or (with ``verify``) altered.
     """
-    about = read_json(folder / "recording.json")
+    path = folder / "recording.json"
+    data = read_json(path)
     try:
-        files, frame_rate = about["files"], float(about["frame_rate"])
-    except (KeyError, TypeError, ValueError):
-        raise SimbenchError(f"{folder / 'recording.json'}: not the form of a recording") from None
-    check_files(folder, files, verify)
-
-    def load_truth() -> Truth:
-        spikes = np.load(folder / "spikes.npz", allow_pickle=False)
-        return Truth(
-            labels=pd.read_csv(folder / "labels.csv", float_precision="round_trip"),
-            spikes=SpikeTrains(spikes["times"], spikes["offsets"], float(spikes["duration"])),
-            weights=sparse.csr_array(sparse.load_npz(folder / "wiring.npz")),
-            clean_dff=np.load(folder / "clean_dff.npy", mmap_mode="r", allow_pickle=False),
-            summary=about["summary"],
-        )
-
+        about = read_recipe(_About, data)
+    except SimbenchError as error:
+        raise SimbenchError(f"{path}: not the form of a recording: {error}") from None
+    check_files(folder, about.files, verify)
+    fluorescence = read_array(folder / "fluorescence.npy")
+    load_truth = partial(_read_truth, folder, about, fluorescence.shape)
     return Recording(
         name or folder.name,
-        np.load(folder / "fluorescence.npy", mmap_mode="r", allow_pickle=False),
-        frame_rate,
-        load_truth if "labels.csv" in files else None,
+        fluorescence,
+        about.frame_rate,
+        load_truth if "labels.csv" in about.files else None,
     )
+
+
+def _read_truth(folder: Path, about: _About, shape: tuple[int, int]) -> Truth:
+    n_neurons = shape[0]
+    neuropil = folder / "neuropil.npy"
+    wiring = folder / "wiring.npz"
+    return Truth(
+        labels=_read_labels(folder / "labels.csv", about.text_labels, n_neurons),
+        spikes=_read_spikes(folder / "spikes.npz", n_neurons),
+        weights=_read_weights(wiring, n_neurons) if wiring.name in about.files else None,
+        clean_dff=read_array(folder / "clean_dff.npy", shape),
+        summary=about.summary or {},
+        neuropil=read_array(neuropil, shape) if neuropil.name in about.files else None,
+    )
+
+
+def _read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
+    with reading(path):
+        labels = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in _header(path) if name not in text},
+            float_precision="round_trip",
+        )
+        if len(labels) != n_neurons:
+            raise ValueError(f"{len(labels)} rows, expected one for each of {n_neurons} neurons")
+    return labels
+
+
+def _header(path: Path) -> list[str]:
+    return list(pd.read_csv(path, nrows=0).columns)
+
+
+def _read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
+    with reading(path):
+        with np.load(path, allow_pickle=False) as file:
+            spikes = SpikeTrains(file["times"], file["offsets"], float(file["duration"]))
+        ends = (spikes.offsets[0], spikes.offsets[-1])
+        if spikes.n_neurons != n_neurons or ends != (0, len(spikes.times)):
+            raise ValueError(f"offsets do not divide the spikes among {n_neurons} neurons")
+    return spikes
+
+
+def _read_weights(path: Path, n_neurons: int) -> sparse.csr_array:
+    with reading(path):
+        weights = sparse.csr_array(sparse.load_npz(path))
+        if weights.shape != (n_neurons, n_neurons):
+            raise ValueError(f"shape {weights.shape}, expected {n_neurons} x {n_neurons}")
+    return weights
