@@ -12,7 +12,9 @@ from typing import Any
 from platformdirs import user_cache_path
 
 # What the bytes of an entry depend on, by kind of entry: package sources and libraries.
-_SIMULATION = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "culture", "imaging")
+_SIMULATION = (
+    "seeds.py", "spikes.py", "recipes.py", "optics_tables.py", "recording.py", "culture", "imaging",
+)  # fmt: skip
 _SOURCES = {
     "recordings": _SIMULATION,
     "scores": (*_SIMULATION, "dataset.py", "anchors.py", "methods", "scoring"),

@@ -32,4 +32,16 @@ LABELS: dict[str, Label] = {
     "out_degree": Label("number", "", "number of postsynaptic partners"),
     "n_spikes": Label("number", "", "spikes in the recording"),
     "rate_hz": Label("number", "Hz", "mean firing rate"),
+    "gain": Label("number", "", "response (dF/F) of the cell relative to its culture's"),
+    "culture_gain": Label(
+        "number", "", "response (dF/F) of the culture relative to the indicator's"
+    ),
+    "decay_scale": Label("number", "", "decay time of the cell relative to the indicator's"),
+    "brightness": Label("number", "", "baseline light of the cell relative to the median cell"),
+    "drift": Label("number", "", "s.d. of the logarithm of the cell's drifting baseline"),
+    "bleached": Label("number", "", "share of the light bleached at the end of the recording"),
+    "haze": Label("number", "", "light of other cells at rest, in units of the cell's own"),
+    "neuropil": Label("number", "", "mean light of the neuropil, in units of the cell's own"),
+    "flicker": Label("number", "", "realised relative s.d. of the illumination over frames"),
+    "nu": Label("number", "%/sqrt(Hz)", "expected noise of the cell at rest (0: no noise)"),
 }

@@ -90,7 +90,11 @@ class Scenario(Recipe):
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """The grid, expanded: one condition for each combination of the axes' values."""
-        recipes = {"culture": self.culture.model_dump(), "imaging": self.imaging.model_dump()}
+        recipes = {
+            "culture": self.culture.model_dump(),
+            # only what was given: the rest follows from a preset, which may be an axis
+            "imaging": self.imaging.model_dump(exclude_unset=True),
+        }
         conditions = []
         for values in itertools.product(*self.axes.values()):
             data = json.loads(json.dumps(recipes))
@@ -112,9 +116,9 @@ class Scenario(Recipe):
 def _set(data: dict[str, Any], path: str, value: Any) -> None:
     *parents, leaf = path.split(".")
     for parent in parents:
-        data = data.get(parent, {}) if isinstance(data, dict) else {}
-    if not isinstance(data, dict) or leaf not in data:
-        raise ValueError(f"axes: unknown key '{path}'")
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise ValueError(f"axes: unknown key '{path}'")
     data[leaf] = value
 
 

@@ -1,0 +1,100 @@
+"""Published numbers of indicators, and the cameras that simbench knows: plain data."""
+
+# Hill response to summed calcium, fitted to the medians below by least squares on the logarithms:
+# rise (ms), decay (ms), Hill exponent, half-saturating calcium, largest dF/F.
+CULTURE_FITS: dict[str, tuple[float, float, float, float, float]] = {
+    "GCaMP6s": (56.728, 1726.176, 1.49, 16.902, 11.327),
+    "GCaMP6f": (31.032, 827.789, 1.556, 15.873, 7.651),
+    "jGCaMP7f": (25.77, 529.026, 1.488, 8.732, 6.782),
+    "jGCaMP8f": (9.146, 124.008, 1.157, 11.867, 8.485),
+    "jGCaMP8m": (11.305, 183.7, 1.121, 5.268, 5.826),
+    "jGCaMP8s": (12.896, 479.218, 1.307, 1.995, 4.342),
+    "jGCaMP7s": (44.32, 818.239, 1.391, 3.754, 5.651),
+    "jGCaMP7c": (45.686, 544.363, 1.376, 30.315, 36.436),
+    "jGCaMP7b": (80.129, 579.687, 1.367, 2.49, 4.011),
+    "XCaMP-Gf": (26.777, 266.362, 1.102, 20.87, 10.717),
+    "XCaMP-G": (25.118, 367.539, 1.13, 19.517, 9.795),
+}
+
+# Medians over wells of cultured neurons, field stimulation at 83 Hz, GENIE screen
+# (github.com/ilyakolb/jGCaMP8-neuron-culture-screen; Zhang et al. 2023):
+# peak dF/F after 1, 3, 10 and 160 spikes; half-rise, time to peak, half-decay after 1 spike (ms).
+CULTURE_MEDIANS: dict[str, tuple[float, ...]] = {
+    "GCaMP6s": (0.1336, 0.6504, 3.0413, 10.4832, 41.4, 246.0, 841.0),
+    "GCaMP6f": (0.0796, 0.4314, 1.9257, 7.2407, 24.5, 125.0, 280.0),
+    "jGCaMP7f": (0.1944, 0.9048, 3.1026, 6.198, 22.5, 96.0, 270.0),
+    "jGCaMP8f": (0.3449, 1.0552, 2.451, 3.9046, 6.8, 23.0, 84.0),
+    "jGCaMP8m": (0.6223, 1.6461, 3.3233, 4.3807, 7.3, 29.0, 136.0),
+    "jGCaMP8s": (1.1225, 2.4717, 3.9908, 4.1055, 10.0, 55.0, 327.0),
+    "jGCaMP7s": (0.6045, 1.9118, 4.3991, 5.3866, 31.3, 135.0, 511.0),
+    "jGCaMP7c": (0.2257, 0.9286, 4.6206, 21.6571, 29.3, 166.0, 451.0),
+    "jGCaMP7b": (0.5661, 1.6197, 3.3444, 3.8039, 42.6, 169.0, 406.0),
+    "XCaMP-Gf": (0.2537, 0.8006, 2.3571, 5.2499, 14.0, 62.0, 189.0),
+    "XCaMP-G": (0.244, 0.8533, 2.3154, 6.0184, 18.6, 90.0, 245.0),
+}
+MEDIAN_SPIKES = (1, 3, 10, 160)
+MEDIAN_RATE_HZ = 83.0
+
+# Sigmoid fits to simultaneous electrophysiology and imaging in vivo (model of Wei et al. 2020;
+# parameter_fits.csv of github.com/zqwei/Spike2Fluorescence_jGCaMP8; Zhang et al. 2023):
+# rise, decay 1, decay 2 (ms), share r of decay 2, Fm, Ca0, beta, F0. TG: transgenic lines.
+IN_VIVO_FITS: dict[str, tuple[float, ...]] = {
+    "GCaMP6s": (50.81, 1702.21, 0, 0, 3.334, 3.142, 1.332, -0.049982),
+    "GCaMP6f": (9.98, 682.58, 0, 0, 1.905, 3.197, 1.41, -0.020769),
+    "jGCaMP7f": (16.21, 95.27, 398.22, 0.24, 6.84124734, 5.5621592, 0.42321225, -0.59348),
+    "jGCaMP8f": (1.85, 34.07, 263.7, 0.48, 6.1043797, 4.17057528, 0.39053296, -1.001),
+    "jGCaMP8m": (2.46, 41.64, 245.8, 0.28, 7.45464483, 2.69111721, 0.36000789, -2.05088),
+    "jGCaMP8s": (5.65, 86.26, 465.45, 0.19, 7.45579182, 1.28241713, 0.34372099, -2.91932),
+    "XCaMP-Gf": (13.93, 99.38, 312.85, 0.2, 2.36379296, 3.93607549, 0.47166752, -0.31937),
+    "GCaMP6s-TG": (133.01, 1262.78, 0, 0, 3.596, 3.303, 2.897, -0.000251),
+    "GCaMP6f-TG": (20.82, 629.74, 0, 0, 2.818, 5.821, 1.046, -0.006377),
+}
+
+# The per-spike polynomial of the AVAE authors' script for GCaMP6s (fluo_from_binar_spikes.m of
+# github.com/angelopiga/neurons, after Deneux et al. 2016): amplitude, decay (ms), p2, p3.
+LEGACY_POLYNOMIAL: tuple[float, float, float, float] = (0.113, 1820.0, 0.81, -0.056)
+
+# Median absolute difference of white noise of unit s.d. (sqrt(2) times 0.6745): Cascade's nu.
+NU_PER_SD = 0.954
+
+CULTURE_SOURCE = "fit to culture medians of the GENIE screen, Zhang et al. 2023"
+IN_VIVO_SOURCE = "Wei et al. 2020 model, Zhang et al. 2023 parameters"
+LEGACY_SOURCE = "AVAE authors' script, after Deneux et al. 2016"
+
+INDICATOR_NAMES: tuple[str, ...] = (
+    *CULTURE_FITS,
+    *(f"{name}-in-vivo" for name in IN_VIVO_FITS),
+    "legacy-polynomial",
+)
+
+# Defaults of the imaging recipe's keys by camera. Where a value has no published source it is a
+# choice, and said so.
+CAMERAS: dict[str, dict[str, float]] = {
+    "ideal": {},
+    # nu: GENIE wells imply 0.15 to 0.46. gain_sd: spread of the GCaMP6s response between wells.
+    # culture_gain_sd: gains between the batches of that screen. haze: connectomics challenge
+    # (Stetter 2012 line), small radius. bleaching: CaLab. The rest: chosen.
+    "culture-widefield": {
+        "frame_rate_hz": 20.0, "nu": 0.3, "gain_sd": 0.58, "culture_gain_sd": 0.28,
+        "decay_sd": 0.1, "brightness_sd": 0.4, "drift_sd": 0.01, "bleach_fraction": 0.15,
+        "haze": 0.15, "haze_sigma_mm": 0.0316, "flicker_sd": 0.001, "read_noise": 10.0,
+        "offset": 100.0, "bit_depth": 16,
+    },
+    # nu: the Allen Brain Observatory's. neuropil: suite2p's 0.7; its 5 s: photon-mosaic. The
+    # rest: chosen.
+    "two-photon": {
+        "frame_rate_hz": 30.0, "nu": 1.0, "gain_sd": 0.58, "culture_gain_sd": 0.28,
+        "decay_sd": 0.1, "brightness_sd": 0.4, "drift_sd": 0.02, "neuropil": 0.7,
+        "neuropil_sd": 0.1, "neuropil_time_s": 5.0,
+    },
+    # nu: the worst that Cascade calls still decent. haze: the challenge's large radius. The rest:
+    # chosen to hurt.
+    "harsh": {
+        "frame_rate_hz": 20.0, "nu": 4.0, "gain_sd": 0.61, "culture_gain_sd": 0.28,
+        "decay_sd": 0.3, "brightness_sd": 0.6, "drift_sd": 0.1, "bleach_fraction": 0.3,
+        "bleach_time_s": 120.0, "slow_bleach_fraction": 0.15, "slow_bleach_time_s": 600.0,
+        "haze": 0.15, "haze_sigma_mm": 0.1, "neuropil": 0.7, "neuropil_sd": 0.3,
+        "flicker_sd": 0.02, "read_noise": 2.0, "offset": 100.0, "bit_depth": 16,
+        "saturation": 8.0,
+    },
+}  # fmt: skip
