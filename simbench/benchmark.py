@@ -18,11 +18,12 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from simbench import __version__, cache
-from simbench.files import new_folder
+from simbench.dataset import Dataset
 from simbench.methods.registry import METHODS, embed, find_entry, get_method
 from simbench.scenario import Scenario
 from simbench.scoring.evaluate import check_latents, place, score
-from simbench.simulate import simulate
+from simbench.simulate import open_dataset, simulate
+from simbench.storage import new_folder, read_json
 
 Progress = Callable[[str, int, int], None]
 FLOOR, CEILING = "chance", "spike-oracle"
@@ -99,10 +100,21 @@ def run(units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None
     return assemble(units, [results[i] for i in range(len(units))])
 
 
-def run_unit(unit: Unit) -> dict[str, Any]:
-    """Scores of one unit, from the cache if it holds them. A failure is a result, not an error."""
+def run_unit(unit: Unit, folder: Path, recordings: tuple[Path, ...]) -> dict[str, Any]:
+    """Scores of one unit, from the cache if it holds them. A failure is a result, not an error.
+
+    Parameters
+    ----------
+    unit : Unit
+    folder : Path
+        Where the cache holds, or will hold, the unit's scores.
+    recordings : tuple of Path
+        Folders of the scenario's recordings.
+    """
     try:
-        return _read(unit) if unit.is_cached else _make(unit)
+        if (folder / "scores.json").is_file():
+            return read_json(folder / "scores.json")
+        return _make(unit, folder, _dataset(unit.scenario, unit.seed, recordings))
     except Exception as error:
         text = " ".join(str(error).split()) or "no message"
         return {"status": "failed", "error": f"{type(error).__name__}: {text}", "scores": []}
@@ -141,12 +153,11 @@ def _silent(what: str, done: int, total: int) -> None:
     pass
 
 
-def _numbered(index: int, unit: Unit) -> tuple[int, dict[str, Any]]:
-    return index, run_unit(unit)
+def _numbered(index: int, *job: Any) -> tuple[int, dict[str, Any]]:
+    return index, run_unit(*job)
 
 
-def _make(unit: Unit) -> dict[str, Any]:
-    dataset = _dataset(unit.scenario, unit.seed)
+def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
     method = get_method(unit.method, n_components=unit.scenario.n_components)
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -163,19 +174,15 @@ def _make(unit: Unit) -> dict[str, Any]:
         "versions": cache.versions(),
         "scores": scores.to_dict(orient="records"),
     }
-    with new_folder(unit.folder, keep_existing=True) as draft:
+    with new_folder(folder, keep_existing=True) as draft:
         np.save(draft / "latents.npy", latents)
         (draft / "scores.json").write_text(json.dumps(result))
     return result
 
 
-def _read(unit: Unit) -> dict[str, Any]:
-    return json.loads((unit.folder / "scores.json").read_text())
-
-
 @lru_cache(maxsize=1)
-def _dataset(scenario: Scenario, seed: int) -> Any:
-    return simulate(scenario, seed)
+def _dataset(scenario: Scenario, seed: int, recordings: tuple[Path, ...]) -> Dataset:
+    return open_dataset(scenario, seed, recordings)
 
 
 @contextmanager

@@ -57,9 +57,9 @@ def simulate(
     n_jobs: Jobs = -1,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
-    from simbench.files import new_folder
     from simbench.scenario import load_scenario
     from simbench.simulate import simulate as simulate_scenario
+    from simbench.storage import new_folder
 
     chosen = load_scenario(scenario)
     with new_folder(out):  # an unusable folder is an error before the work
@@ -87,8 +87,8 @@ def run(
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark."""
     from simbench import benchmark
-    from simbench.files import check_writable
     from simbench.scenario import load_scenario
+    from simbench.storage import check_writable
 
     chosen = [load_scenario(name) for name in scenarios or ["quickstart"]]
     units = benchmark.plan(chosen, method or [], seed)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from simbench.errors import SimbenchError
-from simbench.files import write_text
+from simbench.storage import write_text
 
 # A new row replaces an old one that agrees in these.
 IDENTITY = ["scenario", "seed", "method", "target", "metric", "probe", "split"]

@@ -1,11 +1,11 @@
 """Scenario in, dataset out: every recording made once, in parallel, through the cache."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
 from simbench import cache
 from simbench.dataset import Dataset
@@ -36,28 +36,37 @@ def simulate(
         Called with (done, total) after each recording.
     """
     units = recording_units(scenario)
-    folders = [recording_folder(condition, seed, i) for i, condition in units]
-    missing = [unit for unit, folder in zip(units, folders) if _read(folder) is None]
+    folders = recording_folders(scenario, seed)
+    missing = [
+        (folder, condition, index)
+        for folder, (index, condition) in zip(folders, units)
+        if _read(folder) is None
+    ]
     if progress:
         progress(len(units) - len(missing), len(units))
     if missing:
         from simbench.culture.network import prepare_target
 
         target = prepare_target(
-            [condition.culture for _, condition in missing], n_workers=_workers(n_jobs)
+            [condition.culture for _, condition, _ in missing], effective_n_jobs(n_jobs)
         )
-        jobs = (delayed(make_recording)(c, seed, i, target) for i, c in missing)
+        jobs = (delayed(make_recording)(f, c, seed, i, target) for f, c, i in missing)
         done = len(units) - len(missing)
         for _ in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
             done += 1
             if progress:
                 progress(done, len(units))
+    return open_dataset(scenario, seed, folders)
+
+
+def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Dataset:
+    """Dataset over the recordings of a scenario that lie in these folders."""
     recordings = tuple(
         read_recording(folder, f"recording-{i:03d}", verify=False)
-        for (i, _), folder in zip(units, folders)
+        for i, folder in enumerate(folders)
     )
     n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
-    return Dataset(recordings, np.arange(len(units)) >= n_train, scenario, seed)
+    return Dataset(recordings, np.arange(len(folders)) >= n_train, scenario, seed)
 
 
 def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
@@ -66,13 +75,18 @@ def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
     return list(enumerate(condition for conditions in rounds for condition in conditions))
 
 
-def recording_folder(condition: Condition, seed: int, index: int) -> Path:
-    """Where the cache holds, or will hold, a recording."""
-    return cache.entry("recordings", [condition.model_dump(mode="json"), seed, index])
+def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
+    """Where the cache holds, or will hold, the recordings of a scenario."""
+    return [
+        cache.entry("recordings", [condition.model_dump(mode="json"), seed, index])
+        for index, condition in recording_units(scenario)
+    ]
 
 
-def make_recording(condition: Condition, seed: int, index: int, target: str = "numpy") -> Path:
-    """Simulate and image one culture into the cache; return its folder."""
+def make_recording(
+    folder: Path, condition: Condition, seed: int, index: int, target: str = "numpy"
+) -> None:
+    """Simulate and image one culture into a folder."""
     from simbench.culture import grow_culture
     from simbench.imaging import image
 
@@ -83,9 +97,7 @@ def make_recording(condition: Condition, seed: int, index: int, target: str = "n
     labels.insert(0, "culture", f"culture-{index:03d}")
     labels.insert(1, "condition", condition.name)
     truth = Truth(labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary)
-    folder = recording_folder(condition, seed, index)
     write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
-    return folder
 
 
 def _read(folder: Path) -> Recording | None:
@@ -97,9 +109,3 @@ def _read(folder: Path) -> Recording | None:
     except SimbenchError:
         shutil.rmtree(folder, ignore_errors=True)
         return None
-
-
-def _workers(n_jobs: int) -> int:
-    from joblib import effective_n_jobs
-
-    return effective_n_jobs(n_jobs)

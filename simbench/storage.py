@@ -141,3 +141,24 @@ def read_array(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
         if shape is not None and array.shape != shape:
             raise ValueError(f"shape {array.shape}, expected {shape}")
     return array
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise SimbenchError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def check_writable(folder: Path) -> None:
+    """A folder that can't be written is an error now, not after an hour of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SimbenchError(f"{folder}: cannot be written ({error.strerror})") from None

@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from simbench.benchmark import Unit, latents_of
-from simbench.files import write_text
 from simbench.leaderboard import flat_table, leaderboard, markdown
 from simbench.report.figures import draw_latents, draw_leaderboard, draw_traces
 from simbench.report.style import save
 from simbench.rows import write_rows
 from simbench.scenario import Scenario
 from simbench.simulate import simulate
+from simbench.storage import write_text
 
 
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
