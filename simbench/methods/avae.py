@@ -29,7 +29,7 @@ class Encoder(nn.Module):
             nn.LeakyReLU(0.1),
             nn.Conv1d(width, width, 6, stride=2, padding=3),
             nn.LeakyReLU(0.1),
-            nn.Conv1d(width, 2 * width, 6, padding="same", dilation=3),
+            nn.Conv1d(width, 2 * width, 5, padding=6, dilation=3),
             nn.LeakyReLU(0.1),
         )
         self.head = nn.Sequential(
@@ -275,7 +275,7 @@ def _window_pairs(
     """Two windows that do not overlap, in random order, of each of the neurons."""
     free = X.shape[1] - 2 * length
     gaps = np.sort(rng.integers(0, free + 1, (len(neurons), 2)), axis=1)
-    starts = gaps + [0, length]
+    starts = gaps + np.array([0, length])
     starts = rng.permuted(starts, axis=1)
     frames = starts[:, :, None] + np.arange(length)
     windows = X[neurons[:, None, None], frames]

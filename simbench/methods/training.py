@@ -72,14 +72,14 @@ def check_traces(X: Any) -> np.ndarray:
 class BestWeights:
     """Keeps the weights of the lowest loss; tells when patience is over."""
 
-    def __init__(self, model: torch.nn.Module, patience: int) -> None:
-        self.model, self.patience = model, patience
+    def __init__(self, model: torch.nn.Module, patience: int, min_improvement: float = 0.0) -> None:
+        self.model, self.patience, self.min_improvement = model, patience, min_improvement
         self.loss, self.waited = np.inf, 0
         self.weights = {k: v.clone() for k, v in model.state_dict().items()}
 
     def update(self, loss: float) -> bool:
         """Take note of a held-out loss; True when training should stop."""
-        if loss < self.loss:
+        if loss < self.loss - self.min_improvement:
             self.loss, self.waited = loss, 0
             self.weights = {k: v.clone() for k, v in self.model.state_dict().items()}
         else:
