@@ -87,12 +87,15 @@ def run(units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None
         that failed is one row with its error.
     """
     report = progress or _silent
+    recordings = {}
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
-        simulate(
-            scenario, seed, n_jobs, lambda d, n, s=scenario: report(f"simulate {s.name}", d, n)
-        )
+        simulate(scenario, seed, n_jobs, partial(report, f"simulate {scenario.name}"))
+        recordings[scenario, seed] = tuple(recording_folders(scenario, seed))
     report("score", 0, len(units))
-    jobs = (delayed(_numbered)(i, unit) for i, unit in enumerate(units))
+    jobs = (
+        delayed(_numbered)(i, unit, unit.folder, recordings[unit.scenario, unit.seed])
+        for i, unit in enumerate(units)
+    )
     results: dict[int, dict[str, Any]] = {}
     for index, result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
         results[index] = result
