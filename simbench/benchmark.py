@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from simbench.dataset import Dataset
 from simbench.methods.registry import METHODS, embed, find_entry, get_method
 from simbench.scenario import Scenario
 from simbench.scoring.evaluate import check_latents, place, score
-from simbench.simulate import open_dataset, simulate
+from simbench.simulate import open_dataset, recording_folders, simulate
 from simbench.storage import new_folder, read_json
 
 Progress = Callable[[str, int, int], None]
