@@ -117,7 +117,7 @@ def write_recording(
     with new_folder(folder, keep_existing=True) as draft:
         np.save(draft / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
         if truth is not None:
-            _write_truth(draft, truth)
+            write_truth(draft, truth)
         files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
         about = _About(
             frame_rate=float(frame_rate),
@@ -138,7 +138,9 @@ def _text_columns(labels: pd.DataFrame) -> list[str]:
     ]
 
 
-def _write_truth(folder: Path, truth: Truth) -> None:
+def write_truth(folder: Path, truth: Truth) -> None:
+    """Write the files of the truth: labels, spikes, wiring, clean dF/F, neuropil."""
+    folder.mkdir(exist_ok=True)
     np.save(folder / "clean_dff.npy", np.asarray(truth.clean_dff, dtype=np.float32))
     if truth.neuropil is not None:
         np.save(folder / "neuropil.npy", np.asarray(truth.neuropil, dtype=np.float32))
