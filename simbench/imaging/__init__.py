@@ -1,15 +1,28 @@
 """The optics: spikes in, fluorescence out."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from simbench.imaging.camera import integrate_frames, record
-from simbench.imaging.indicators import clean_dff, get_indicator
+from simbench.errors import SimbenchError
+from simbench.imaging.camera import detect
+from simbench.imaging.indicators import frame_dff, get_indicator, n_frames
+from simbench.imaging.nuisances import (
+    Nuisances,
+    draw_nuisances,
+    drift_factor,
+    neuropil_light,
+    nuisance_labels,
+)
 from simbench.recipes import ImagingRecipe
-from simbench.seeds import stream
 from simbench.spikes import SpikeTrains
+
+_BLOCK = 2**20  # values worked on at a time
 
 
 @dataclass(frozen=True)
@@ -19,9 +32,11 @@ class Imaged:
     Parameters
     ----------
     fluorescence : ndarray of float32, shape (n_neurons, n_frames)
-        Detected photons per frame; F/F0 if the recipe has no noise.
+        Counts above the camera's offset per frame, which are detected photons if the gain is 1;
+        F/F0 of the median cell if the recipe has no shot noise.
     clean_dff : ndarray of float32, shape (n_neurons, n_frames)
-        True dF/F of each cell, averaged over each exposure, before everything the camera adds.
+        True dF/F of each cell, averaged over each exposure: with the cell's own gain and decay,
+        before everything that light and camera add.
     nuisances : DataFrame, one row a neuron
         Every nuisance drawn, as label columns.
     """
@@ -32,9 +47,17 @@ class Imaged:
 
 
 def image(
-    spikes: SpikeTrains, positions_mm: np.ndarray, recipe: ImagingRecipe, seed: int, index: int = 0
+    spikes: SpikeTrains,
+    positions_mm: np.ndarray,
+    recipe: ImagingRecipe,
+    seed: int,
+    index: int = 0,
+    folder: Path | None = None,
 ) -> Imaged:
     """Image a culture.
+
+    A cell's light is ``brightness drift (1 + dF/F)``; to it come the haze of its neighbours and
+    the neuropil; bleaching and flicker multiply the sum; the detector adds its noise.
 
     Parameters
     ----------
@@ -43,10 +66,108 @@ def image(
     recipe : ImagingRecipe
     seed, index : int
         Seed of the run and number of the recording: together they name all random streams.
+    folder : Path, optional
+        Existing folder for ``fluorescence.npy`` and ``clean_dff.npy``. With it the arrays
+        returned are memory-mapped, and only blocks of them are ever in memory.
+
+    Raises
+    ------
+    SimbenchError
+        If a spike time is not finite, or spikes and positions are of different numbers.
     """
-    per_frame = max(1, round(1000 / recipe.frame_rate_hz))
-    rate_hz = per_frame * recipe.frame_rate_hz
-    dff = clean_dff(spikes, get_indicator(recipe.indicator), rate_hz)
-    frames = integrate_frames(dff, per_frame, recipe.exposure).astype(np.float32)
-    fluorescence = record(frames, recipe, stream(seed, "recording", index, "shot noise"))
-    return Imaged(fluorescence, frames, pd.DataFrame(index=range(spikes.n_neurons)))
+    if not np.isfinite(spikes.times).all():
+        raise SimbenchError("spikes: a spike time is not finite; times are seconds")
+    if np.shape(positions_mm) != (spikes.n_neurons, 2):
+        raise SimbenchError(
+            f"positions: shape {np.shape(positions_mm)} does not fit {spikes.n_neurons} neurons; "
+            f"allowed: ({spikes.n_neurons}, 2)"
+        )
+    count = n_frames(spikes, recipe.frame_rate_hz)
+    nuisances = draw_nuisances(positions_mm, count, recipe, seed, index)
+    shape = (spikes.n_neurons, count)
+    clean = _Traces(shape, folder / "clean_dff.npy" if folder else None)
+    fluorescence = _Traces(shape, folder / "fluorescence.npy" if folder else None)
+    indicator = get_indicator(recipe.indicator)
+    gain = (nuisances.gain * nuisances.culture_gain).astype(np.float32)
+    for cells in _blocks(np.arange(spikes.n_neurons), count):
+        neurons = slice(cells[0], cells[-1] + 1)
+        dff = frame_dff(
+            spikes, indicator, recipe.frame_rate_hz, recipe.exposure, nuisances.decay_scale, neurons
+        )
+        clean.write(cells, dff * gain[cells, None])
+    order = np.arange(spikes.n_neurons)
+    if nuisances.haze is not None:
+        order = _by_tile(positions_mm, _rows_per_block(count))
+    for cells in _blocks(order, count):
+        light = _light(cells, clean, nuisances, recipe)
+        fluorescence.write(cells, detect(light, cells, recipe, seed, index))
+    labels = nuisance_labels(nuisances, recipe, count)
+    return Imaged(fluorescence.array(), clean.array(), labels)
+
+
+class _Traces:
+    """Traces in memory or, a block at a time, in a file."""
+
+    def __init__(self, shape: tuple[int, int], path: Path | None) -> None:
+        self._path = path
+        if path is None:
+            self._array = np.empty(shape, dtype=np.float32)
+        else:
+            np.lib.format.open_memmap(path, "w+", np.float32, shape).flush()
+
+    def array(self, mode: Literal["r", "r+"] = "r") -> np.ndarray:
+        # Mapped anew each time: pages of a closed map are no longer this process's memory.
+        return self._array if self._path is None else np.load(self._path, mmap_mode=mode)
+
+    def write(self, cells: np.ndarray, values: np.ndarray) -> None:
+        self.array("r+")[cells] = values
+
+    def read(self, cells: np.ndarray) -> np.ndarray:
+        return self.array()[cells]
+
+
+def _light(
+    cells: np.ndarray, clean: _Traces, nuisances: Nuisances, recipe: ImagingRecipe
+) -> np.ndarray:
+    """All light that reaches the cells' regions, in baselines of the median cell."""
+    if nuisances.haze is None:
+        light = _own_light(cells, clean, nuisances, recipe)
+    else:
+        weights = nuisances.haze[cells]
+        near = np.union1d(cells, weights.indices)
+        lights = _own_light(near, clean, nuisances, recipe)
+        light = lights[np.searchsorted(near, cells)]
+        light += weights[:, near].astype(np.float32) @ lights
+    if nuisances.neuropil is not None:
+        light += neuropil_light(nuisances, recipe, light.shape[1], cells)
+    if nuisances.illumination is not None:
+        light *= nuisances.illumination.astype(np.float32)
+    return light
+
+
+def _own_light(
+    cells: np.ndarray, clean: _Traces, nuisances: Nuisances, recipe: ImagingRecipe
+) -> np.ndarray:
+    light = 1 + clean.read(cells)
+    if recipe.brightness_sd:
+        light *= nuisances.brightness[cells, None].astype(np.float32)
+    if nuisances.drift is not None:
+        light *= drift_factor(nuisances, recipe, light.shape[1], cells)
+    return light
+
+
+def _rows_per_block(n_frames: int) -> int:
+    return max(1, _BLOCK // max(n_frames, 1))
+
+
+def _blocks(order: np.ndarray, n_frames: int) -> Iterator[np.ndarray]:
+    rows = _rows_per_block(n_frames)
+    return (order[begin : begin + rows] for begin in range(0, len(order), rows))
+
+
+def _by_tile(positions_mm: np.ndarray, cells_per_tile: int) -> np.ndarray:
+    """Cells tile by tile, so that the cells of a block have their neighbours in common."""
+    tiles_per_side = max(1.0, math.sqrt(len(positions_mm) / cells_per_tile))
+    extent = np.ptp(positions_mm, axis=0) + np.finfo(float).tiny
+    tiles = np.floor((positions_mm - positions_mm.min(axis=0)) / extent * tiles_per_side)
+    return np.lexsort((tiles[:, 0], tiles[:, 1]))

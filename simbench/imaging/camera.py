@@ -1,10 +1,9 @@
-"""The camera: frames that integrate over the exposure, and photon shot noise."""
+"""The detector: light in, counts out."""
 
 import numpy as np
 
-from simbench.recipes import ImagingRecipe
-
-NU_PER_SD = 0.954  # median |difference| of white noise of unit s.d. (Cascade's nu)
+from simbench.recipes import NU_PER_SD, ImagingRecipe
+from simbench.seeds import stream
 
 
 def photons_of_nu(nu: float) -> float:
@@ -12,17 +11,66 @@ def photons_of_nu(nu: float) -> float:
     return (100 * NU_PER_SD / nu) ** 2
 
 
-def integrate_frames(signal: np.ndarray, per_frame: int, exposure: float) -> np.ndarray:
-    """Mean of the signal over each frame's exposure, shape (n_neurons, n_frames)."""
-    n_frames = signal.shape[1] // per_frame
-    frames = signal[:, : n_frames * per_frame].reshape(len(signal), n_frames, per_frame)
-    return frames[..., : max(1, round(exposure * per_frame))].mean(axis=-1)
+def nu_of_photons(photons_per_s: float) -> float:
+    """Standardised level of pure shot noise (%/sqrt(Hz)) at so many detected photons per second."""
+    return 100 * NU_PER_SD / photons_per_s**0.5
 
 
-def record(dff: np.ndarray, recipe: ImagingRecipe, rng: np.random.Generator) -> np.ndarray:
-    """Fluorescence in detected photons per frame (or F/F0 without noise), float32."""
-    photons = recipe.photons_per_s or (photons_of_nu(recipe.nu) if recipe.nu else None)
-    if photons is None:
-        return (1 + dff).astype(np.float32)
-    per_frame = photons * recipe.exposure / recipe.frame_rate_hz
-    return rng.poisson(per_frame * (1 + dff.astype(np.float64))).astype(np.float32)
+def measure_nu(dff: np.ndarray, frame_rate: float) -> np.ndarray:
+    """Standardised noise of traces, as Cascade measures it: activity raises it.
+
+    Parameters
+    ----------
+    dff : ndarray, shape (n_neurons, n_frames)
+        dF/F as a fraction.
+    frame_rate : float
+        Hz.
+
+    Returns
+    -------
+    ndarray, shape (n_neurons,)
+        %/sqrt(Hz).
+    """
+    return 100 * np.median(np.abs(np.diff(dff, axis=1)), axis=1) / np.sqrt(frame_rate)
+
+
+def detect(
+    light: np.ndarray, cells: np.ndarray, recipe: ImagingRecipe, seed: int, index: int
+) -> np.ndarray:
+    """What the detector makes of light.
+
+    Shot noise, saturation, read noise, gain, digitisation, in this order. Every cell has streams
+    of its own, so that the noise of a cell depends on no other cell.
+
+    Parameters
+    ----------
+    light : ndarray, shape (n_cells, n_frames)
+        In baselines of the median cell. Overwritten.
+    cells : ndarray of int, shape (n_cells,)
+        Numbers of the cells.
+    recipe : ImagingRecipe
+    seed, index : int
+        Seed of the run and number of the recording.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_cells, n_frames)
+        Counts above the offset; in baselines of the median cell if there is no shot noise.
+    """
+    photons = recipe.photons_per_frame
+    if photons is not None:
+        for row, cell in zip(light, cells):
+            rng = stream(seed, "recording", index, "shot noise", int(cell))
+            row[:] = rng.poisson(row.astype(np.float64) * photons)
+    if recipe.saturation is not None:
+        np.minimum(light, recipe.saturation * (photons or 1), out=light)
+    if recipe.read_noise:
+        for row, cell in zip(light, cells):
+            rng = stream(seed, "recording", index, "read noise", int(cell))
+            row += recipe.read_noise * rng.standard_normal(len(row), dtype=np.float32)
+    if recipe.camera_gain != 1:
+        light *= np.float32(recipe.camera_gain)
+    if recipe.bit_depth is not None:
+        top = 2**recipe.bit_depth - 1
+        light = np.clip(np.rint(light + recipe.offset), 0, top) - recipe.offset
+    return light.astype(np.float32, copy=False)

@@ -1,50 +1,250 @@
-"""Calcium indicators: presets and the spike -> dF/F response, as recursive filters."""
+"""Calcium indicators: presets and the spike -> dF/F response."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy.signal import lfilter
+import pandas as pd
 
+from simbench import optics_tables as tables
 from simbench.errors import SimbenchError
 from simbench.recipes import IndicatorRecipe
 from simbench.spikes import SpikeTrains
 
-# Hill fits to the responses of cultured neurons to 1, 3, 10 and 160 spikes at 83 Hz
-# (medians of the GENIE screen, Zhang et al. 2023, doi 10.1038/s41586-023-05828-9).
-PRESETS: dict[str, IndicatorRecipe] = {
-    "GCaMP6s": IndicatorRecipe(
-        rise_ms=56.728, decay_ms=1726.176, hill=1.49, half_saturation=16.902, max_dff=11.327
-    ),
-}
+Response = Callable[[np.ndarray], np.ndarray]
+_BLOCK = 2**18  # samples worked on at a time: they stay in the processor's cache
 
 
-def get_indicator(indicator: str | IndicatorRecipe) -> IndicatorRecipe:
-    """Preset by name, or the recipe itself."""
+@dataclass(frozen=True)
+class Indicator:
+    """Spikes make calcium ``c = sum_spikes (1 - exp(-t/rise)) sum_k weight_k exp(-t/decay_k)``;
+    the response turns calcium into dF/F.
+
+    Parameters
+    ----------
+    name, family, source : str
+        Family: "culture", "in vivo", "legacy" or "custom".
+    rise_ms : float
+        0: calcium jumps.
+    decays : tuple of (weight, decay time in ms)
+    response : callable
+        Turns an array of calcium into one of dF/F, in place.
+    """
+
+    name: str
+    family: str
+    source: str
+    rise_ms: float
+    decays: tuple[tuple[float, float], ...]
+    response: Response
+
+    def exponentials(self, decay_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (n_terms,) and rates in 1/s (n_neurons, n_terms) of the calcium's terms."""
+        weights, decays_ms = np.array(self.decays, dtype=float).T
+        slow = 1000 / (decay_scale[:, None] * decays_ms)
+        if self.rise_ms == 0:
+            return weights, slow
+        return np.concatenate([weights, -weights]), np.hstack([slow, slow + 1000 / self.rise_ms])
+
+
+def hill_response(exponent: float, half_saturation: float, max_dff: float) -> Response:
+    """dF/F = max_dff c^n / (c^n + K^n)."""
+
+    def response(calcium: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = np.divide(half_saturation, calcium, out=calcium)
+            ratio **= exponent
+            ratio += 1
+            return np.divide(max_dff, ratio, out=ratio)
+
+    return response
+
+
+def sigmoid_response(largest: float, midpoint: float, slope: float, floor: float) -> Response:
+    """dF/F = Fm / (1 + exp(-beta (c - Ca0))) + F0."""
+
+    def response(calcium: np.ndarray) -> np.ndarray:
+        calcium -= midpoint
+        calcium *= -slope
+        odds = np.exp(calcium, out=calcium)
+        odds += 1
+        dff = np.divide(largest, odds, out=odds)
+        dff += floor
+        return dff
+
+    return response
+
+
+def _culture(name: str) -> Indicator:
+    rise, decay, exponent, half, largest = tables.CULTURE_FITS[name]
+    response = hill_response(exponent, half, largest)
+    return Indicator(name, "culture", tables.CULTURE_SOURCE, rise, ((1, decay),), response)
+
+
+def _in_vivo(name: str) -> Indicator:
+    rise, decay1, decay2, r, *sigmoid = tables.IN_VIVO_FITS[name]
+    decays = ((1, decay1), (r, decay2)) if r > 0 else ((1, decay1),)
+    response = sigmoid_response(*sigmoid)
+    return Indicator(f"{name}-in-vivo", "in vivo", tables.IN_VIVO_SOURCE, rise, decays, response)
+
+
+def _legacy() -> Indicator:
+    """Per spike A (e + p2 (e^2 - e) + p3 (e^3 - e)) with e = exp(-t/tau), then summed."""
+    amplitude, decay, p2, p3 = tables.LEGACY_POLYNOMIAL
+    shares = (1 - p2 - p3, p2, p3)
+    decays = tuple((amplitude * share, decay / (k + 1)) for k, share in enumerate(shares))
+    return Indicator("legacy-polynomial", "legacy", tables.LEGACY_SOURCE, 0, decays, lambda c: c)
+
+
+@cache
+def presets() -> dict[str, Indicator]:
+    """All indicators that simbench knows, by name."""
+    culture = [_culture(name) for name in tables.CULTURE_FITS]
+    in_vivo = [_in_vivo(name) for name in tables.IN_VIVO_FITS]
+    return {indicator.name: indicator for indicator in (*culture, *in_vivo, _legacy())}
+
+
+def get_indicator(indicator: str | IndicatorRecipe) -> Indicator:
+    """Preset by name, or the indicator of a recipe (Hill response).
+
+    Raises
+    ------
+    SimbenchError
+        If no preset has this name.
+    """
     if isinstance(indicator, IndicatorRecipe):
-        return indicator
-    if indicator not in PRESETS:
-        raise SimbenchError(
-            f"imaging.indicator: unknown '{indicator}'; known: {', '.join(PRESETS)}"
-        )
-    return PRESETS[indicator]
+        response = hill_response(indicator.hill, indicator.half_saturation, indicator.max_dff)
+        decays = ((1.0, indicator.decay_ms),)
+        return Indicator("custom", "custom", "scenario", indicator.rise_ms, decays, response)
+    if indicator not in presets():
+        raise SimbenchError(f"indicator: unknown '{indicator}'; allowed: {', '.join(presets())}")
+    return presets()[indicator]
 
 
-def clean_dff(spikes: SpikeTrains, indicator: IndicatorRecipe, rate_hz: float) -> np.ndarray:
-    """dF/F at the end of each time step, without noise.
-
-    Calcium is ``c = sum exp(-t/decay) (1 - exp(-t/rise))`` over the spikes, the difference of two
-    exponentials, so two first-order filters make it.
+def clean_dff(spikes: SpikeTrains, indicator: Indicator, rate_hz: float) -> np.ndarray:
+    """True dF/F, sampled at ``t = 0, 1, 2, ... / rate_hz``.
 
     Returns
     -------
-    ndarray of float32, shape (n_neurons, n_steps)
+    ndarray of float32, shape (n_neurons, n_samples)
     """
-    n_steps = round(spikes.duration * rate_hz)
-    counts = np.zeros((spikes.n_neurons, n_steps), dtype=np.float32)
-    steps = np.minimum((spikes.times * rate_hz + 1e-6).astype(int), n_steps - 1)
-    np.add.at(counts, (spikes.neurons, steps), 1)
-    step_ms = 1000 / rate_hz
-    slow = np.exp(-step_ms / indicator.decay_ms)
-    fast = np.exp(-step_ms * (1 / indicator.decay_ms + 1 / indicator.rise_ms))
-    calcium = lfilter([slow], [1, -slow], counts) - lfilter([fast], [1, -fast], counts)
-    bound = np.maximum(calcium, 0) ** indicator.hill
-    dff = indicator.max_dff * bound / (bound + indicator.half_saturation**indicator.hill)
-    return dff.astype(np.float32)
+    scale = np.ones(spikes.n_neurons)
+    n_samples = n_frames(spikes, rate_hz)
+    return _sample(spikes.times, spikes.offsets, indicator, scale, n_samples, 1 / rate_hz)[0]
+
+
+def frame_dff(
+    spikes: SpikeTrains,
+    indicator: Indicator,
+    frame_rate: float,
+    exposure: float = 1.0,
+    decay_scale: np.ndarray | None = None,
+    neurons: slice = slice(None),
+) -> np.ndarray:
+    """True dF/F, averaged over the exposure at the start of each frame.
+
+    The average is taken over so many midpoints that it is right to about 0.1 % of the peak.
+
+    Parameters
+    ----------
+    spikes : SpikeTrains
+    indicator : Indicator
+    frame_rate : float
+        Hz.
+    exposure : float
+        Share of the frame time.
+    decay_scale : ndarray, shape (n_neurons,), optional
+        Each neuron's own factor on the decay times.
+    neurons : slice
+        Which neurons; all by default.
+
+    Returns
+    -------
+    ndarray of float32, shape (number of chosen neurons, n_frames)
+    """
+    scale = np.ones(spikes.n_neurons) if decay_scale is None else np.asarray(decay_scale)
+    exposure_s = exposure / frame_rate
+    n_samples = _samples_per_frame(1000 * exposure_s, indicator.rise_ms)
+    count = n_frames(spikes, frame_rate)
+    first, last, _ = neurons.indices(spikes.n_neurons)
+    frames = np.empty((last - first, count), dtype=np.float32)
+    rows = max(1, _BLOCK // (n_samples * max(count, 1)))
+    for begin in range(first, last, rows):
+        end = min(begin + rows, last)
+        frames[begin - first : end - first] = _sample(
+            spikes.times, spikes.offsets[begin : end + 1], indicator, scale[begin:end],
+            count, 1 / frame_rate, exposure_s / n_samples, n_samples,
+        ).mean(axis=0)  # fmt: skip
+    return frames
+
+
+def n_frames(spikes: SpikeTrains, rate_hz: float) -> int:
+    """Whole frames in a recording."""
+    return math.floor(spikes.duration * rate_hz + 1e-6)
+
+
+def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
+    # The onset of a spike is a kink: a step h misses up to h^2 / (8 exposure rise) of its peak.
+    step_ms = math.sqrt(8e-3 * exposure_ms * rise_ms) if rise_ms else 1.0
+    return max(1, math.ceil(exposure_ms / step_ms))
+
+
+def _sample(
+    times: np.ndarray,
+    offsets: np.ndarray,
+    indicator: Indicator,
+    decay_scale: np.ndarray,
+    count: int,
+    period: float,
+    step: float = 0.0,
+    n_samples: int = 1,
+) -> np.ndarray:
+    """dF/F at the midpoints of the steps in each period (s), (n_samples, n_neurons, count)."""
+    from simbench.imaging.calcium import sum_exponentials
+
+    samples = np.zeros((n_samples, len(offsets) - 1, count), dtype=np.float32)
+    weights, rates = indicator.exponentials(decay_scale)
+    sum_exponentials(times, offsets, weights, rates, step / 2, step, period, samples)
+    np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
+    return indicator.response(samples)
+
+
+def describe_indicators() -> pd.DataFrame:
+    """Response of every preset to one spike, measured on the model itself.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``name``, ``family``, ``amplitude`` (peak dF/F), ``half_rise_ms`` and
+        ``time_to_peak_ms`` (from the spike), ``half_decay_ms`` (from the peak), ``source``.
+    """
+    rows = [
+        {
+            "name": indicator.name,
+            "family": indicator.family,
+            **measure_response(indicator),
+            "source": indicator.source,
+        }
+        for indicator in presets().values()
+    ]
+    return pd.DataFrame(rows)
+
+
+def measure_response(indicator: Indicator) -> dict[str, float]:
+    """Amplitude (dF/F), half-rise, time to peak and half-decay (ms) after one spike."""
+    rate_hz = 10_000.0
+    spike = SpikeTrains(np.zeros(1), np.array([0, 1]), duration=6.0)
+    trace = clean_dff(spike, indicator, rate_hz)[0].astype(float)
+    peak = int(trace.argmax())
+    half = trace[peak] / 2
+    half_rise = int(np.argmax(trace >= half))
+    half_decay = int(np.argmax(trace[peak:] <= half))
+    to_ms = 1000 / rate_hz
+    return {
+        "amplitude": float(trace[peak]),
+        "half_rise_ms": half_rise * to_ms,
+        "time_to_peak_ms": peak * to_ms,
+        "half_decay_ms": half_decay * to_ms,
+    }
