@@ -12,7 +12,7 @@ _HOMES = {
     "Scenario": "simbench.scenario",
     "load_scenario": "simbench.scenario",
     "SpikeTrains": "simbench.spikes",
-    "simulate": "simbench.simulate",
+    "simulate": "simbench.simulation",
     "Dataset": "simbench.dataset",
     "Recording": "simbench.dataset",
     "embed": "simbench.methods.registry",

@@ -22,7 +22,7 @@ from simbench.dataset import Dataset
 from simbench.methods.registry import METHODS, embed, find_entry, get_method
 from simbench.scenario import Scenario
 from simbench.scoring.evaluate import check_latents, place, score
-from simbench.simulate import open_dataset, recording_folders, simulate
+from simbench.simulation import open_dataset, recording_folders, simulate
 from simbench.storage import new_folder, read_json
 
 Progress = Callable[[str, int, int], None]

@@ -58,7 +58,7 @@ def simulate(
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
     from simbench.scenario import load_scenario
-    from simbench.simulate import simulate as simulate_scenario
+    from simbench.simulation import simulate as simulate_scenario
     from simbench.storage import new_folder
 
     chosen = load_scenario(scenario)

@@ -2,4 +2,13 @@
 
 
 class SimbenchError(ValueError):
-    """Bad input. The message is one line: what is wrong, where, and what is allowed."""
+    """Bad input. The message is one line: what is wrong, where, and what is allowed.
+
+    Whatever the input holds, the message stays one printable line.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.split())
+        super().__init__(
+            "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        )

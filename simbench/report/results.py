@@ -10,7 +10,7 @@ from simbench.report.figures import draw_latents, draw_leaderboard, draw_traces
 from simbench.report.style import save
 from simbench.rows import write_rows
 from simbench.scenario import Scenario
-from simbench.simulate import simulate
+from simbench.simulation import simulate
 from simbench.storage import write_text
 
 

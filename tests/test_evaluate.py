@@ -1,0 +1,160 @@
+"""The scoring at its extremes: perfect, random, constant, permuted, duplicated, rotated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ortho_group
+
+from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate
+from simbench.recording import Truth
+from simbench.scoring.evaluate import check_latents, score
+from simbench.scoring.metrics import balanced_accuracy, within_type_r2
+
+N_CULTURES, N = 10, 40
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Labels by hand: two types, an in-degree around the type's mean, and a rate per culture."""
+    rng = np.random.default_rng(0)
+    recordings = []
+    for index in range(N_CULTURES):
+        kinds = rng.permutation(np.repeat(["RS", "CH"], N // 2))
+        degree = rng.poisson(10, N) + 20 * (kinds == "CH")
+        labels = pd.DataFrame(
+            {"culture": f"culture-{index}", "firing_type": kinds, "in_degree": degree}
+        )
+        counts = rng.poisson(np.where(kinds == "CH", 40, 10))
+        spikes = SpikeTrains.from_events(
+            np.repeat(np.arange(N), counts), rng.uniform(0, 10, counts.sum()), N, 10.0
+        )
+        traces = np.ones((N, 20), dtype=np.float32)
+        truth = Truth(labels, spikes, None, traces, {})
+        recordings.append(Recording(f"r{index}", traces, 2.0, lambda truth=truth: truth))
+    return Dataset(tuple(recordings), np.arange(N_CULTURES) >= N_CULTURES // 2)
+
+
+def scores(latents, dataset, target, split="culture"):
+    table = score(latents, dataset, [target], ["linear"])
+    return float(table.loc[table["split"] == split, "value"].iloc[0])
+
+
+def perfect(dataset):
+    labels = dataset.labels
+    residual = labels["in_degree"] - 20 * (labels["firing_type"] == "CH")
+    return np.column_stack((labels["firing_type"] == "CH", residual)).astype(float)
+
+
+def test_perfect_latents_score_one(dataset):
+    assert scores(perfect(dataset), dataset, "firing_type") == 1
+    assert scores(perfect(dataset), dataset, "in_degree") > 0.99
+
+
+def test_random_latents_score_chance(dataset):
+    latents = np.random.default_rng(1).standard_normal((len(dataset.labels), 4))
+    assert scores(latents, dataset, "firing_type") == pytest.approx(0.5, abs=0.1)
+    assert scores(latents, dataset, "in_degree") == pytest.approx(0, abs=0.1)
+
+
+def test_constant_latents_score_chance(dataset):
+    latents = np.full((len(dataset.labels), 3), 7.0)
+    assert scores(latents, dataset, "firing_type") == 0.5
+    assert scores(latents, dataset, "in_degree") == pytest.approx(0, abs=0.02)
+
+
+def test_permuted_neurons_score_chance(dataset):
+    order = np.random.default_rng(2).permutation(len(dataset.labels))
+    assert scores(perfect(dataset)[order], dataset, "firing_type") == pytest.approx(0.5, abs=0.1)
+
+
+def test_rotation_scale_and_duplication_change_nothing_much(dataset):
+    rng = np.random.default_rng(3)
+    latents = perfect(dataset) + rng.normal(0, 0.7, (len(dataset.labels), 2))
+    plain = scores(latents, dataset, "firing_type")
+    rotated = latents @ ortho_group.rvs(2, random_state=0)
+    assert scores(rotated, dataset, "firing_type") == pytest.approx(plain, abs=0.03)
+    assert scores(1e6 * latents + 5, dataset, "firing_type") == pytest.approx(plain, abs=1e-9)
+    doubled = np.column_stack((latents, latents))
+    assert scores(doubled, dataset, "firing_type") == pytest.approx(plain, abs=0.03)
+
+
+def test_knowing_the_type_alone_scores_nothing_on_a_number(dataset):
+    """Pooled over types the in-degree is mostly the type; within type it must not count."""
+    latents = (dataset.labels["firing_type"] == "CH").to_numpy(float)[:, None]
+    pooled = np.corrcoef(latents[:, 0], dataset.labels["in_degree"])[0, 1] ** 2
+    assert pooled > 0.7
+    assert scores(latents, dataset, "in_degree") == pytest.approx(0, abs=0.03)
+
+
+def test_recognising_the_culture_pays_only_in_the_split_by_neuron():
+    """A label that is constant in a culture can be read off a culture fingerprint, and only
+    the split by culture sees that nothing was understood."""
+    rng = np.random.default_rng(4)
+    recordings = []
+    for index in range(12):
+        labels = pd.DataFrame({"firing_type": np.repeat(["RS", "CH"][index % 2], N)})
+        truth = Truth(labels, None, None, None, {})
+        recordings.append(Recording(f"r{index}", np.ones((N, 4)), 1.0, lambda truth=truth: truth))
+    dataset = Dataset(tuple(recordings), np.arange(12) >= 6)
+    fingerprint = rng.standard_normal((12, 16))[dataset.culture]
+    latents = fingerprint + 0.01 * rng.standard_normal(fingerprint.shape)
+    assert scores(latents, dataset, "firing_type", "neuron") > 0.95
+    assert scores(latents, dataset, "firing_type", "culture") < 0.85
+
+
+def test_recovery_places_the_score_between_floor_and_ceiling(dataset):
+    table = evaluate(perfect(dataset), dataset, ["firing_type"], ["linear"])
+    assert set(table["split"]) == {"culture", "neuron"}
+    expected = (table["value"] - table["chance"]) / (table["ceiling"] - table["chance"])
+    np.testing.assert_allclose(table["recovery"], expected)
+    assert (table["chance"] < 0.65).all()
+    assert (table["ceiling"] > 0.9).all()
+    assert table["per_culture"].map(len).eq(N_CULTURES // 2)[table["split"] == "culture"].all()
+
+
+@pytest.mark.parametrize(
+    ("latents", "complaint"),
+    [
+        (np.zeros(400), r"shape \(400,\); expected \(400, n_components\)"),
+        (np.zeros((399, 2)), r"shape \(399, 2\)"),
+        (np.zeros((400, 0)), r"shape \(400, 0\)"),
+        (np.full((400, 2), np.nan), "800 values are not finite"),
+        (np.full((400, 2), np.inf), "not finite"),
+        (np.zeros((400, 2), complex), "type complex128"),
+        (np.full((400, 2), "a"), "type <U1"),
+        (np.full((400, 2), None), "type object"),
+    ],
+)
+def test_wrong_latents_are_refused(latents, complaint):
+    with pytest.raises(SimbenchError, match=complaint):
+        check_latents(latents, 400)
+
+
+def test_huge_latents_end_in_a_score(dataset):
+    latents = perfect(dataset) * 1e150
+    assert 0 <= scores(latents, dataset, "firing_type") <= 1
+
+
+def test_balanced_accuracy_agrees_with_scikit_learn():
+    from sklearn.metrics import balanced_accuracy_score
+
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)
+    assert balanced_accuracy(truth, predicted) == pytest.approx(
+        balanced_accuracy_score(truth, predicted)
+    )
+
+
+def test_within_type_r2_closed_form():
+    residual = np.array([1.0, -1.0, 2.0, -2.0])
+    assert within_type_r2(residual, residual) == 1
+    assert within_type_r2(residual, np.zeros(4)) == 0
+    assert within_type_r2(residual, residual / 2) == pytest.approx(0.75)
+    assert np.isnan(within_type_r2(np.zeros(3), np.zeros(3)))
+
+
+def test_unknown_targets_are_refused(dataset):
+    with pytest.raises(SimbenchError, match="unknown target 'mood'; allowed: .*firing_type"):
+        evaluate(perfect(dataset), dataset, ["mood"])
+    with pytest.raises(SimbenchError, match="name the targets"):
+        evaluate(perfect(dataset), dataset)

@@ -1,0 +1,125 @@
+import copy
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simbench import SimbenchError, load_scenario
+from simbench.recipes import read_recipe
+from simbench.scenario import Scenario, available_scenarios
+
+RAW = tomllib.loads((Path(__file__).parent / "tiny.toml").read_text())
+
+
+def changed(path, value):
+    data = copy.deepcopy(RAW)
+    *parents, leaf = path.split(".")
+    table = data
+    for parent in parents:
+        table = table.setdefault(parent, {})
+    table[leaf] = value
+    return data
+
+
+def test_every_shipped_scenario_loads_under_its_own_name():
+    for name in available_scenarios():
+        assert load_scenario(name).name == name
+
+
+def test_quickstart_is_what_it_promises():
+    scenario = load_scenario("quickstart")
+    culture = scenario.culture
+    assert scenario.replicates * len(scenario.conditions) >= 12
+    assert {"RS", "IB", "CH"} <= set(culture.excitatory_types)
+    assert culture.wiring.topology == "flat"
+    assert culture.inhibitory_fraction > 0
+    assert culture.synapses.depression > 0
+    assert culture.duration_s >= 60
+    assert scenario.imaging.frame_rate_hz == 20
+    assert scenario.imaging.indicator == "GCaMP6s"
+    assert scenario.imaging.nu
+    assert scenario.n_test * 2 == scenario.replicates
+    assert scenario.targets == ["firing_type", "in_degree"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        ("culture.n_neuron", 3, "unknown key 'culture.n_neuron'"),
+        ("colour", "red", "unknown key 'colour'"),
+        ("culture.duration_s", -1.0, "culture.duration_s = -1.0"),
+        ("culture.duration_s", "long", "culture.duration_s = 'long'"),
+        ("culture.duration_s", float("inf"), "culture.duration_s = inf"),
+        ("culture.n_neurons", 2.5, "culture.n_neurons = 2.5"),
+        ("culture.excitatory_types", {"RS": 0.5, "IB": 0.4}, "add up to 0.9"),
+        ("culture.excitatory_types", {"XX": 1.0}, "unknown firing type 'XX'; allowed: .*RS"),
+        ("culture.dt_ms", 2.0, "dt_ms"),
+        ("culture.wiring.topology", "square", "culture.wiring.topology = 'square'.*'squares'"),
+        ("culture.wiring.topology", "random", "needs the key 'mean_in_degree'"),
+        ("imaging.frame_rate_hz", 5000.0, "above the simulation's 1000 Hz"),
+        ("imaging.photons_per_s", 1e4, "not both"),
+        ("targets", ["mood"], "unknown label 'mood'"),
+        ("targets", [], "at least one label"),
+        ("split", {"test_fraction": 0.01}, "leaves none to train or none to test"),
+        ("axes", {"culture.colour": [1]}, "unknown key 'culture.colour'"),
+        ("axes", {"culture.duration_s": [5.0, -5.0]}, "culture.duration_s = -5.0"),
+        ("name", "Two Words", "name = 'Two Words'"),
+    ],
+)
+def test_impossible_scenarios_are_refused_in_one_line(path, value, complaint):
+    with pytest.raises(SimbenchError, match=complaint) as caught:
+        read_recipe(Scenario, changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+        ),
+        max_leaves=5,
+    ),
+    st.sampled_from([*RAW, *(f"culture.{key}" for key in RAW["culture"]), "imaging.nu"]),
+)
+def test_any_value_anywhere_is_accepted_or_refused_in_one_line(value, path):
+    try:
+        read_recipe(Scenario, changed(path, value))
+    except SimbenchError as error:
+        assert "\n" not in str(error)
+
+
+def test_axes_expand_to_the_grid_of_their_values():
+    grid = {"culture.duration_s": [5.0, 6.0], "imaging.frame_rate_hz": [10.0, 20.0, 40.0]}
+    conditions = read_recipe(Scenario, changed("axes", grid)).conditions
+    assert [(c.culture.duration_s, c.imaging.frame_rate_hz) for c in conditions] == [
+        (d, f) for d in (5.0, 6.0) for f in (10.0, 20.0, 40.0)
+    ]
+    assert len({c.name for c in conditions}) == 6
+
+
+def test_digest_follows_the_content_and_not_the_question():
+    digest = read_recipe(Scenario, RAW).digest()
+    assert read_recipe(Scenario, changed("question", "Another?")).digest() == digest
+    assert read_recipe(Scenario, changed("culture.duration_s", 11.0)).digest() != digest
+    assert read_recipe(Scenario, dict(reversed(RAW.items()))).digest() == digest
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("name = ", "not valid TOML"), ("", "missing key 'name'"), (b"\xff", "not valid TOML")],
+)
+def test_broken_files_are_refused_by_name(tmp_path, text, complaint):
+    path = tmp_path / "broken.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SimbenchError, match=f"broken.toml: {complaint}"):
+        load_scenario(path)
+
+
+def test_missing_files_and_unknown_names_are_refused(tmp_path):
+    with pytest.raises(SimbenchError, match="cannot be read"):
+        load_scenario(tmp_path / "absent.toml")
+    with pytest.raises(SimbenchError, match="unknown scenario 'nope'; known: .*quickstart"):
+        load_scenario("nope")
