@@ -112,12 +112,14 @@ class Dataset:
         """
         folder = Path(folder)
         with new_folder(folder, replaces="manifest.json" if overwrite else None) as draft:
-            files = {}
+            files: dict[str, str] = {}
+            columns: dict[str, None] = {}  # of all label tables, in order
             for r in self.recordings:
                 truth = r.read_truth() if r.load_truth else None
+                columns |= dict.fromkeys(truth.labels if truth else ())
                 written = write_recording(draft / r.name, r.fluorescence, r.frame_rate, truth)
                 files.update({f"{r.name}/{name}": digest for name, digest in written.items()})
-            (draft / "README.md").write_text(dataset_card(self), encoding="utf-8")
+            (draft / "README.md").write_text(dataset_card(self, columns), encoding="utf-8")
             files["README.md"] = checksum(draft / "README.md")
             (draft / "manifest.json").write_text(json.dumps(self._manifest(files), indent=1))
         return folder

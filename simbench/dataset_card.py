@@ -1,7 +1,7 @@
 """The README of a dataset folder: what it is, how it was made, what every column means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simbench import __version__
@@ -47,23 +47,26 @@ file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pan
 | `recording.json` | frame rate in Hz, numbers about the culture as a whole, checksums |
 """
 
-_TRUTH_FILES = {
-    "labels": "| `labels.csv` | one row a neuron, in the order of the traces; columns below |\n",
-    "spikes": "| `spikes.npz` | `times` in s, neuron after neuron; spikes of neuron i are "
-    "`times[offsets[i]:offsets[i + 1]]`; `duration` in s |\n",
-    "clean_dff": "| `clean_dff.npy` | float32, neurons x frames: true dF/F, "
-    "before everything that the camera adds |\n",
-    "weights": "| `wiring.npz` | scipy sparse matrix, presynaptic x postsynaptic, signed |\n",
-    "neuropil": "| `neuropil.npy` | float32, neurons x frames: fluorescence around each cell |\n",
-}
+_TRUTH_FILES = """\
+| `labels.csv` | one row a neuron, in the order of the traces; columns below |
+| `spikes.npz` | `times` in s, neuron after neuron; spikes of neuron i are \
+`times[offsets[i]:offsets[i + 1]]`; `duration` in s |
+| `clean_dff.npy` | float32, neurons x frames: true dF/F, before everything that the camera adds |
+| `wiring.npz` | if known: scipy sparse matrix, presynaptic x postsynaptic, signed weights |
+| `neuropil.npy` | if imaged: float32, neurons x frames, fluorescence around each cell |
+"""
 
 
-def dataset_card(dataset: "Dataset", contents: str | None = None) -> str:
+def dataset_card(
+    dataset: "Dataset", columns: Iterable[str] = (), contents: str | None = None
+) -> str:
     """Write the card of a dataset, in Markdown.
 
     Parameters
     ----------
     dataset : Dataset
+    columns : iterable of str
+        Columns of its label tables, without repetition; none if it is blinded.
     contents : str, optional
         What the folder holds, if it is an export; by default the files of a dataset folder.
     """
@@ -80,8 +83,8 @@ def dataset_card(dataset: "Dataset", contents: str | None = None) -> str:
         question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
         facts=_facts(dataset),
         recipe=_recipe(dataset),
-        contents=contents or _files(dataset),
-        columns="" if blinded else _columns(dataset),
+        contents=contents or (_FILES if blinded else _FILES + _TRUTH_FILES),
+        columns="" if blinded else _columns(columns),
         identity=identity,
     )
     return re.sub(r"\n{3,}", "\n\n", card)
@@ -127,24 +130,14 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def _files(dataset: "Dataset") -> str:
-    if dataset.recordings[0].load_truth is None:
-        return _FILES
-    truth = dataset.recordings[0].read_truth()
-    present = [name for name in _TRUTH_FILES if getattr(truth, name) is not None]
-    return _FILES + "".join(_TRUTH_FILES[name] for name in present)
-
-
-def _columns(dataset: "Dataset") -> str:
-    present = dataset.recordings[0].read_truth().labels.columns
+def _columns(names: Iterable[str]) -> str:
     rows = []
-    for name in present:
+    for name in names:
         label = LABELS.get(name)
         cells = (label.unit, label.kind, label.meaning) if label else ("", "", "own label")
         rows.append((f"`{name}`", *cells))
-    return (
-        f"\nColumns of the label table:\n\n{_table(('column', 'unit', 'kind', 'meaning'), rows)}\n"
-    )
+    table = _table(("column", "unit", "kind", "meaning"), rows)
+    return f"\nColumns of the label table:\n\n{table}\n"
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

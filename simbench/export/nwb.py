@@ -35,7 +35,7 @@ of the recording; the time of a frame is its start.
 | `processing/ophys/Fluorescence` | `RoiResponseSeries`: detected photons per frame (F/F0 if noiseless); `Neuropil` if imaged |
 | `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F |
 | `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row a neuron: round ROI at the soma, and the labels below |
-| `units` | true spike times, one row a neuron, with its ROI and firing type |
+| `units` | true spike times, one row a neuron, with its ROI and firing type; absent if no neuron fired |
 | `processing/misc/wiring` | one row a link: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
 """  # noqa: E501
 
@@ -223,6 +223,8 @@ def _add_units(
 
     truth, n = recording.truth, recording.n_neurons
     spikes = truth.spikes
+    if not len(spikes.times):
+        return  # readers fail on a table of spikes without any
     times = VectorData(name="spike_times", description="true spike times, s", data=spikes.times)
     watched = VectorData(
         name="obs_intervals",

@@ -47,9 +47,12 @@ def write_export(
     """
     folder = Path(folder)
     with new_folder(folder, replaces=MARKER if overwrite else None) as draft:
-        for recording in dataset.recordings:
-            write(replace(recording), draft)  # a copy: what it caches goes when it is written
-        (draft / "README.md").write_text(dataset_card(dataset, contents), encoding="utf-8")
+        columns: dict[str, None] = {}  # of all label tables, in order
+        for recording in map(replace, dataset.recordings):  # copies: what they cache does not stay
+            write(recording, draft)
+            columns |= dict.fromkeys(recording.truth.labels)
+        card = dataset_card(dataset, columns, contents)
+        (draft / "README.md").write_text(card, encoding="utf-8")
         names = [p.relative_to(draft).as_posix() for p in sorted(draft.rglob("*")) if p.is_file()]
         about = {
             "format": to,
