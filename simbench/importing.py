@@ -106,6 +106,7 @@ def _image(
         None,
         imaged.clean_dff,
         {"mean_rate_hz": float(labels["rate_hz"].mean())},
+        imaged.neuropil,
     )
     return Recording(
         f"recording-{index:03d}", imaged.fluorescence, imaging.frame_rate_hz, lambda: truth
@@ -141,6 +142,8 @@ def _read_npz(path: Path) -> _Source:
             "needed is a list of floats, in seconds"
         )
     neurons = data["neurons"] if "neurons" in data else _unravel(path, data["offsets"], len(times))
+    if neurons.shape != times.shape:
+        raise SimbenchError(f"{path}: {neurons.shape} 'neurons' do not match {times.shape} 'times'")
     if neurons.dtype.kind not in "iu":
         raise SimbenchError(f"{path}: 'neurons' are {neurons.dtype}; needed are whole numbers")
     labels = {name: data[name] for name in LABELS if name in data}

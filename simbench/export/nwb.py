@@ -14,13 +14,14 @@ import pandas as pd
 from simbench import __version__
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.export.rois import draw_rois
+from simbench.export.rois import Rois, draw_rois
 from simbench.export.writing import write_export
 from simbench.labels import LABELS
 from simbench.recording import Recording
 from simbench.spikes import SpikeTrains
 
 if TYPE_CHECKING:
+    from hdmf.common import VectorData
     from pynwb import NWBFile
     from pynwb.ophys import PlaneSegmentation
 
@@ -43,8 +44,9 @@ of the recording; the time of a frame is its start.
 def export_nwb(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write NWB files, one a recording; see `simbench.export.export`.
 
-    The files pass ``nwbinspector --config dandi``. They are the same bytes for the same dataset
-    and library versions.
+    The files pass ``nwbinspector --config dandi``, but for one remark where a recording has more
+    neurons than frames: the inspector then takes neurons for time. They are the same bytes for the
+    same dataset and library versions.
     """
     try:
         import pynwb  # noqa: F401
@@ -120,11 +122,9 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
 
 def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "PlaneSegmentation":
     """Microscope, plane, one round ROI a neuron, and the labels as columns."""
-    from pynwb.ophys import ImageSegmentation, OpticalChannel
+    from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 
     rois = draw_rois(recording, recording.truth)
-    scenario = dataset.scenario
-    indicator = scenario.imaging.indicator if scenario else "see notes"
     plane = file.create_imaging_plane(
         name="ImagingPlane",
         optical_channel=OpticalChannel(
@@ -133,7 +133,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
         description="SIMULATED plane of somata",
         device=file.create_device("SimulatedMicroscope", description="SIMULATED by simbench"),
         excitation_lambda=488.0,
-        indicator=indicator if isinstance(indicator, str) else "custom",
+        indicator=_indicator(dataset),
         location="neuronal culture (simulated)",
         imaging_rate=float(recording.frame_rate),
         grid_spacing=[rois.pixel_um * 1e-6] * 2,
@@ -141,14 +141,39 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
     )
     container = ImageSegmentation()
     file.create_processing_module("ophys", "SIMULATED optical physiology").add(container)
-    segmentation = container.create_plane_segmentation(
-        name="PlaneSegmentation", description="true somata and their labels", imaging_plane=plane
+    segmentation = PlaneSegmentation(
+        name="PlaneSegmentation",
+        description="true somata and their labels",
+        imaging_plane=plane,
+        columns=_pixel_masks(rois),
     )
-    for rows, columns, weights in rois.pixels:
-        segmentation.add_roi(pixel_mask=list(zip(columns, rows, weights)))
+    container.add_plane_segmentation(segmentation)
     for name, values in _nwb_columns(recording.truth.labels):
         segmentation.add_column(name=name, description=_description(name), data=values)
     return segmentation
+
+
+def _indicator(dataset: Dataset) -> str:
+    if dataset.scenario is None:
+        named = (dataset.origin or {}).get("imaging", {}).get("indicator")
+        return named if isinstance(named, str) else "see notes"
+    named = {c.imaging.indicator for c in dataset.scenario.conditions}
+    return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
+
+
+def _pixel_masks(rois: Rois) -> list["VectorData"]:
+    """The column of pixels as one array: row by row takes the library minutes."""
+    from hdmf.common import VectorData, VectorIndex
+
+    masks = np.empty(
+        sum(len(weights) for *_, weights in rois.pixels),
+        dtype=[("x", np.uint32), ("y", np.uint32), ("weight", np.float32)],
+    )
+    rows, columns, weights = (np.concatenate(parts) for parts in zip(*rois.pixels))
+    masks["x"], masks["y"], masks["weight"] = columns, rows, weights
+    ends = np.cumsum([len(weights) for *_, weights in rois.pixels])
+    data = VectorData(name="pixel_mask", description="pixels of the ROI", data=masks)
+    return [data, VectorIndex(name="pixel_mask_index", target=data, data=ends)]
 
 
 def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[str]]]:
@@ -266,11 +291,14 @@ def _add_wiring(file: "NWBFile", recording: Recording) -> None:
     weights = recording.truth.weights
     if weights is None or weights.nnz == 0:
         return
-    links = weights.tocoo()
+    links, n = weights.tocoo(), len(weights.indptr) - 1
+    # Sorted by neuron, the first rows would hold neurons 0 and 1 only, and pass for a flag.
+    order = np.lexsort((links.row, (links.col - links.row) % n))
+    index = np.min_scalar_type(n - 1)
     columns = {
-        "pre": (links.row, "presynaptic neuron (row of units)"),
-        "post": (links.col, "postsynaptic neuron (row of units)"),
-        "weight": (links.data, "signed synaptic weight"),
+        "pre": (links.row[order].astype(index), "presynaptic neuron (row of units)"),
+        "post": (links.col[order].astype(index), "postsynaptic neuron (row of units)"),
+        "weight": (links.data[order], "signed synaptic weight"),
     }
     table = DynamicTable(
         name="wiring",
