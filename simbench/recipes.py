@@ -133,7 +133,9 @@ class CultureRecipe(Recipe):
     type_current: dict[str, Finite] = Field(default={})
     """Constant input by firing type, in the units of the Izhikevich current."""
     target_rate_hz: Positive | None = None
-    """If given, noise_sigma is found by bisection on a pilot run."""
+    """If given, noise_sigma is found by bisection on pilot runs."""
+    match_type_rates_hz: Positive | None = None
+    """If given, a constant input per firing type that gives all types this rate is found."""
     wiring: WiringRecipe = WiringRecipe()
     synapses: SynapseRecipe = SynapseRecipe()
 
@@ -149,6 +151,8 @@ class CultureRecipe(Recipe):
             total = sum(getattr(self, key).values())
             if abs(total - 1) > 1e-6:
                 raise ValueError(f"{key}: the fractions add up to {total:g}; they must add up to 1")
+        if self.target_rate_hz is not None and self.match_type_rates_hz is not None:
+            raise ValueError("give either 'target_rate_hz' or 'match_type_rates_hz', not both")
         if self.dt_ms > 1:
             raise ValueError(f"dt_ms = {self.dt_ms:g} is too coarse; allowed: at most 1")
         return self
@@ -276,6 +280,12 @@ class ImagingRecipe(Recipe):
         if self.photons_per_s is not None:
             return self.photons_per_s * self.exposure / self.frame_rate_hz
         return None
+
+    @property
+    def counts_at_rest(self) -> float:
+        """Fluorescence of a cell of median brightness at rest; 1 without shot noise."""
+        photons = self.photons_per_frame
+        return self.camera_gain * (1.0 if photons is None else photons)
 
 
 def read_recipe(model: type[BaseModel], data: Any) -> Any:

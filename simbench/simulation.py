@@ -96,7 +96,9 @@ def make_recording(
     labels = culture.labels.join(imaged.nuisances)
     labels.insert(0, "culture", f"culture-{index:03d}")
     labels.insert(1, "condition", condition.name)
-    truth = Truth(labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary)
+    truth = Truth(
+        labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary, imaged.neuropil
+    )
     write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
 
 

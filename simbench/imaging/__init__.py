@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -39,11 +38,15 @@ class Imaged:
         before everything that light and camera add.
     nuisances : DataFrame, one row a neuron
         Every nuisance drawn, as label columns.
+    neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
+        Light of the neuropil around each cell, without noise, in the unit of the fluorescence:
+        ``recipe.neuropil`` times it is part of the cell's. None if there is no neuropil.
     """
 
     fluorescence: np.ndarray
     clean_dff: np.ndarray
     nuisances: pd.DataFrame
+    neuropil: np.ndarray | None = None
 
 
 def image(
@@ -67,8 +70,9 @@ def image(
     seed, index : int
         Seed of the run and number of the recording: together they name all random streams.
     folder : Path, optional
-        Existing folder for ``fluorescence.npy`` and ``clean_dff.npy``. With it the arrays
-        returned are memory-mapped, and only blocks of them are ever in memory.
+        Existing folder for ``fluorescence.npy``, ``clean_dff.npy`` and, if there is neuropil,
+        ``neuropil.npy``. With it the arrays returned are memory-mapped, and only blocks of them
+        are ever in memory.
 
     Raises
     ------
@@ -84,52 +88,76 @@ def image(
         )
     count = n_frames(spikes, recipe.frame_rate_hz)
     nuisances = draw_nuisances(positions_mm, count, recipe, seed, index)
-    shape = (spikes.n_neurons, count)
-    clean = _Traces(shape, folder / "clean_dff.npy" if folder else None)
-    fluorescence = _Traces(shape, folder / "fluorescence.npy" if folder else None)
-    indicator = get_indicator(recipe.indicator)
-    gain = (nuisances.gain * nuisances.culture_gain).astype(np.float32)
+    clean, fluorescence, neuropil = (
+        _Traces((spikes.n_neurons, count), folder / f"{name}.npy" if folder else None)
+        for name in ("clean_dff", "fluorescence", "neuropil")
+    )
     for cells in _blocks(np.arange(spikes.n_neurons), count):
-        neurons = slice(cells[0], cells[-1] + 1)
-        dff = frame_dff(
-            spikes, indicator, recipe.frame_rate_hz, recipe.exposure, nuisances.decay_scale, neurons
-        )
-        clean.write(cells, dff * gain[cells, None])
+        clean.write(cells, _clean_dff(spikes, cells, nuisances, recipe))
     order = np.arange(spikes.n_neurons)
     if nuisances.haze is not None:
         order = _by_tile(positions_mm, _rows_per_block(count))
     for cells in _blocks(order, count):
         light = _light(cells, clean, nuisances, recipe)
+        if nuisances.neuropil is not None:
+            around = neuropil_light(nuisances, recipe, count, cells)
+            light += np.float32(recipe.neuropil) * around
+            neuropil.write(cells, nuisances.illuminate(around) * np.float32(recipe.counts_at_rest))
+        light = nuisances.illuminate(light)
         fluorescence.write(cells, detect(light, cells, recipe, seed, index))
     labels = nuisance_labels(nuisances, recipe, count)
-    return Imaged(fluorescence.array(), clean.array(), labels)
+    around_cells = neuropil.array() if nuisances.neuropil is not None else None
+    return Imaged(fluorescence.array(), clean.array(), labels, around_cells)
+
+
+def _clean_dff(
+    spikes: SpikeTrains, cells: np.ndarray, nuisances: Nuisances, recipe: ImagingRecipe
+) -> np.ndarray:
+    """True dF/F of consecutive cells, with their own gains."""
+    dff = frame_dff(
+        spikes,
+        get_indicator(recipe.indicator),
+        recipe.frame_rate_hz,
+        recipe.exposure,
+        nuisances.decay_scale,
+        slice(cells[0], cells[-1] + 1),
+    )
+    gain = nuisances.gain[cells, None] * nuisances.culture_gain
+    dff *= gain.astype(np.float32)
+    return dff
 
 
 class _Traces:
-    """Traces in memory or, a block at a time, in a file."""
+    """Traces in memory or, a block at a time, in a file. They take no room before a write."""
 
     def __init__(self, shape: tuple[int, int], path: Path | None) -> None:
-        self._path = path
-        if path is None:
-            self._array = np.empty(shape, dtype=np.float32)
-        else:
-            np.lib.format.open_memmap(path, "w+", np.float32, shape).flush()
+        self._shape, self._path = shape, path
+        self._array: np.ndarray | None = None
 
-    def array(self, mode: Literal["r", "r+"] = "r") -> np.ndarray:
-        # Mapped anew each time: pages of a closed map are no longer this process's memory.
-        return self._array if self._path is None else np.load(self._path, mmap_mode=mode)
+    def array(self) -> np.ndarray:
+        if self._path is not None and self._array is not None:
+            # Mapped anew each time: pages of a closed map are no longer this process's memory.
+            self._array = np.load(self._path, mmap_mode="r+")
+        if self._array is None:
+            self._array = self._create()
+        return self._array
+
+    def _create(self) -> np.ndarray:
+        if self._path is None:
+            return np.empty(self._shape, dtype=np.float32)
+        return np.lib.format.open_memmap(self._path, "w+", np.float32, self._shape)
 
     def write(self, cells: np.ndarray, values: np.ndarray) -> None:
-        self.array("r+")[cells] = values
+        self.array()[cells] = values
 
     def read(self, cells: np.ndarray) -> np.ndarray:
-        return self.array()[cells]
+        return np.asarray(self.array()[cells])
 
 
 def _light(
     cells: np.ndarray, clean: _Traces, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
-    """All light that reaches the cells' regions, in baselines of the median cell."""
+    """Light of the cells and the haze of their neighbours, in baselines of the median cell."""
     if nuisances.haze is None:
         light = _own_light(cells, clean, nuisances, recipe)
     else:
@@ -138,10 +166,6 @@ def _light(
         lights = _own_light(near, clean, nuisances, recipe)
         light = lights[np.searchsorted(near, cells)]
         light += weights[:, near].astype(np.float32) @ lights
-    if nuisances.neuropil is not None:
-        light += neuropil_light(nuisances, recipe, light.shape[1], cells)
-    if nuisances.illumination is not None:
-        light *= nuisances.illumination.astype(np.float32)
     return light
 
 

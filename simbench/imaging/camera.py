@@ -17,7 +17,9 @@ def nu_of_photons(photons_per_s: float) -> float:
 
 
 def measure_nu(dff: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Standardised noise of traces, as Cascade measures it: activity raises it.
+    """Standardised noise of traces, as Cascade measures it.
+
+    Activity raises it, and below some hundred photons a frame it takes steps of one photon.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def frame_dff(
 ) -> np.ndarray:
     """True dF/F, averaged over the exposure at the start of each frame.
 
-    The average is taken over so many midpoints that it is right to about 0.1 % of the peak.
+    The average is taken over so many midpoints that it is right to about 0.2 % of the peak.
 
     Parameters
     ----------
@@ -187,7 +187,8 @@ def n_frames(spikes: SpikeTrains, rate_hz: float) -> int:
 
 def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
     # The onset of a spike is a kink: a step h misses up to h^2 / (8 exposure rise) of its peak.
-    step_ms = math.sqrt(8e-3 * exposure_ms * rise_ms) if rise_ms else 1.0
+    # A jump misses up to h / (2 exposure).
+    step_ms = math.sqrt(4e-3 * exposure_ms * rise_ms) if rise_ms else exposure_ms / 100
     return max(1, math.ceil(exposure_ms / step_ms))
 
 

@@ -49,6 +49,12 @@ class Nuisances:
     illumination: np.ndarray | None
     flicker: np.ndarray | None
 
+    def illuminate(self, light: np.ndarray) -> np.ndarray:
+        """Bleach and flicker light (n_cells, n_frames), in place."""
+        if self.illumination is not None:
+            light *= self.illumination.astype(np.float32)
+        return light
+
 
 def draw_nuisances(
     positions_mm: np.ndarray, n_frames: int, recipe: ImagingRecipe, seed: int, index: int
@@ -115,7 +121,7 @@ def haze_weights(positions_mm: np.ndarray, recipe: ImagingRecipe) -> sparse.csr_
 def neuropil_light(
     nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int, cells: np.ndarray | slice
 ) -> np.ndarray:
-    """Light of the neuropil around cells, in baselines of the median cell, before bleaching.
+    """Light of the neuropil around cells: mean 1, without the bleaching and flicker of all light.
 
     Returns
     -------
@@ -125,9 +131,8 @@ def neuropil_light(
         raise ValueError("this recipe has no neuropil")
     at = knot_positions(n_frames, recipe.frame_rate_hz, recipe.neuropil_time_s)
     log_light = interpolate(nuisances.neuropil[cells], at) * np.float32(recipe.neuropil_sd)
-    return np.exp(log_light, out=log_light) * np.float32(
-        recipe.neuropil * math.exp(-(recipe.neuropil_sd**2) / 2)
-    )
+    log_light -= np.float32(recipe.neuropil_sd**2 / 2)
+    return np.exp(log_light, out=log_light)
 
 
 def drift_factor(

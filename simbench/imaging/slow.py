@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.signal import lfilter
 
 _KNOTS_PER_TIME_CONSTANT = 4
 
@@ -34,6 +33,8 @@ def slow_noise(
     rng: np.random.Generator, n: int, duration_s: float, time_constant_s: float
 ) -> np.ndarray:
     """Ornstein-Uhlenbeck noise of unit variance at knots, float32, shape (n, n_knots)."""
+    from scipy.signal import lfilter  # slow to load
+
     n_knots = math.ceil(duration_s / time_constant_s * _KNOTS_PER_TIME_CONSTANT) + 1
     keep = math.exp(-1 / _KNOTS_PER_TIME_CONSTANT)
     noise = rng.standard_normal((n, n_knots), dtype=np.float32)
