@@ -43,7 +43,8 @@ file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pan
 
 | file | content |
 |---|---|
-| `fluorescence.npy` | float32, neurons x frames: detected photons per frame (F/F0 if noiseless) |
+| `fluorescence.npy` | float32, neurons x frames: \
+counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 | `recording.json` | frame rate in Hz, numbers about the culture as a whole, checksums |
 """
 

@@ -34,7 +34,7 @@ class Truth:
     summary : dict
         Numbers about the culture as a whole.
     neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
-        Fluorescence around each cell, in the unit of the recording's fluorescence.
+        Light of the neuropil around each cell, in the unit of the recording's fluorescence.
     """
 
     labels: pd.DataFrame
@@ -53,7 +53,8 @@ class Recording:
     ----------
     name : str
     fluorescence : ndarray of float32, shape (n_neurons, n_frames)
-        Detected photons per frame; F/F0 if imaged without noise.
+        Counts per frame above the camera's offset (detected photons at gain 1); F/F0 if imaged
+        without noise.
     frame_rate : float
         Hz.
     load_truth : callable or None

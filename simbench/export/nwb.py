@@ -33,7 +33,7 @@ of the recording; the time of a frame is its start.
 
 | object | content |
 |---|---|
-| `processing/ophys/Fluorescence` | `RoiResponseSeries`: detected photons per frame (F/F0 if noiseless); `Neuropil` if imaged |
+| `processing/ophys/Fluorescence` | `RoiResponseSeries`: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless); `Neuropil` if imaged |
 | `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F |
 | `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row a neuron: round ROI at the soma, and the labels below |
 | `units` | true spike times, one row a neuron, with its ROI and firing type; absent if no neuron fired |
@@ -213,7 +213,7 @@ def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegme
     def series(name: str, data: np.ndarray, unit: str, description: str) -> RoiResponseSeries:
         return RoiResponseSeries(
             name=name,
-            data=H5DataIO(np.ascontiguousarray(data.T), compression="gzip", shuffle=True),
+            data=H5DataIO(np.asarray(data).T, compression="gzip", shuffle=True),
             unit=unit,
             rois=segmentation.create_roi_table_region("all somata", region=everyone),
             starting_time=0.0,
@@ -224,7 +224,7 @@ def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegme
     truth = recording.truth
     fluorescence, relative = Fluorescence(), DfOverF()
     file.processing["ophys"].add([fluorescence, relative])
-    unit = "photons per frame, or F/F0 if imaged without noise"
+    unit = "counts per frame above the offset (photons at gain 1), or F/F0 if noiseless"
     fluorescence.add_roi_response_series(
         series("RoiResponseSeries", recording.fluorescence, unit, "SIMULATED fluorescence")
     )

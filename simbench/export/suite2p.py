@@ -21,7 +21,7 @@ images are synthetic.
 
 | file | content |
 |---|---|
-| `suite2p/plane0/F.npy` | float32, neurons x frames: detected photons per frame (F/F0 if noiseless) |
+| `suite2p/plane0/F.npy` | float32, neurons x frames: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 | `suite2p/plane0/Fneu.npy` | neuropil fluorescence; zeros where none was imaged |
 | `suite2p/plane0/spks.npy` | **true** spikes in each frame, not deconvolved ones |
 | `suite2p/plane0/iscell.npy` | all cells, with probability 1 |

@@ -16,7 +16,7 @@ from the start of the recording; the time of a frame is its start.
 
 | file | content |
 |---|---|
-| `fluorescence.csv` | `time_s`, then one column a neuron: detected photons per frame (F/F0 if noiseless) |
+| `fluorescence.csv` | `time_s`, then one column a neuron: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 | `dff.csv` | the same form: dF/F against a running percentile baseline |
 | `clean_dff.csv` | the same form: true dF/F |
 | `neuropil.csv` | the same form, if neuropil was imaged: fluorescence around each cell |
