@@ -88,9 +88,10 @@ def run(
     """Simulate, fit, score and rank: the whole benchmark."""
     from simbench import benchmark
     from simbench.scenario import load_scenario
-    from simbench.storage import check_writable
 
     chosen = [load_scenario(name) for name in scenarios or ["quickstart"]]
+    from simbench.storage import check_writable
+
     units = benchmark.plan(chosen, method or [], seed)
     if dry_run:
         _print_plan(units)

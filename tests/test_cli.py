@@ -1,0 +1,153 @@
+"""The command line as a person meets it: in a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = Path(__file__).parent / "tiny.toml"
+README = Path(__file__).parents[1] / "README.md"
+
+
+def simbench(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "simbench", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, timeout=600, env=os.environ | {"COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def refused(result, complaint):
+    assert result.returncode == 2, result.stderr
+    assert re.search(complaint, result.stderr), result.stderr
+    assert result.stderr.startswith("simbench: ")
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    result = simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", out)
+    assert result.returncode == 0, result.stderr
+    return out / "tiny", result
+
+
+def test_run_leaves_rows_tables_and_figures(results):
+    folder, result = results
+    assert {p.name for p in folder.iterdir()} == {
+        "rows.jsonl", "leaderboard.csv", "leaderboard.md",
+        "traces.png", "latents.png", "leaderboard.png",
+    }  # fmt: skip
+    assert "spike-oracle (control)" in result.stdout
+    assert result.stderr == ""  # no progress bars where there is no terminal
+    for line in (folder / "rows.jsonl").read_text().splitlines():
+        json.loads(line)
+
+
+def test_leaderboard_prints_what_the_run_printed(results):
+    folder, run = results
+    again = simbench("leaderboard", folder)
+    assert again.returncode == 0
+    assert again.stdout.strip() in run.stdout
+    assert simbench("leaderboard", folder, "--probe", "nonlinear").returncode == 0
+
+
+def test_second_run_gives_the_same_values(results, tmp_path):
+    folder, _ = results
+    simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", tmp_path)
+    assert (folder / "rows.jsonl").read_bytes() == (tmp_path / "tiny/rows.jsonl").read_bytes()
+
+
+def test_simulate_and_verify(tmp_path):
+    out = tmp_path / "data"
+    assert simbench("simulate", TINY, "-o", out, "--seed", 1).returncode == 0
+    assert simbench("verify", out).returncode == 0
+    refused(simbench("simulate", TINY, "-o", out, "--seed", 1), "not empty")
+    victim = next(out.rglob("labels.csv"))
+    content = victim.read_text()
+    victim.write_text(content.replace("RS", "CH", 1))
+    refused(simbench("verify", out), "labels.csv: altered")
+    victim.unlink()
+    refused(simbench("verify", out), "labels.csv: missing")
+
+
+def test_dry_run_does_nothing(tmp_path):
+    result = simbench("run", "quickstart", "--dry-run", "--out", tmp_path / "none")
+    assert result.returncode == 0
+    assert "16 cultures" in result.stdout
+    assert "avae" in result.stdout
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", ["list", "simulate", "run", "leaderboard", "verify"])
+def test_every_command_explains_itself(command):
+    result = simbench(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: simbench {command}" in result.stdout
+
+
+def test_list_names_everything():
+    result = simbench("list")
+    assert result.returncode == 0
+    for word in ("quickstart", "avae-published", "spike-oracle", "in_degree"):
+        assert word in result.stdout
+    refused(simbench("list", "moods"), "unknown 'moods'; allowed: scenarios, methods")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("n_neurons", "n_neuron", "unknown key 'culture.n_neuron'"),
+        ("duration_s = 10.0", "duration_s = -10.0", "culture.duration_s = -10"),
+        ("duration_s = 10.0", 'duration_s = "ten"', "culture.duration_s = 'ten'"),
+        ("CH = 0.5", "CH = 0.6", "add up to 1.1"),
+        ("CH = 0.5", "XY = 0.5", "unknown firing type 'XY'"),
+        ("[culture]", "[culture", "not valid TOML"),
+    ],
+)
+def test_bad_scenarios_are_one_line(tmp_path, old, new, complaint):
+    path = tmp_path / "bad.toml"
+    path.write_text(TINY.read_text().replace(old, new))
+    out = tmp_path / "out"
+    refused(simbench("run", path, "--out", out), complaint)
+    refused(simbench("simulate", path, "-o", out), complaint)
+    assert not out.exists()
+
+
+def test_unknown_names_are_one_line(tmp_path):
+    out = tmp_path / "out"
+    refused(simbench("run", "nope", "--out", out), "unknown scenario 'nope'")
+    refused(simbench("run", TINY, "-m", "psa", "--out", out), "unknown method 'psa'")
+    assert not out.exists()
+    refused(simbench("leaderboard", tmp_path), "no rows.jsonl")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    refused(simbench("run", TINY, "--out", blocked / "x"), "cannot be written")
+    refused(simbench("simulate", TINY, "-o", blocked / "x"), "cannot be written")
+
+
+def test_importing_and_helping_need_no_heavy_library():
+    code = (
+        "import sys, simbench, simbench.cli, typer.testing\n"
+        "typer.testing.CliRunner().invoke(simbench.cli.app, ['run', '--help'])\n"
+        "heavy = {'brian2', 'torch', 'pandas', 'matplotlib', 'sklearn', 'numba', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_readme_snippet_runs():
+    (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert len(snippet.strip().splitlines()) <= 15
+    result = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "firing_type" in result.stdout
+    assert "recovery" in result.stdout
