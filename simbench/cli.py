@@ -13,6 +13,8 @@ from simbench.errors import SimbenchError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from simbench.scenario import Scenario
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,11 +59,10 @@ def simulate(
     n_jobs: Jobs = -1,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
-    from simbench.scenario import load_scenario
+    (chosen,) = _load([scenario])
     from simbench.simulation import simulate as simulate_scenario
     from simbench.storage import new_folder
 
-    chosen = load_scenario(scenario)
     with new_folder(out):  # an unusable folder is an error before the work
         pass
     with _progress() as report:
@@ -86,10 +87,8 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark."""
+    chosen = _load(scenarios or ["quickstart"])
     from simbench import benchmark
-    from simbench.scenario import load_scenario
-
-    chosen = [load_scenario(name) for name in scenarios or ["quickstart"]]
     from simbench.storage import check_writable
 
     units = benchmark.plan(chosen, method or [], seed)
@@ -133,6 +132,13 @@ def verify(folder: Folder) -> None:
 
     dataset = Dataset.load(folder)
     typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
+
+
+def _load(names: list[str]) -> "list[Scenario]":
+    """Scenarios by name; bad ones are refused before anything heavy is imported."""
+    from simbench.scenario import load_scenario
+
+    return [load_scenario(name) for name in names]
 
 
 def _scenarios() -> tuple[list[str], list[list[str]]]:
