@@ -134,6 +134,22 @@ def test_damage_is_one_line_even_unverified(copy, name, damage):
     assert path.name in one_line(error)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(FILES[2:]), st.floats(0, 1, exclude_max=True), st.integers(0, 255))
+def test_no_changed_byte_makes_a_traceback(saved, name, place, byte):
+    path = saved / name
+    data = path.read_bytes()
+    changed = bytearray(data)
+    changed[int(place**3 * len(data))] = byte  # mostly in the header
+    try:
+        path.write_bytes(changed)
+        _ = Dataset.load(saved, verify=False).recordings[1].truth
+    except SimbenchError as error:
+        assert "\n" not in str(error)
+    finally:
+        path.write_bytes(data)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -8,6 +8,8 @@ from scipy import sparse
 from simbench.dataset import Dataset
 from simbench.export.nwb import content_digest, export_nwb
 from simbench.labels import LABELS
+from simbench.scenario import Scenario, load_scenario
+from simbench.simulation import simulate
 from simbench.spikes import SpikeTrains
 
 pynwb = pytest.importorskip("pynwb", reason="pynwb writes NWB files")
@@ -129,3 +131,16 @@ def test_pynapple_opens_it(small_dataset, folder):
     assert isinstance(frame, nap.TsdFrame)
     np.testing.assert_array_equal(np.asarray(frame.d).T, recording.fluorescence)
     np.testing.assert_allclose(frame.t, np.arange(200) / 20)
+
+
+def test_every_label_of_a_simulated_culture_passes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "cache"))
+    quickstart = load_scenario("quickstart").model_dump()
+    quickstart["culture"] |= {"n_neurons": 20, "duration_s": 10.0}
+    quickstart["imaging"] = {"preset": "harsh"}
+    scenario = Scenario.model_validate(quickstart | {"replicates": 2})
+    dataset = simulate(scenario)
+    export_nwb(dataset, tmp_path / "out")
+    assert issues(tmp_path / "out") == []
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "own label" not in card  # every column that simbench makes is described
