@@ -1,13 +1,12 @@
 """The command line: every verb is one call into the package."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.console import print_table, progress_bars
 from simbench.errors import SimbenchError
 
 if TYPE_CHECKING:
@@ -40,15 +39,21 @@ def main() -> None:
 @app.command("list", epilog="Example: simbench list methods")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="[scenarios|methods|labels]", help="All, if left out.")
+        str,
+        typer.Argument(metavar="[scenarios|methods|indicators|labels]", help="All, if left out."),
     ] = "",
 ) -> None:
-    """List scenarios, methods and labels."""
-    tables = {"scenarios": _scenarios, "methods": _methods, "labels": _labels}
+    """List scenarios, methods, indicators and labels."""
+    tables = {
+        "scenarios": _scenarios,
+        "methods": _methods,
+        "indicators": _indicators,
+        "labels": _labels,
+    }
     if what and what not in tables:
         raise SimbenchError(f"list: unknown '{what}'; allowed: {', '.join(tables)}")
     for name in [what] if what else tables:
-        _print_table(name, *tables[name]())
+        print_table(name, *tables[name]())
 
 
 @app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
@@ -65,7 +70,7 @@ def simulate(
 
     with new_folder(out):  # an unusable folder is an error before the work
         pass
-    with _progress() as report:
+    with progress_bars() as report:
         dataset = simulate_scenario(
             chosen, seed, n_jobs, lambda done, total: report(f"simulate {chosen.name}", done, total)
         )
@@ -97,13 +102,13 @@ def run(
         return
     for scenario in chosen:
         check_writable(out / scenario.name)
-    with _progress() as report:
+    with progress_bars() as report:
         rows = benchmark.run(units, n_jobs, report)
     from simbench.report.results import write_results
 
     for scenario in chosen:
         folder = out / scenario.name
-        with _progress() as report:
+        with progress_bars() as report:
             report("figures", 0, 1)
             board = write_results(folder, rows[rows["scenario"] == scenario.name], scenario, seed)
         _print_leaderboard(scenario.name, board)
@@ -132,6 +137,64 @@ def verify(folder: Folder) -> None:
 
     dataset = Dataset.load(folder)
     typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
+
+
+@app.command(epilog="Example: simbench export data/quickstart exported --to nwb")
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the export.")],
+    to: Annotated[str, typer.Option(help="nwb, suite2p, cascade or csv.")] = "nwb",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
+) -> None:
+    """Write a dataset in the format that other groups' tools read."""
+    from simbench.dataset import Dataset
+    from simbench.export import export as export_dataset
+
+    written = export_dataset(Dataset.load(folder), out, to, overwrite)
+    typer.echo(f"{len(written)} files: {out}")
+
+
+@app.command("import", epilog="Example: simbench import a.npz b.npz --spikes -o data/mine")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".npz or .nwb")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
+    scenario: Annotated[str, typer.Option(help="Image as this scenario does.")] = "quickstart",
+    duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Image spikes from elsewhere, one file a culture, into a dataset."""
+    if not spikes:
+        raise SimbenchError("import: say what the files hold; allowed: --spikes")
+    (chosen,) = _load([scenario])
+    from simbench.importing import import_spikes
+
+    dataset = import_spikes(files, chosen.imaging, duration, seed)
+    dataset.save(out)
+    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+
+
+@app.command(epilog="Example: simbench show optics quickstart -o optics.png")
+def show(
+    what: Annotated[str, typer.Argument(metavar="culture|optics")],
+    scenario: Annotated[str, typer.Argument(help="Name of a scenario or a .toml file.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Picture to write.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw a scenario's culture or its optics."""
+    if what not in ("culture", "optics"):
+        raise SimbenchError(f"show: unknown '{what}'; allowed: culture, optics")
+    (chosen,) = _load([scenario])
+    from importlib import import_module
+
+    from simbench.report.style import save
+    from simbench.storage import check_writable
+
+    path = out or Path(f"{chosen.name}-{what}.png")
+    check_writable(path.parent)
+    draw = getattr(import_module(f"simbench.report.{what}_figure"), f"draw_{what}")
+    save(draw(chosen, seed), path)
+    typer.echo(str(path))
 
 
 def _load(names: list[str]) -> "list[Scenario]":
@@ -164,6 +227,18 @@ def _methods() -> tuple[list[str], list[list[str]]]:
     ]
 
 
+def _indicators() -> tuple[list[str], list[list[str]]]:
+    from simbench.imaging.indicators import describe_indicators
+
+    header = ["indicator", "family", "dF/F of one spike", "half-rise (ms)", "peak (ms)",
+              "half-decay (ms)", "source"]  # fmt: skip
+    return header, [
+        [row.name, row.family, f"{row.amplitude:.3g}", f"{row.half_rise_ms:.3g}",
+         f"{row.time_to_peak_ms:.3g}", f"{row.half_decay_ms:.3g}", row.source]
+        for row in describe_indicators().itertuples(index=False)
+    ]  # fmt: skip
+
+
 def _labels() -> tuple[list[str], list[list[str]]]:
     from simbench.labels import LABELS
 
@@ -188,40 +263,4 @@ def _print_plan(units: list) -> None:
 def _print_leaderboard(title: str, board: "DataFrame") -> None:
     from simbench.leaderboard import readable
 
-    _print_table(f"{title}: recovery of the truth on held-out cultures", *readable(board))
-
-
-def _print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for name in header:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
-    console.print()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
-    ) as bars:
-        tasks = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield report
+    print_table(f"{title}: recovery of the truth on held-out cultures", *readable(board))
