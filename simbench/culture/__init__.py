@@ -1,15 +1,25 @@
 """The physics: a recipe in, spikes and labels out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from simbench.culture.firing import draw_firing
-from simbench.culture.network import Network, run_network
-from simbench.culture.wiring import dish_radius_mm, draw_links, draw_weights, place_somata
+from simbench.culture.drive import Events, match_type_rates, run_at_rate
+from simbench.culture.firing import Firing, draw_firing
+from simbench.culture.model import Network
+from simbench.culture.network import run_network
+from simbench.culture.outcome import describe
+from simbench.culture.wiring import (
+    Wiring,
+    dish_radius_mm,
+    draw_weights,
+    draw_wiring,
+    link_delays_ms,
+    place_somata,
+)
 from simbench.recipes import CultureRecipe
 from simbench.seeds import seed32, stream
 from simbench.spikes import SpikeTrains
@@ -36,6 +46,39 @@ class Culture:
     summary: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Anatomy:
+    """A culture before it fires.
+
+    Parameters
+    ----------
+    positions_mm : ndarray, shape (n_neurons, 2)
+    firing : Firing
+    wiring : Wiring
+    weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons)
+        Signed weights, presynaptic x postsynaptic.
+    """
+
+    positions_mm: np.ndarray
+    firing: Firing
+    wiring: Wiring
+    weights: sparse.csr_array
+
+
+def build_culture(recipe: CultureRecipe, seed: int, index: int = 0) -> Anatomy:
+    """Place the somata of a culture, wire them, and draw each neuron's type and parameters."""
+    rng = partial(stream, seed, "culture", index)
+    positions = place_somata(recipe, rng("somata"))
+    wiring = draw_wiring(recipe, positions, rng("wiring"))
+    if wiring.weights is None:
+        firing = draw_firing(recipe, rng("firing"))
+        weights = draw_weights(wiring.links, firing.inhibitory, recipe.synapses, rng("weights"))
+    else:
+        weights = wiring.weights
+        firing = draw_firing(recipe, rng("firing"), inhibitory=weights.min(axis=1).toarray() < 0)
+    return Anatomy(positions, firing, wiring, weights)
+
+
 def grow_culture(
     recipe: CultureRecipe, seed: int, index: int = 0, target: str = "numpy"
 ) -> Culture:
@@ -46,33 +89,32 @@ def grow_culture(
     recipe : CultureRecipe
     seed, index : int
         Seed of the run and number of the culture: together they name all random streams.
-    target : {"numpy", "cython"}
+    target : {"numpy", "cython", "cpp_standalone"}
         Brian2's code generation target; the spikes do not depend on it.
+
+    Raises
+    ------
+    SimbenchError
+        If the recipe can't be met: too many somata or links, a rate out of reach, a bad file.
     """
-    rng = partial(stream, seed, "culture", index)
-    n = recipe.n_neurons
-    firing = draw_firing(recipe, rng("firing"))
-    positions = place_somata(recipe, rng("somata"))
-    links = draw_links(recipe.wiring, positions, rng("wiring"))
-    weights = draw_weights(links, firing.inhibitory, recipe.synapses, rng("weights"))
-    start = rng("start")
-    v = firing.c + 30 * start.random(n)
-    network = Network(
-        firing.a, firing.b, firing.c, firing.d, weights,
-        v=v, u=firing.b * v, release=start.random(n), resource=start.random(n),
-        current=np.array([recipe.type_current.get(t, 0.0) for t in firing.firing_type]),
-    )  # fmt: skip
-    neurons, steps = run_network(
-        network, recipe.synapses,
-        noise_sigma=recipe.noise_sigma, duration_s=recipe.settle_s + recipe.duration_s,
-        dt_ms=recipe.dt_ms, seed=seed32(seed, "culture", index, "noise"), target=target,
-    )  # fmt: skip
-    steps = steps - round(recipe.settle_s * 1000 / recipe.dt_ms)
-    recorded = steps >= 0
+    anatomy = build_culture(recipe, seed, index)
+    (neurons, steps), drive = _fire(recipe, anatomy, seed, index, target)
     spikes = SpikeTrains.from_events(
-        neurons[recorded], steps[recorded] * (recipe.dt_ms / 1000), n, recipe.duration_s
+        neurons, steps * (recipe.dt_ms / 1000), recipe.n_neurons, recipe.duration_s
     )
-    labels = pd.DataFrame(
+    realised, summary = describe(spikes, anatomy.weights)
+    labels = pd.concat((_anatomy_labels(recipe, anatomy), realised), axis=1)
+    summary |= drive | {
+        "mean_in_degree": anatomy.weights.nnz / recipe.n_neurons,
+        "axon_length_mm": anatomy.wiring.axon_length_mm,
+        "dish_radius_mm": dish_radius_mm(recipe),
+    }
+    return Culture(labels, spikes, anatomy.weights, summary)
+
+
+def _anatomy_labels(recipe: CultureRecipe, anatomy: Anatomy) -> pd.DataFrame:
+    firing, positions = anatomy.firing, anatomy.positions_mm
+    return pd.DataFrame(
         {
             "firing_type": firing.firing_type,
             "inhibitory": firing.inhibitory,
@@ -84,11 +126,45 @@ def grow_culture(
             "y_mm": positions[:, 1],
             "rim_distance_mm": dish_radius_mm(recipe) - np.linalg.norm(positions, axis=1),
             "topology": recipe.wiring.topology,
-            "in_degree": np.diff(links.tocsc().indptr),
-            "out_degree": np.diff(links.indptr),
-            "n_spikes": spikes.counts,
-            "rate_hz": spikes.counts / recipe.duration_s,
+            "module": anatomy.wiring.module,
         }
     )
-    summary = {"mean_rate_hz": float(labels["rate_hz"].mean()), "noise_sigma": recipe.noise_sigma}
-    return Culture(labels, spikes, weights, summary)
+
+
+def _fire(
+    recipe: CultureRecipe, anatomy: Anatomy, seed: int, index: int, target: str
+) -> tuple[Events, dict[str, float]]:
+    """Recorded spikes (neurons, steps), and the drive that was used."""
+    firing = anatomy.firing
+    start = stream(seed, "culture", index, "start")
+    v = firing.c + 30 * start.random(recipe.n_neurons)
+    resting = Network(
+        firing.a, firing.b, firing.c, firing.d, anatomy.weights,
+        v=v, u=firing.b * v,
+        release=start.random(recipe.n_neurons), resource=start.random(recipe.n_neurons),
+        current=np.zeros(recipe.n_neurons),
+        delays_ms=link_delays_ms(
+            anatomy.weights, anatomy.positions_mm, recipe.synapses.conduction_velocity_mm_per_ms
+        ),
+    )  # fmt: skip
+
+    def run(noise_sigma: float, type_current: dict[str, float], seconds: float) -> Events:
+        current = np.array([type_current.get(kind, 0.0) for kind in firing.firing_type])
+        neurons, steps = run_network(
+            replace(resting, current=current), recipe.synapses,
+            noise_sigma=noise_sigma, duration_s=recipe.settle_s + seconds, dt_ms=recipe.dt_ms,
+            seed=seed32(seed, "culture", index, "noise"), target=target,
+        )  # fmt: skip
+        steps = steps - round(recipe.settle_s * 1000 / recipe.dt_ms)
+        recorded = steps >= 0
+        return neurons[recorded], steps[recorded]
+
+    current, sigma = dict(recipe.type_current), recipe.noise_sigma
+    if recipe.target_rate_hz is not None:
+        events, sigma = run_at_rate(recipe, run)
+    else:
+        if recipe.match_type_rates_hz is not None:
+            current = match_type_rates(recipe, firing.firing_type, run)
+        events = run(sigma, current, recipe.duration_s)
+    drive = {"noise_sigma": sigma} | {f"current_{kind}": value for kind, value in current.items()}
+    return events, drive

@@ -19,11 +19,17 @@ class Firing:
     d: np.ndarray
 
 
-def draw_firing(recipe: CultureRecipe, rng: np.random.Generator) -> Firing:
-    """Draw sign, firing type and jittered parameters of each neuron, independent of its place."""
+def draw_firing(
+    recipe: CultureRecipe, rng: np.random.Generator, inhibitory: np.ndarray | None = None
+) -> Firing:
+    """Draw sign, firing type and jittered parameters of each neuron, independent of its place.
+
+    ``inhibitory`` (bool, shape (n_neurons,)) fixes the signs where the wiring knows them.
+    """
     n = recipe.n_neurons
-    n_inhibitory = round(recipe.inhibitory_fraction * n)
-    inhibitory = rng.permutation(np.arange(n) < n_inhibitory)
+    if inhibitory is None:
+        inhibitory = rng.permutation(np.arange(n) < round(recipe.inhibitory_fraction * n))
+    n_inhibitory = int(inhibitory.sum())
     types = np.empty(n, dtype=object)
     types[~inhibitory] = _draw_types(recipe.excitatory_types, n - n_inhibitory, rng)
     types[inhibitory] = _draw_types(recipe.inhibitory_types, n_inhibitory, rng)

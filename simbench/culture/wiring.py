@@ -1,12 +1,46 @@
 """Where the somata lie and who reaches whom: a sparse presynaptic x postsynaptic matrix."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from simbench.culture import graphs
 from simbench.culture.axons import grow_axons
+from simbench.culture.edges import read_edges
+from simbench.culture.substrate import Substrate, make_substrate
 from simbench.errors import SimbenchError
 from simbench.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+
+GROWN = ("flat", "tracks", "squares", "height-map")
+LENGTHEN = 1.25
+MAX_LENGTHENINGS = 20
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Who reaches whom.
+
+    Parameters
+    ----------
+    links : scipy.sparse.csr_array of bool, shape (n_neurons, n_neurons)
+        Presynaptic x postsynaptic, without self-links, indices sorted.
+    module : ndarray of int, shape (n_neurons,)
+        Block of each neuron in a modular wiring; 0 in all others.
+    substrate : Substrate or None
+        What the axons grew on.
+    axon_length_mm : float
+        Scale of the axon lengths that was used; 0 where no axon grew.
+    weights : scipy.sparse.csr_array or None
+        Signed weights, if an edge list brings its own.
+    """
+
+    links: sparse.csr_array
+    module: np.ndarray
+    substrate: Substrate | None = None
+    axon_length_mm: float = 0.0
+    weights: sparse.csr_array | None = None
 
 
 def dish_radius_mm(recipe: CultureRecipe) -> float:
@@ -29,7 +63,9 @@ def place_somata(recipe: CultureRecipe, rng: np.random.Generator) -> np.ndarray:
         return np.column_stack((r * np.cos(angle), r * np.sin(angle)))
 
     positions = uniform(recipe.n_neurons)
-    for _ in range(1000):
+    # discs of half the spacing can't cover more of the plane than the densest packing does
+    possible = recipe.density_per_mm2 * np.pi * spacing**2 / 4 < np.pi / np.sqrt(12)
+    for _ in range(1000 if possible else 0):
         pairs = cKDTree(positions).query_pairs(spacing, output_type="ndarray")
         if not len(pairs):
             return positions
@@ -41,13 +77,79 @@ def place_somata(recipe: CultureRecipe, rng: np.random.Generator) -> np.ndarray:
     )
 
 
-def draw_links(
-    recipe: WiringRecipe, positions_mm: np.ndarray, rng: np.random.Generator
-) -> sparse.csr_array:
-    """Links of the recipe's topology as a boolean matrix, presynaptic x postsynaptic."""
-    if recipe.topology == "flat":
-        return grow_axons(positions_mm, recipe, rng)
-    raise SimbenchError(f"wiring.topology = '{recipe.topology}' is not built yet")
+def draw_wiring(
+    recipe: CultureRecipe, positions_mm: np.ndarray, rng: np.random.Generator
+) -> Wiring:
+    """Links of the recipe's topology.
+
+    With a ``mean_in_degree``, the number of links is exactly that mean times the neurons, rounded.
+    Graphs are drawn with that number of links. Grown wirings and custom ones are thinned to it, all
+    links alike; if axons make too few, all lengths are raised by steps of 25 % until they make
+    enough, and the length that was used is in the culture's summary.
+
+    Raises
+    ------
+    SimbenchError
+        If the mean in-degree is impossible, or a file can't be used.
+    """
+    wiring, n = recipe.wiring, recipe.n_neurons
+    n_links = None if wiring.mean_in_degree is None else round(wiring.mean_in_degree * n)
+    if n_links is not None and n_links > n * (n - 1):
+        raise degree_error(wiring, n - 1, f"{n} neurons without self-links")
+    if wiring.topology in GROWN:
+        return _grow(recipe, positions_mm, n_links, rng)
+    if wiring.topology == "custom":
+        links, weights = read_edges(str(wiring.edges), n)
+        if n_links is not None:
+            if n_links > links.nnz:
+                raise degree_error(wiring, links.nnz / n, f"the links in '{wiring.edges}'")
+            links = _thin(links, n_links, rng)
+            weights = None if weights is None else sparse.csr_array(weights.multiply(links))
+        return Wiring(links, np.zeros(n, dtype=int), weights=weights)
+    assert n_links is not None  # the recipe demands it
+    try:
+        links, module = graphs.draw_graph(wiring, n_links, positions_mm, rng)
+    except graphs.TooManyLinks as error:
+        raise degree_error(wiring, error.most / n, error.why) from None
+    return Wiring(links, module)
+
+
+def degree_error(recipe: WiringRecipe, most: float, why: str) -> SimbenchError:
+    return SimbenchError(
+        f"wiring.mean_in_degree = {recipe.mean_in_degree:g} is impossible for topology "
+        f"'{recipe.topology}'; allowed: at most {most:.4g} ({why})"
+    )
+
+
+def _grow(
+    recipe: CultureRecipe, positions_mm: np.ndarray, n_links: int | None, rng: np.random.Generator
+) -> Wiring:
+    wiring = recipe.wiring
+    substrate = make_substrate(wiring, dish_radius_mm(recipe), rng)
+    length, module = wiring.axon_length_mm, np.zeros(recipe.n_neurons, dtype=int)
+    found = grow_axons(positions_mm, wiring, substrate, rng, length)
+    if n_links is None:
+        kept = rng.random(found.nnz) < wiring.link_probability
+        return Wiring(_keep(found, kept), module, substrate, length)
+    for _ in range(MAX_LENGTHENINGS):
+        if found.nnz >= n_links:
+            return Wiring(_thin(found, n_links, rng), module, substrate, length)
+        length *= LENGTHEN
+        found = grow_axons(positions_mm, wiring, substrate, rng, length)
+    raise degree_error(
+        wiring, found.nnz / recipe.n_neurons, f"made by axons of {length:.3g} mm on this dish"
+    )
+
+
+def _thin(links: sparse.csr_array, n_links: int, rng: np.random.Generator) -> sparse.csr_array:
+    kept = np.zeros(links.nnz, dtype=bool)
+    kept[rng.choice(links.nnz, n_links, replace=False, shuffle=False)] = True
+    return _keep(links, kept)
+
+
+def _keep(links: sparse.csr_array, kept: np.ndarray) -> sparse.csr_array:
+    edges = links.tocoo()
+    return sparse.csr_array((edges.data[kept], (edges.row[kept], edges.col[kept])), links.shape)
 
 
 def draw_weights(
@@ -61,3 +163,14 @@ def draw_weights(
     strength = np.where(inhibitory, -recipe.inhibitory_weight, recipe.excitatory_weight)[edges.row]
     jitter = np.abs(1 + recipe.weight_jitter * rng.standard_normal(edges.nnz))
     return sparse.csr_array((strength * jitter, (edges.row, edges.col)), shape=links.shape)
+
+
+def link_delays_ms(
+    weights: sparse.csr_array, positions_mm: np.ndarray, velocity_mm_per_ms: float | None
+) -> np.ndarray | None:
+    """Conduction delay of each stored weight, by the straight distance; None without a velocity."""
+    if velocity_mm_per_ms is None:
+        return None
+    edges = weights.tocoo()
+    distance = np.linalg.norm(positions_mm[edges.row] - positions_mm[edges.col], axis=1)
+    return distance / velocity_mm_per_ms
