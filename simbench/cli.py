@@ -133,9 +133,9 @@ def leaderboard(
 @app.command(epilog="Example: simbench verify data/quickstart")
 def verify(folder: Folder) -> None:
     """Check every file of a dataset folder against its checksum."""
-    from simbench.dataset import Dataset
+    from simbench.dataset import verify as verify_folder
 
-    dataset = Dataset.load(folder)
+    dataset = verify_folder(folder)
     typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
 
 
