@@ -9,6 +9,7 @@ BASELINE_PERCENTILE = 15
 BASELINE_WINDOW_S = 60.0
 _KNOTS_PER_WINDOW = 30
 _BLOCK = 2**21  # values worked on at a time
+_LARGEST = np.float32(1e6)  # a larger dF/F is a baseline of rounding errors
 _SD_PER_MEDIAN_DIFFERENCE = 1 / 0.954
 
 
@@ -62,7 +63,8 @@ def _relative_change(
     light = fluorescence.astype(np.float32) - np.float32(offset)
     baseline = _running_baseline(light, frame_rate)
     change = light - baseline
-    np.maximum(baseline, _frame_noise(light)[:, None], out=baseline)
+    floor = np.maximum(_frame_noise(light), np.abs(light).max(axis=1) / _LARGEST)
+    np.maximum(baseline, floor[:, None], out=baseline)
     return np.divide(change, baseline, out=np.zeros_like(change), where=baseline > 0)
 
 

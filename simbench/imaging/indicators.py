@@ -130,9 +130,7 @@ def clean_dff(spikes: SpikeTrains, indicator: Indicator, rate_hz: float) -> np.n
     -------
     ndarray of float32, shape (n_neurons, n_samples)
     """
-    scale = np.ones(spikes.n_neurons)
-    n_samples = n_frames(spikes, rate_hz)
-    return _sample(spikes.times, spikes.offsets, indicator, scale, n_samples, 1 / rate_hz)[0]
+    return _mean_samples(spikes, indicator, None, slice(None), rate_hz, n_samples=1, step=0.0)
 
 
 def frame_dff(
@@ -164,20 +162,10 @@ def frame_dff(
     -------
     ndarray of float32, shape (number of chosen neurons, n_frames)
     """
-    scale = np.ones(spikes.n_neurons) if decay_scale is None else np.asarray(decay_scale)
     exposure_s = exposure / frame_rate
     n_samples = _samples_per_frame(1000 * exposure_s, indicator.rise_ms)
-    count = n_frames(spikes, frame_rate)
-    first, last, _ = neurons.indices(spikes.n_neurons)
-    frames = np.empty((last - first, count), dtype=np.float32)
-    rows = max(1, _BLOCK // (n_samples * max(count, 1)))
-    for begin in range(first, last, rows):
-        end = min(begin + rows, last)
-        frames[begin - first : end - first] = _sample(
-            spikes.times, spikes.offsets[begin : end + 1], indicator, scale[begin:end],
-            count, 1 / frame_rate, exposure_s / n_samples, n_samples,
-        ).mean(axis=0)  # fmt: skip
-    return frames
+    step = exposure_s / n_samples
+    return _mean_samples(spikes, indicator, decay_scale, neurons, frame_rate, n_samples, step)
 
 
 def n_frames(spikes: SpikeTrains, rate_hz: float) -> int:
@@ -192,24 +180,34 @@ def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
     return max(1, math.ceil(exposure_ms / step_ms))
 
 
-def _sample(
-    times: np.ndarray,
-    offsets: np.ndarray,
+def _mean_samples(
+    spikes: SpikeTrains,
     indicator: Indicator,
-    decay_scale: np.ndarray,
-    count: int,
-    period: float,
-    step: float = 0.0,
-    n_samples: int = 1,
+    decay_scale: np.ndarray | None,
+    neurons: slice,
+    rate_hz: float,
+    n_samples: int,
+    step: float,
 ) -> np.ndarray:
-    """dF/F at the midpoints of the steps in each period (s), (n_samples, n_neurons, count)."""
+    """Mean of dF/F at the midpoints of the first `n_samples` steps (s) of every period."""
     from simbench.imaging.calcium import sum_exponentials
 
-    samples = np.zeros((n_samples, len(offsets) - 1, count), dtype=np.float32)
-    weights, rates = indicator.exponentials(decay_scale)
-    sum_exponentials(times, offsets, weights, rates, step / 2, step, period, samples)
-    np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
-    return indicator.response(samples)
+    scale = np.ones(spikes.n_neurons) if decay_scale is None else np.asarray(decay_scale)
+    count = n_frames(spikes, rate_hz)
+    first, last, _ = neurons.indices(spikes.n_neurons)
+    means = np.empty((last - first, count), dtype=np.float32)
+    rows = max(1, _BLOCK // (n_samples * max(count, 1)))
+    for begin in range(first, last, rows):
+        end = min(begin + rows, last)
+        samples = np.zeros((n_samples, end - begin, count), dtype=np.float32)
+        weights, rates = indicator.exponentials(scale[begin:end])
+        offsets = spikes.offsets[begin : end + 1]
+        sum_exponentials(
+            spikes.times, offsets, weights, rates, step / 2, step, 1 / rate_hz, samples
+        )
+        np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
+        indicator.response(samples).mean(axis=0, out=means[begin - first : end - first])
+    return means
 
 
 def describe_indicators() -> pd.DataFrame:
