@@ -5,6 +5,8 @@ Izhikevich 2003 (neurons), Alvarez-Lacalle & Moses 2009 (depression), Orlandi et
 (axon growth), Zhang et al. 2023 (indicators in cultured neurons).
 """
 
+import hashlib
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -93,6 +95,27 @@ class WiringRecipe(Recipe):
         if self.topology in graphs and self.mean_in_degree is None:
             raise ValueError(f"topology '{self.topology}' needs the key 'mean_in_degree'")
         return self
+
+    def file_digest(self) -> str | None:
+        """SHA-256 of the file that the wiring is read from; None if there is none.
+
+        Raises
+        ------
+        SimbenchError
+            If the file can't be read.
+        """
+        key = "height_map" if self.topology == "height-map" else "edges"
+        name = getattr(self, key)
+        if self.topology not in ("height-map", "custom") or name is None:
+            return None
+        try:
+            return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        except OSError as error:
+            from simbench.errors import SimbenchError
+
+            raise SimbenchError(
+                f"wiring.{key} = '{name}': cannot be read ({error.strerror})"
+            ) from None
 
 
 class SynapseRecipe(Recipe):

@@ -78,7 +78,15 @@ def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
 def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
     """Where the cache holds, or will hold, the recordings of a scenario."""
     return [
-        cache.entry("recordings", [condition.model_dump(mode="json"), seed, index])
+        cache.entry(
+            "recordings",
+            [
+                condition.model_dump(mode="json"),
+                condition.culture.wiring.file_digest(),
+                seed,
+                index,
+            ],
+        )
         for index, condition in recording_units(scenario)
     ]
 
