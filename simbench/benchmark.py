@@ -2,12 +2,14 @@
 
 import json
 import resource
+import shutil
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,41 +21,51 @@ from threadpoolctl import threadpool_limits
 
 from simbench import __version__, cache
 from simbench.dataset import Dataset
-from simbench.methods.registry import METHODS, embed, find_entry, get_method
+from simbench.errors import SimbenchError
+from simbench.methods.registry import embed, expand_names, find_entry, get_method, identity
+from simbench.parallel import time_limit
 from simbench.scenario import Scenario
+from simbench.scoring import VERSION
 from simbench.scoring.evaluate import check_latents, place, score
 from simbench.simulation import open_dataset, recording_folders, simulate
-from simbench.storage import new_folder, read_json
+from simbench.storage import checksum, new_folder, read_json
 
 Progress = Callable[[str, int, int], None]
+Key = tuple[Scenario, int]
 FLOOR, CEILING = "chance", "spike-oracle"
 COLUMNS = [
-    "scenario", "scenario_version", "scenario_digest", "seed", "method", "family",
+    "scenario", "scenario_version", "scenario_digest", "level", "seed", "method", "family",
     "target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery", "per_culture",
-    "n_components", "seconds", "peak_memory_mb", "status", "error", "simbench", "versions",
+    "n_components", "n_parameters", "seconds", "peak_memory_mb", "status", "error",
+    "scoring_version", "simbench", "versions",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One method on one scenario with one seed."""
+    """One method on one scenario (at one of its levels) with one seed."""
 
     scenario: Scenario
     seed: int
     method: str
+    level: str = ""
 
     @property
     def folder(self) -> Path:
         """Where the cache keeps the unit's scores and latents."""
-        return cache.entry("scores", [self.scenario.digest(), self.seed, self.method])
+        part = [self.scenario.digest(), self.seed, self.method, identity(self.method)]
+        return cache.entry("scores", part)
 
     @property
     def is_cached(self) -> bool:
         return (self.folder / "scores.json").is_file()
 
 
+Log = Callable[[Unit, str], None]
+
+
 def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int = 0) -> list[Unit]:
-    """All units of a run, in order; by default with every registered method.
+    """All units of a run, in order: every method on every level of every scenario.
 
     Floor and ceiling are always among them: without these no score can be placed.
 
@@ -62,15 +74,29 @@ def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int =
     SimbenchError
         If a method is unknown.
     """
-    chosen = list(methods) or list(METHODS)
+    chosen = expand_names(methods)
     for name in chosen:
         find_entry(name)
     names = list(dict.fromkeys([FLOOR, CEILING, *chosen]))
-    return [Unit(scenario, seed, name) for scenario in scenarios for name in names]
+    return [
+        Unit(at_level, seed, name, level)
+        for scenario in scenarios
+        for level, at_level in scenario.at_levels.items()
+        for name in names
+    ]
 
 
-def run(units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None) -> pd.DataFrame:
+def run(
+    units: Sequence[Unit],
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+    timeout_s: float | None = None,
+    log: Log | None = None,
+) -> pd.DataFrame:
     """Run units and return their rows in the order of the units.
+
+    Each finished recording and each finished unit is in the cache at once, so that a run that was
+    stopped goes on where it was.
 
     Parameters
     ----------
@@ -79,31 +105,54 @@ def run(units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None
         Worker processes; -1 for one a core. The rows' values do not depend on it.
     progress : callable, optional
         Called with (what, done, total).
+    timeout_s : float, optional
+        Longest time that one unit may take, seconds.
+    log : callable, optional
+        Called with (unit, traceback) when a unit has failed.
 
     Returns
     -------
     DataFrame
         One row a unit, target, metric, probe and split, with the columns ``COLUMNS``. A unit
         that failed is one row with its error.
+
+    Raises
+    ------
+    SimbenchError
+        If none of the scenarios can be simulated.
     """
     report = progress or _silent
-    recordings = {}
-    for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
-        simulate(scenario, seed, n_jobs, partial(report, f"simulate {scenario.name}"))
-        recordings[scenario, seed] = tuple(recording_folders(scenario, seed))
-    report("score", 0, len(units))
-    jobs = (
-        delayed(_numbered)(i, unit, unit.folder, recordings[unit.scenario, unit.seed])
-        for i, unit in enumerate(units)
-    )
+    recordings: dict[Key, tuple[Path, ...]] = {}
     results: dict[int, dict[str, Any]] = {}
+    broken: dict[Key, Exception] = {}
+    for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
+        try:
+            simulate(scenario, seed, n_jobs, partial(report, f"simulate {scenario.name}"))
+            recordings[scenario, seed] = tuple(recording_folders(scenario, seed))
+        except Exception as error:
+            broken[scenario, seed] = error
+    if broken and not recordings:
+        raise next(iter(broken.values()))
+    jobs = []
+    for index, unit in enumerate(units):
+        key = unit.scenario, unit.seed
+        if key in broken:
+            results[index] = _failure(broken[key])
+        else:
+            jobs.append(delayed(_numbered)(index, unit, unit.folder, recordings[key], timeout_s))
+    report("score", len(results), len(units))
     for index, result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
         results[index] = result
         report("score", len(results), len(units))
+    for index, unit in enumerate(units):
+        if log and results[index]["status"] != "ok":
+            log(unit, results[index]["traceback"])
     return assemble(units, [results[i] for i in range(len(units))])
 
 
-def run_unit(unit: Unit, folder: Path, recordings: tuple[Path, ...]) -> dict[str, Any]:
+def run_unit(
+    unit: Unit, folder: Path, recordings: tuple[Path, ...], timeout_s: float | None = None
+) -> dict[str, Any]:
     """Scores of one unit, from the cache if it holds them. A failure is a result, not an error.
 
     Parameters
@@ -113,14 +162,16 @@ def run_unit(unit: Unit, folder: Path, recordings: tuple[Path, ...]) -> dict[str
         Where the cache holds, or will hold, the unit's scores.
     recordings : tuple of Path
         Folders of the scenario's recordings.
+    timeout_s : float, optional
     """
     try:
-        if (folder / "scores.json").is_file():
-            return read_json(folder / "scores.json")
-        return _make(unit, folder, _dataset(unit.scenario, unit.seed, recordings))
+        stored = _stored(folder)
+        if stored is not None:
+            return stored
+        with time_limit(timeout_s):
+            return _make(unit, folder, _dataset(unit.scenario, unit.seed, recordings))
     except Exception as error:
-        text = " ".join(str(error).split()) or "no message"
-        return {"status": "failed", "error": f"{type(error).__name__}: {text}", "scores": []}
+        return _failure(error)
 
 
 def latents_of(unit: Unit) -> np.ndarray:
@@ -133,7 +184,7 @@ def assemble(units: Sequence[Unit], results: Sequence[dict[str, Any]]) -> pd.Dat
     tables = []
     by_unit = dict(zip(units, results))
     for unit, result in by_unit.items():
-        anchors = [by_unit[Unit(unit.scenario, unit.seed, name)] for name in (FLOOR, CEILING)]
+        anchors = [by_unit[replace(unit, method=name)] for name in (FLOOR, CEILING)]
         scores = pd.DataFrame(result["scores"])
         if len(scores) and all(anchor["scores"] for anchor in anchors):
             scores = place(scores, *(pd.DataFrame(anchor["scores"]) for anchor in anchors))
@@ -141,11 +192,13 @@ def assemble(units: Sequence[Unit], results: Sequence[dict[str, Any]]) -> pd.Dat
             "scenario": unit.scenario.name,
             "scenario_version": unit.scenario.version,
             "scenario_digest": unit.scenario.digest(),
+            "level": unit.level,
             "seed": unit.seed,
             "method": unit.method,
             "family": find_entry(unit.method).family,
+            "scoring_version": VERSION,
             "simbench": __version__,
-            **{key: value for key, value in result.items() if key != "scores"},
+            **{key: value for key, value in result.items() if key in COLUMNS},
         }
         table = scores if len(scores) else pd.DataFrame(index=[0])
         tables.append(table.assign(**{k: [v] * len(table) for k, v in about.items()}))
@@ -160,6 +213,30 @@ def _numbered(index: int, *job: Any) -> tuple[int, dict[str, Any]]:
     return index, run_unit(*job)
 
 
+def _failure(error: Exception) -> dict[str, Any]:
+    text = " ".join(str(error).split()) or "no message"
+    return {
+        "status": "failed",
+        "error": f"{type(error).__name__}: {text}",
+        "traceback": "".join(traceback.format_exception(error)),
+        "scores": [],
+    }
+
+
+def _stored(folder: Path) -> dict[str, Any] | None:
+    """Result of a finished unit, or None; a damaged one is thrown away."""
+    if not folder.is_dir():
+        return None
+    try:
+        result = read_json(folder / "scores.json")
+        if checksum(folder / "latents.npy") == result["latents_sha256"]:
+            return result
+    except (SimbenchError, OSError, KeyError):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
 def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
     method = get_method(unit.method, n_components=unit.scenario.n_components)
     with _one_thread(), warnings.catch_warnings():
@@ -172,6 +249,7 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
         "status": "ok",
         "error": None,
         "n_components": latents.shape[1],
+        "n_parameters": getattr(method, "n_parameters_", None),
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(_peak_memory_mb()),
         "versions": cache.versions(),
@@ -179,6 +257,7 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
     }
     with new_folder(folder, keep_existing=True) as draft:
         np.save(draft / "latents.npy", latents)
+        result["latents_sha256"] = checksum(draft / "latents.npy")
         (draft / "scores.json").write_text(json.dumps(result))
     return result
 

@@ -1,6 +1,9 @@
 """The command line: every verb is one call into the package."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,7 @@ from simbench.errors import SimbenchError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from simbench.benchmark import Unit
     from simbench.scenario import Scenario
 
 app = typer.Typer(
@@ -25,6 +29,9 @@ app = typer.Typer(
 Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Worker processes; -1: one a core.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR")]
+CacheDir = Annotated[
+    Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
+]
 
 
 def main() -> None:
@@ -70,7 +77,7 @@ def simulate(
 
     with new_folder(out):  # an unusable folder is an error before the work
         pass
-    with progress_bars() as report:
+    with _resumable(), progress_bars() as report:
         dataset = simulate_scenario(
             chosen, seed, n_jobs, lambda done, total: report(f"simulate {chosen.name}", done, total)
         )
@@ -84,16 +91,30 @@ def run(
         list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Default: quickstart.")
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="Default: all. Can be repeated.")
+        list[str] | None,
+        typer.Option("--method", "-m", help="Name, path.py:Class or all; can be repeated."),
     ] = None,
     n_jobs: Jobs = -1,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Longest time for one method, s.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="loky (this machine) or dask.")] = "loky",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
+    ] = None,
+    cache_dir: CacheDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
-    """Simulate, fit, score and rank: the whole benchmark."""
+    """Simulate, fit, score and rank: the whole benchmark.
+
+    Stopped or killed, it goes on where it was when started again.
+    """
+    _use_cache(cache_dir)
     chosen = _load(scenarios or ["quickstart"])
     from simbench import benchmark
+    from simbench.parallel import parallel_backend
     from simbench.storage import check_writable
 
     units = benchmark.plan(chosen, method or [], seed)
@@ -102,8 +123,13 @@ def run(
         return
     for scenario in chosen:
         check_writable(out / scenario.name)
-    with progress_bars() as report:
-        rows = benchmark.run(units, n_jobs, report)
+
+    def log(unit: benchmark.Unit, traceback: str) -> None:
+        with (out / unit.scenario.name / "failures.log").open("a") as file:
+            file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
+
+    with _resumable(), parallel_backend(backend, scheduler), progress_bars() as report:
+        rows = benchmark.run(units, n_jobs, report, timeout, log)
     from simbench.report.results import write_results
 
     for scenario in chosen:
@@ -113,6 +139,43 @@ def run(
             board = write_results(folder, rows[rows["scenario"] == scenario.name], scenario, seed)
         _print_leaderboard(scenario.name, board)
         typer.echo(f"Rows, tables and figures: {folder}")
+
+
+@app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl --row 3")
+def reproduce(
+    rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl")],
+    row: Annotated[int, typer.Option("--row", min=1, help="Line of the row, from 1.")],
+    n_jobs: Jobs = -1,
+) -> None:
+    """Simulate, fit and score one row anew; exit code 1 if it comes out different."""
+    from simbench.provenance import reproduce as make_again
+
+    made = make_again(rows, row, n_jobs)
+    old = made.row
+    typer.echo(
+        f"{old['scenario']}, seed {old['seed']}, {old['method']}: {old['metric']} of "
+        f"{old['target']} ({old['probe']} probe, split by {old['split']})"
+    )
+    typer.echo(f"row {old['value']!r}, now {made.value!r}: {'same' if made.same else 'DIFFERENT'}")
+    for name, (then, now) in made.other_versions.items():
+        typer.echo(f"{name} was {then}, is {now}")
+    if not made.same:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: simbench cache info")
+def cache(
+    what: Annotated[str, typer.Argument(metavar="info|clear")], cache_dir: CacheDir = None
+) -> None:
+    """Say what the cache holds, or empty it. It is always safe to empty."""
+    _use_cache(cache_dir)
+    from simbench import cache as store
+
+    if what not in ("info", "clear"):
+        raise SimbenchError(f"cache: unknown '{what}'; allowed: info, clear")
+    size = store.clear() if what == "clear" else store.usage()
+    verb = "freed" if what == "clear" else "used"
+    typer.echo(f"{store.cache_folder()}: {size / 1e6:.1f} MB {verb}")
 
 
 @app.command(epilog="Example: simbench leaderboard results/quickstart")
@@ -220,10 +283,11 @@ def _scenarios() -> tuple[list[str], list[list[str]]]:
 
 
 def _methods() -> tuple[list[str], list[list[str]]]:
-    from simbench.methods.registry import METHODS
+    from simbench.methods.registry import known_methods
 
     return ["method", "family", "what it is", "source"], [
-        [name, entry.family, entry.summary, entry.source] for name, entry in METHODS.items()
+        [name, entry.family, entry.description, entry.source]
+        for name, entry in known_methods().items()
     ]
 
 
@@ -247,17 +311,39 @@ def _labels() -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _print_plan(units: list) -> None:
-    scenarios = list(dict.fromkeys(unit.scenario for unit in units))
-    for scenario in scenarios:
-        mine = [unit for unit in units if unit.scenario == scenario]
-        cultures = scenario.replicates * len(scenario.conditions)
-        cached = sum(unit.is_cached for unit in mine)
-        typer.echo(
-            f"{scenario.name} v{scenario.version}: {cultures} cultures x "
-            f"{scenario.culture.n_neurons} neurons x {scenario.culture.duration_s:g} s, "
-            f"{len(mine)} methods ({cached} cached): {', '.join(unit.method for unit in mine)}"
-        )
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("simbench: stopped; the same command goes on where it was", err=True)
+        raise typer.Exit(130) from None
+
+
+def _use_cache(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["SIMBENCH_CACHE"] = str(folder.resolve())
+
+
+def _print_plan(units: "list[Unit]") -> None:
+    from itertools import groupby
+
+    from simbench.estimate import estimate
+
+    rows = []
+    for (scenario, level), group in groupby(units, key=lambda u: (u.scenario, u.level)):
+        cost = estimate(list(group))
+        rows.append(
+            [
+                f"{scenario.name} v{scenario.version}", level,
+                f"{cost.n_recordings} ({cost.n_recordings_cached} cached)",
+                f"{cost.n_units} ({cost.n_units_cached} cached)",
+                f"{cost.core_s / 60:.1f}", f"{cost.disk_bytes / 1e6:.0f}",
+            ]
+        )  # fmt: skip
+    header = ["scenario", "level", "cultures", "methods", "core minutes (rough)", "new disk (MB)"]
+    print_table("plan", header, rows)
+    typer.echo("methods: " + ", ".join(dict.fromkeys(unit.method for unit in units)))
 
 
 def _print_leaderboard(title: str, board: "DataFrame") -> None:

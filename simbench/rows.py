@@ -4,29 +4,33 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
+from simbench.cache import cache_folder
 from simbench.errors import SimbenchError
-from simbench.storage import write_text
+from simbench.storage import digest_of, write_text
 
 # A new row replaces an old one that agrees in these.
-IDENTITY = ["scenario", "seed", "method", "target", "metric", "probe", "split"]
-_NEEDED = {*IDENTITY, "value", "chance", "ceiling", "recovery", "per_culture", "status"}
+IDENTITY = ["scenario", "level", "seed", "method", "target", "metric", "probe", "split"]
+UNIT = ["scenario", "level", "seed", "method"]
+VERSIONS = ["scenario", "scenario_version", "scoring_version"]
+_NEEDED = {*IDENTITY, *VERSIONS, "value", "chance", "ceiling", "recovery", "per_culture", "status"}
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    """Write rows, keeping those of an earlier run that these do not replace; return all.
+    """Write rows, keeping those of earlier runs that these do not replace; return all.
 
-    Rows of another version of the scenario are dropped: they answer another question.
+    Rows of another version of the scenario or of the scoring are dropped: they answer another
+    question. Two runs that write at the same time wait for each other.
     """
-    if path.exists():
-        old = read_rows(path)
-        digest = rows["scenario_digest"].iloc[0]
-        old = old[old["scenario_digest"] == digest]
-        units = ["scenario", "seed", "method"]
-        redone = old.set_index(units).index.isin(rows.set_index(units).index)
-        rows = pd.concat([old[~redone], rows], ignore_index=True)
-    records = json.loads(rows.to_json(orient="records", double_precision=15))
-    write_text(path, "".join(json.dumps(record) + "\n" for record in records))
+    with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
+        if path.exists():
+            old = read_rows(path)
+            same = old[VERSIONS].apply(tuple, axis=1).isin(set(rows[VERSIONS].apply(tuple, axis=1)))
+            redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
+            rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
+        records = json.loads(rows.to_json(orient="records", double_precision=15))
+        write_text(path, "".join(json.dumps(record) + "\n" for record in records))
     return rows
 
 

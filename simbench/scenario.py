@@ -1,9 +1,11 @@
 """A scenario: what to simulate, image, recover and score. Read from TOML, frozen, digested."""
 
+import copy
 import hashlib
 import itertools
 import json
 import tomllib
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +38,8 @@ class Scenario(Recipe):
 
     A scenario pools the recordings of all its ``conditions``: ``replicates`` cultures of each.
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
-    ``{"culture.wiring.topology": ["flat", "tracks"]}``.
+    ``{"culture.wiring.topology": ["flat", "tracks"]}``. ``levels`` is written the same way, but
+    each combination is a problem of its own, with its own training and its own scores: a curve.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -48,6 +51,7 @@ class Scenario(Recipe):
     culture: CultureRecipe
     imaging: ImagingRecipe
     axes: dict[str, list[Any]] = Field(default={})
+    levels: dict[str, list[Any]] = Field(default={})
     targets: list[str]
     """Labels to recover."""
     nuisances: list[str] = Field(default=["culture"])
@@ -79,7 +83,8 @@ class Scenario(Recipe):
                 f"imaging.frame_rate_hz = {self.imaging.frame_rate_hz:g} is above the simulation's "
                 f"{1000 / self.culture.dt_ms:g} Hz"
             )
-        _ = self.conditions  # an axis with an impossible value is an error now, not later
+        # an impossible value on an axis is an error now, not later
+        _ = self.conditions, self.at_levels
         return self
 
     @property
@@ -90,36 +95,54 @@ class Scenario(Recipe):
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """The grid, expanded: one condition for each combination of the axes' values."""
-        recipes = {
-            "culture": self.culture.model_dump(),
-            # only what was given: the rest follows from a preset, which may be an axis
-            "imaging": self.imaging.model_dump(exclude_unset=True),
+        recipes = self.model_dump(mode="json", include={"culture", "imaging"})
+        return tuple(
+            read_recipe(Condition, {"name": name or self.name, **data})
+            for name, data in _expand(recipes, self.axes, "axes")
+        )
+
+    @property
+    def at_levels(self) -> dict[str, "Scenario"]:
+        """One scenario without levels for each combination of their values, by its level."""
+        if not self.levels:
+            return {"": self}
+        data = self.model_dump(mode="json", exclude={"levels"})
+        return {
+            name: read_recipe(Scenario, plain)
+            for name, plain in _expand(data, self.levels, "levels")
         }
-        conditions = []
-        for values in itertools.product(*self.axes.values()):
-            data = json.loads(json.dumps(recipes))
-            for path, value in zip(self.axes, values):
-                _set(data, path, value)
-            name = ", ".join(str(value) for value in values) or self.name
-            conditions.append(read_recipe(Condition, {"name": name, **data}))
-        return tuple(conditions)
 
     def digest(self) -> str:
         """SHA-256 of the canonical form: all fields but the question."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         data = self.model_dump(mode="json", exclude={"question"})
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.digest() == other.digest()
 
     def __hash__(self) -> int:
         return hash(self.digest())
 
 
-def _set(data: dict[str, Any], path: str, value: Any) -> None:
-    *parents, leaf = path.split(".")
-    for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
-            raise ValueError(f"axes: unknown key '{path}'")
-    data[leaf] = value
+def _expand(
+    data: dict[str, Any], axes: dict[str, list[Any]], key: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and data of each combination of values at the dotted paths."""
+    for values in itertools.product(*axes.values()):
+        changed = copy.deepcopy(data)
+        for path, value in zip(axes, values):
+            *parents, leaf = path.split(".")
+            table = changed
+            for parent in parents:
+                table = table.get(parent, {}) if isinstance(table, dict) else {}
+            if not isinstance(table, dict) or leaf not in table:
+                raise ValueError(f"{key}: unknown key '{path}'")
+            table[leaf] = value
+        yield ", ".join(str(value) for value in values), changed
 
 
 def available_scenarios() -> dict[str, Path]:

@@ -1,8 +1,10 @@
 """Controls: floor and ceiling. They stand in every table and take no part in the ranking.
 
-A control that does more than look at traces has ``embed(dataset)`` in place of ``fit`` and
-``transform``.
+A control that does more than look at traces is a `Control`: it has ``embed(dataset)`` in place of
+``fit`` and ``transform``.
 """
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,7 +13,15 @@ from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
 
 
-class Chance(BaseEstimator):
+class Control(BaseEstimator, ABC):
+    """A method that is given the whole dataset, truth included. Never ranked."""
+
+    @abstractmethod
+    def embed(self, dataset: Dataset) -> np.ndarray:
+        """Latents of all neurons, shape (n_neurons, n_components)."""
+
+
+class Chance(Control):
     """Random latents: what a probe scores on nothing."""
 
     def embed(self, dataset: Dataset) -> np.ndarray:
@@ -19,7 +29,7 @@ class Chance(BaseEstimator):
         return random_latents(dataset)
 
 
-class SpikeOracle(BaseEstimator):
+class SpikeOracle(Control):
     """Statistics of the true spike trains: what the physics left in the spikes."""
 
     def embed(self, dataset: Dataset) -> np.ndarray:

@@ -1,21 +1,42 @@
 """Every method by name, and the one way from a dataset to its latents."""
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points, version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
+from simbench.methods.controls import Control
+from simbench.methods.homes import is_home, load_home, source_digest
+
+ALL = "all"
+GROUP = "simbench.methods"
+_EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
+_IMPORT_NAMES = {"oasis-deconv": "oasis"}
 
 
 @dataclass(frozen=True)
 class MethodEntry:
     """A line of the registry.
 
-    ``home`` is "module:Class"; the module is imported only when the method is used.
+    Parameters
+    ----------
+    family : {"linear", "features", "learned", "control", "outside"}
+    home : str
+        "module:Class", "path.py:Class", or a function in place of the class. Imported only when
+        the method is used.
+    summary, source : str
+    parameters : dict
+        Given to the class.
+    needs : str
+        Distribution that an extra of simbench installs; empty if the method needs none.
+    default : bool
+        Whether a run that names no method takes this one.
     """
 
     family: str
@@ -23,78 +44,167 @@ class MethodEntry:
     summary: str
     source: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    default: bool = False
 
     @property
     def is_control(self) -> bool:
         return self.family == "control"
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the extra that the method needs is installed."""
+        return not self.needs or find_spec(_IMPORT_NAMES.get(self.needs, self.needs)) is not None
+
+    @property
+    def description(self) -> str:
+        """The summary, and what to install where something is missing."""
+        hint = "" if self.is_available else f" (needs {_installation(self.needs)})"
+        return self.summary + hint
 
 
 _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
 
 METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
-        "control", "simbench.methods.controls:Chance", "random latents", "simbench"
+        "control", "simbench.methods.controls:Chance", "random latents", "simbench", default=True
     ),
     "spike-oracle": MethodEntry(
         "control", "simbench.methods.controls:SpikeOracle",
-        "statistics of the true spike trains", "simbench",
+        "statistics of the true spike trains", "simbench", default=True,
     ),
     "trace-stats": MethodEntry(
         "features", "simbench.methods.baselines:TraceStats",
-        "mean, s.d. and maximum of the trace: the rate baseline", "simbench",
+        "mean, s.d. and maximum of the trace: the rate baseline", "simbench", default=True,
     ),
     "random-projection": MethodEntry(
         "linear", "sklearn.random_projection:GaussianRandomProjection",
-        "random linear projection of the trace", _SKLEARN,
+        "random linear projection of the trace", _SKLEARN, default=True,
     ),
     "pca": MethodEntry(
-        "linear", "sklearn.decomposition:PCA", "principal components of the trace", _SKLEARN
+        "linear", "sklearn.decomposition:PCA", "principal components of the trace", _SKLEARN,
+        default=True,
     ),
     "fa": MethodEntry(
-        "linear", "sklearn.decomposition:FactorAnalysis", "factor analysis of the trace", _SKLEARN
+        "linear", "sklearn.decomposition:FactorAnalysis", "factor analysis of the trace", _SKLEARN,
+        default=True,
     ),
     "ica": MethodEntry(
-        "linear", "sklearn.decomposition:FastICA",
-        "independent components of the trace", _SKLEARN, {"max_iter": 500, "tol": 1e-3},
+        "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
+        {"max_iter": 500, "tol": 1e-3}, default=True,
     ),
     "avae-published": MethodEntry(
         "learned", "simbench.methods.avae_published:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
+        default=True,
     ),
     "avae": MethodEntry(
         "learned", "simbench.methods.avae:AVAE",
         "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
-        "simbench, after arXiv 2501.14615",
+        "simbench, after arXiv 2501.14615", default=True,
     ),
 }  # fmt: skip
 
 
+def known_methods() -> dict[str, MethodEntry]:
+    """The registry, and after it the methods of installed packages (entry points)."""
+    installed = {
+        point.name: _entry_of(point)
+        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    }
+    return METHODS | {name: entry for name, entry in installed.items() if name not in METHODS}
+
+
 def find_entry(name: str) -> MethodEntry:
-    """The line of the registry; an unknown name is an error that lists the known ones."""
-    if name not in METHODS:
-        raise SimbenchError(f"unknown method '{name}'; known: {', '.join(METHODS)}")
-    return METHODS[name]
-
-
-def get_method(name: str, **parameters: Any) -> Any:
-    """New estimator of a registered method.
+    """The line of a method.
 
     Parameters
     ----------
     name : str
-        See `simbench list methods`.
+        See `simbench list methods`; or "path.py:Class", or "package.module:Class".
+
+    Raises
+    ------
+    SimbenchError
+        If no method has that name, its extra is not installed, or there is no such class.
+    """
+    if is_home(name):
+        return MethodEntry(_outside_family(name), name, "not registered", name)
+    known = known_methods()
+    if name not in known:
+        raise SimbenchError(f"unknown method '{name}'; known: {', '.join(known)}; or path.py:Class")
+    entry = known[name]
+    if not entry.is_available:
+        raise SimbenchError(f"method {name} needs {_installation(entry.needs)}")
+    return entry
+
+
+def expand_names(names: Sequence[str]) -> list[str]:
+    """Names as asked for; none: the default methods; "all": every one that is installed."""
+    known = known_methods()
+    everything = [name for name, entry in known.items() if entry.is_available]
+    if not names:
+        return [name for name in everything if known[name].default]
+    expanded = [part for name in names for part in (everything if name == ALL else [name])]
+    return list(dict.fromkeys(expanded))
+
+
+def identity(name: str) -> str:
+    """What a method's latents depend on besides the sources of simbench and its own libraries.
+
+    The version of an extra; for a method that is not part of simbench, a digest of its source.
+    """
+    entry = find_entry(name)
+    if entry.needs:
+        return f"{entry.needs} {version(entry.needs)}"
+    return source_digest(entry.home) if METHODS.get(name) is not entry else ""
+
+
+def get_method(name: str, **parameters: Any) -> Any:
+    """New estimator of a method.
+
+    Parameters
+    ----------
+    name : str
+        See `find_entry`.
     **parameters
         Set on the estimator if it has them, ignored if not.
 
     Raises
     ------
     SimbenchError
-        If no method has that name.
+        If there is no such method, or it is neither a transformer nor a control.
     """
     entry = find_entry(name)
-    module, _, attribute = entry.home.partition(":")
-    method = getattr(import_module(module), attribute)(**entry.parameters)
+    factory = load_home(entry.home)
+    try:
+        method = factory(**entry.parameters)
+    except TypeError as error:
+        raise SimbenchError(f"method {name}: can't be made without arguments: {error}") from error
+    if not isinstance(method, Control):
+        for verb in ("fit", "transform"):
+            if not callable(getattr(method, verb, None)):
+                raise SimbenchError(
+                    f"method {name}: no {verb}; expected fit(X) and transform(X) of scikit-learn"
+                )
     return set_known_parameters(method, **parameters)
+
+
+def _installation(distribution: str) -> str:
+    return f"pip install simbench[{_EXTRAS[distribution]}]"
+
+
+def _entry_of(point: EntryPoint) -> MethodEntry:
+    package = point.dist.name if point.dist else "?"
+    release = f"{package} {point.dist.version}" if point.dist else package
+    return MethodEntry("outside", point.value, f"method of the package {package}", release)
+
+
+def _outside_family(home: str) -> str:
+    """A control is marked as one wherever it comes from: it has seen more than traces."""
+    found = load_home(home)
+    is_control = isinstance(found, type) and issubclass(found, Control)
+    return "control" if is_control else "outside"
 
 
 def set_known_parameters(method: Any, **parameters: Any) -> Any:
@@ -129,9 +239,9 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     ndarray, shape (n_neurons, n_components)
         In the order of ``dataset.labels``.
     """
-    if hasattr(method, "embed"):
-        return method.embed(dataset)
     set_known_parameters(method, frame_rate=dataset.frame_rate, random_state=random_state)
+    if isinstance(method, Control):
+        return method.embed(dataset)
     train = np.flatnonzero(~dataset.test)
     grouped = "groups" in inspect.signature(method.fit).parameters
     groups = {"groups": dataset.culture[~dataset.test_neurons]} if grouped else {}

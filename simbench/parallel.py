@@ -1,0 +1,81 @@
+"""Where the work runs: joblib's worker processes here, or a dask cluster."""
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simbench.errors import SimbenchError
+
+BACKENDS = ("loky", "dask")
+
+
+@contextmanager
+def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterator[None]:
+    """Run everything parallel in the block on this backend.
+
+    Parameters
+    ----------
+    name : {"loky", "dask"}
+        Worker processes of this machine, or a dask cluster.
+    scheduler : str, optional
+        Address of a dask scheduler, e.g. ``tcp://node:8786``; by default a local cluster. Its
+        workers need the same simbench and a shared cache folder (``SIMBENCH_CACHE``).
+
+    Raises
+    ------
+    SimbenchError
+        If the backend is unknown, not installed, or its scheduler can't be reached.
+    """
+    import joblib
+
+    if name not in BACKENDS:
+        raise SimbenchError(f"--backend {name}: allowed: {', '.join(BACKENDS)}")
+    if name == "loky":
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SimbenchError("--backend dask: needs `pip install 'simbench[dask]'`") from None
+    try:
+        client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SimbenchError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
+    with client, joblib.parallel_config(backend="dask"):
+        yield
+
+
+class UnitTimeout(Exception):
+    """A unit took longer than it may."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise UnitTimeout in this thread once the block has taken that long (s); None: no limit.
+
+    It strikes between two steps of Python, so a long call into a library ends first.
+    """
+    if seconds is None:
+        yield
+        return
+    thread, lock, done = threading.get_ident(), threading.Lock(), False
+
+    def strike() -> None:
+        with lock:
+            if not done:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(UnitTimeout)
+                )
+
+    timer = threading.Timer(seconds, strike)
+    timer.start()
+    try:
+        yield
+    except UnitTimeout:
+        raise UnitTimeout(f"took longer than {seconds:g} s") from None
+    finally:
+        with lock:
+            done = True
+        timer.cancel()
