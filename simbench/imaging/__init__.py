@@ -1,7 +1,5 @@
 """The optics: spikes in, fluorescence out."""
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +16,9 @@ from simbench.imaging.nuisances import (
     neuropil_light,
     nuisance_labels,
 )
+from simbench.imaging.traces import Traces, blocks, by_tile, rows_per_block
 from simbench.recipes import ImagingRecipe
 from simbench.spikes import SpikeTrains
-
-_BLOCK = 2**20  # values worked on at a time
 
 
 @dataclass(frozen=True)
@@ -89,25 +86,27 @@ def image(
     count = n_frames(spikes, recipe.frame_rate_hz)
     nuisances = draw_nuisances(positions_mm, count, recipe, seed, index)
     clean, fluorescence, neuropil = (
-        _Traces((spikes.n_neurons, count), folder / f"{name}.npy" if folder else None)
+        Traces((spikes.n_neurons, count), folder / f"{name}.npy" if folder else None)
         for name in ("clean_dff", "fluorescence", "neuropil")
     )
-    for cells in _blocks(np.arange(spikes.n_neurons), count):
-        clean.write(cells, _clean_dff(spikes, cells, nuisances, recipe))
     order = np.arange(spikes.n_neurons)
+    for cells in blocks(order, count):
+        clean.write(cells, _clean_dff(spikes, cells, nuisances, recipe))
     if nuisances.haze is not None:
-        order = _by_tile(positions_mm, _rows_per_block(count))
-    for cells in _blocks(order, count):
+        order = by_tile(positions_mm, rows_per_block(count))
+    for cells in blocks(order, count):
         light = _light(cells, clean, nuisances, recipe)
         if nuisances.neuropil is not None:
             around = neuropil_light(nuisances, recipe, count, cells)
             light += np.float32(recipe.neuropil) * around
             neuropil.write(cells, nuisances.illuminate(around) * np.float32(recipe.counts_at_rest))
-        light = nuisances.illuminate(light)
-        fluorescence.write(cells, detect(light, cells, recipe, seed, index))
-    labels = nuisance_labels(nuisances, recipe, count)
-    around_cells = neuropil.array() if nuisances.neuropil is not None else None
-    return Imaged(fluorescence.array(), clean.array(), labels, around_cells)
+        fluorescence.write(cells, detect(nuisances.illuminate(light), cells, recipe, seed, index))
+    return Imaged(
+        fluorescence.array(),
+        clean.array(),
+        nuisance_labels(nuisances, recipe, count),
+        None if nuisances.neuropil is None else neuropil.array(),
+    )
 
 
 def _clean_dff(
@@ -127,35 +126,8 @@ def _clean_dff(
     return dff
 
 
-class _Traces:
-    """Traces in memory or, a block at a time, in a file. They take no room before a write."""
-
-    def __init__(self, shape: tuple[int, int], path: Path | None) -> None:
-        self._shape, self._path = shape, path
-        self._array: np.ndarray | None = None
-
-    def array(self) -> np.ndarray:
-        if self._path is not None and self._array is not None:
-            # Mapped anew each time: pages of a closed map are no longer this process's memory.
-            self._array = np.load(self._path, mmap_mode="r+")
-        if self._array is None:
-            self._array = self._create()
-        return self._array
-
-    def _create(self) -> np.ndarray:
-        if self._path is None:
-            return np.empty(self._shape, dtype=np.float32)
-        return np.lib.format.open_memmap(self._path, "w+", np.float32, self._shape)
-
-    def write(self, cells: np.ndarray, values: np.ndarray) -> None:
-        self.array()[cells] = values
-
-    def read(self, cells: np.ndarray) -> np.ndarray:
-        return np.asarray(self.array()[cells])
-
-
 def _light(
-    cells: np.ndarray, clean: _Traces, nuisances: Nuisances, recipe: ImagingRecipe
+    cells: np.ndarray, clean: Traces, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
     """Light of the cells and the haze of their neighbours, in baselines of the median cell."""
     if nuisances.haze is None:
@@ -170,7 +142,7 @@ def _light(
 
 
 def _own_light(
-    cells: np.ndarray, clean: _Traces, nuisances: Nuisances, recipe: ImagingRecipe
+    cells: np.ndarray, clean: Traces, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
     light = 1 + clean.read(cells)
     if recipe.brightness_sd:
@@ -178,20 +150,3 @@ def _own_light(
     if nuisances.drift is not None:
         light *= drift_factor(nuisances, recipe, light.shape[1], cells)
     return light
-
-
-def _rows_per_block(n_frames: int) -> int:
-    return max(1, _BLOCK // max(n_frames, 1))
-
-
-def _blocks(order: np.ndarray, n_frames: int) -> Iterator[np.ndarray]:
-    rows = _rows_per_block(n_frames)
-    return (order[begin : begin + rows] for begin in range(0, len(order), rows))
-
-
-def _by_tile(positions_mm: np.ndarray, cells_per_tile: int) -> np.ndarray:
-    """Cells tile by tile, so that the cells of a block have their neighbours in common."""
-    tiles_per_side = max(1.0, math.sqrt(len(positions_mm) / cells_per_tile))
-    extent = np.ptp(positions_mm, axis=0) + np.finfo(float).tiny
-    tiles = np.floor((positions_mm - positions_mm.min(axis=0)) / extent * tiles_per_side)
-    return np.lexsort((tiles[:, 0], tiles[:, 1]))

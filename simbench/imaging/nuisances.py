@@ -16,7 +16,6 @@ from simbench.seeds import stream
 
 _HAZE_REACH = 2.63  # in sigmas; beyond it a neighbour adds less than 0.1 % of the amplitude
 _NEUROPIL_REACH = 2.0  # in radii
-_PATCHES_PER_RADIUS = 1.0
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def _neuropil_knots(
         return None
     radius = recipe.neuropil_radius_mm
     low, high = positions_mm.min(axis=0) - radius, positions_mm.max(axis=0) + radius
-    axes = [np.arange(a, b + radius, radius / _PATCHES_PER_RADIUS) for a, b in zip(low, high)]
+    axes = [np.arange(a, b + radius, radius) for a, b in zip(low, high)]
     patches = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     weights = _gaussian_weights(positions_mm, patches, radius, _NEUROPIL_REACH)
     norm = np.sqrt(weights.power(2).sum(axis=1))

@@ -2,9 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import simbench.imaging as imaging
 from simbench.errors import SimbenchError
-from simbench.imaging import image
+from simbench.imaging import image, traces
 from simbench.imaging.dff import delta_f_over_f
 from simbench.labels import LABELS
 from simbench.optics_tables import CAMERAS
@@ -90,7 +89,7 @@ def test_presets_image_and_state_their_noise(preset):
 @pytest.mark.parametrize("preset", ["harsh", "two-photon"])
 def test_blocks_change_no_bit(preset, monkeypatch):
     whole = film(preset=preset)
-    monkeypatch.setattr(imaging, "_BLOCK", 600 * 7)
+    monkeypatch.setattr(traces, "_BLOCK", 600 * 7)
     same(whole, film(preset=preset))
 
 
