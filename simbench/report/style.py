@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 FAMILY_COLORS = {
     "linear": "#0072B2", "features": "#E69F00", "learned": "#D55E00", "control": "#8C8C8C",
+    "outside": "#009E73",
 }  # fmt: skip
 
 
