@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 
@@ -29,9 +31,20 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
             same = old[VERSIONS].apply(tuple, axis=1).isin(set(rows[VERSIONS].apply(tuple, axis=1)))
             redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
             rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
-        records = json.loads(rows.to_json(orient="records", double_precision=15))
+        records = (_plain(record) for record in rows.to_dict(orient="records"))
         write_text(path, "".join(json.dumps(record) + "\n" for record in records))
     return rows
+
+
+def _plain(value: Any) -> Any:
+    """JSON form that keeps every bit of a number; what is missing is null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | np.ndarray):
+        return [_plain(item) for item in value]
+    if value is None or value is pd.NA or value != value:
+        return None
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def read_rows(source: Path) -> pd.DataFrame:

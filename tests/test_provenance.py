@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from simbench import SimbenchError, benchmark
+from simbench.provenance import keep_scenario, reproduce
+from simbench.rows import write_rows
+
+
+@pytest.fixture
+def results(tiny, tmp_path):
+    rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seed=1))
+    write_rows(tmp_path / "rows.jsonl", rows)
+    keep_scenario(tiny, tmp_path)
+    return tmp_path / "rows.jsonl"
+
+
+def edit(path, number, **changes):
+    lines = path.read_text().splitlines()
+    lines[number - 1] = json.dumps(json.loads(lines[number - 1]) | changes)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
+    made = reproduce(results, 20)
+    assert made.same
+    assert made.value == made.row["value"]
+    assert made.other_versions == {}
+    edit(results, 20, value=0.99, versions={"numpy": "1.0"})
+    forged = reproduce(results, 20)
+    assert not forged.same
+    assert "numpy" in forged.other_versions
+
+
+def test_rows_that_cannot_be_made_again_are_refused(results):
+    with pytest.raises(SimbenchError, match="no row 99; allowed: 1 to 24"):
+        reproduce(results, 99)
+    edit(results, 1, scoring_version=0)
+    with pytest.raises(SimbenchError, match="scoring version 0"):
+        reproduce(results, 1)
+    edit(results, 2, status="failed")
+    with pytest.raises(SimbenchError, match="failed"):
+        reproduce(results, 2)
+    edit(results, 3, scenario_digest="another")
+    with pytest.raises(SimbenchError, match="not the one it came from"):
+        reproduce(results, 3)
+    (results.parent / "scenario.json").unlink()
+    with pytest.raises(SimbenchError, match="scenario.json: missing"):
+        reproduce(results, 4)
