@@ -1,0 +1,141 @@
+"""Do clusters that nobody supervised agree with the classes?
+
+The rules are fixed: number of classes, restarts and seed are given, nothing is tuned on labels.
+`oracle_dbscan_ari` is the exception, and says so.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+
+from simbench.scoring.latents import check_labels, standardize
+from simbench.seeds import seed32
+
+RULES = ("kmeans", "gmm", "hdbscan")
+_SHARES_OF_CORE_POINTS = np.linspace(0.05, 0.95, 10)
+
+
+def cluster(latents: Any, n_classes: int, rule: str = "kmeans") -> np.ndarray:
+    """Cluster of every neuron, by a rule that sees no label.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+        Standardised before use.
+    n_classes : int
+        Number of clusters; HDBSCAN finds its own.
+    rule : {"kmeans", "gmm", "hdbscan"}
+        k-means with 10 restarts; Gaussian mixture with full covariances, started from k-means;
+        HDBSCAN at scikit-learn's defaults.
+
+    Returns
+    -------
+    ndarray of int, shape (n_neurons,)
+        HDBSCAN's noise is -1 and counts as one cluster.
+    """
+    z = standardize(latents, len(np.asarray(latents)))
+    n_classes = min(n_classes, len(z))
+    if not z.any() or n_classes < 2:
+        return np.zeros(len(z), dtype=int)
+    seed = seed32(0, "clustering")
+    models = {
+        "kmeans": KMeans(n_classes, n_init=10, random_state=seed),
+        "gmm": GaussianMixture(n_classes, reg_covar=1e-3, random_state=seed),
+        "hdbscan": HDBSCAN(copy=True),
+    }
+    with warnings.catch_warnings():  # few distinct latents: fewer clusters, a lower score
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return models[rule].fit_predict(z)
+
+
+def ari(latents: Any, labels: Any, rule: str = "kmeans") -> float:
+    """Adjusted Rand index between label-free clusters and classes (NaN for a single class).
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    labels : array_like, shape (n_neurons,)
+    rule : {"kmeans", "gmm", "hdbscan"}
+        See `cluster`.
+
+    References
+    ----------
+    Hubert & Arabie 1985, J Classif 2:193.
+    """
+    return _agreement(adjusted_rand_score, latents, labels, rule)
+
+
+def ami(latents: Any, labels: Any, rule: str = "kmeans") -> float:
+    """Adjusted mutual information between label-free clusters and classes; see `ari`.
+
+    References
+    ----------
+    Vinh, Epps & Bailey 2010, JMLR 11:2837.
+    """
+    return _agreement(adjusted_mutual_info_score, latents, labels, rule)
+
+
+def oracle_dbscan_ari(latents: Any, labels: Any, min_samples: int = 20) -> float:
+    """Highest ARI of DBSCAN over a range of eps, **chosen on the labels**: an upper bound.
+
+    Not a score of a method: it uses what it claims to find. The range follows the latents: eps
+    makes 5, 15, ... 95 % of the neurons core points, so that it is the same for all methods.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    labels : array_like, shape (n_neurons,)
+    min_samples : int
+        Neighbours, itself included, that make a neuron a core point.
+    """
+    classes = check_labels(labels, len(np.asarray(latents)))
+    z = standardize(latents, len(classes))
+    if classes.max() == 0:
+        return float("nan")
+    if len(z) <= min_samples or not z.any():
+        return 0.0
+    finder = NearestNeighbors(n_neighbors=min_samples - 1).fit(z)
+    core_distance = finder.kneighbors()[0][:, -1]
+    epsilons = np.unique(np.quantile(core_distance, _SHARES_OF_CORE_POINTS))
+    return best_dbscan_ari(z, classes, epsilons[epsilons > 0], min_samples)
+
+
+def best_dbscan_ari(
+    points: np.ndarray, labels: np.ndarray, epsilons: np.ndarray, min_samples: int
+) -> float:
+    """Highest ARI of DBSCAN over given values of eps, points used as they are.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_neurons, n_components)
+    labels : ndarray, shape (n_neurons,)
+    epsilons : ndarray
+        In the unit of the points.
+    min_samples : int
+    """
+    if len(epsilons) == 0:
+        return 0.0
+    finder = NearestNeighbors(radius=epsilons.max(), algorithm="brute").fit(points)
+    graph = finder.radius_neighbors_graph(points, mode="distance")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return max(
+            adjusted_rand_score(
+                labels,
+                DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit_predict(graph),
+            )
+            for eps in epsilons
+        )
+
+
+def _agreement(index: Any, latents: Any, labels: Any, rule: str) -> float:
+    classes = check_labels(labels, len(np.asarray(latents)))
+    if classes.max() == 0:
+        return float("nan")
+    return float(index(classes, cluster(latents, classes.max() + 1, rule)))

@@ -1,0 +1,320 @@
+"""Do single latents, or all together, line up with the factors that made the data?
+
+Everything that is fitted is fitted on training neurons and scored on the others. The same
+functions compare latents with the truth, and latents of one seed with those of another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import balanced_accuracy_score, r2_score
+
+from simbench.errors import SimbenchError
+from simbench.scoring.latents import check_labels, check_latents, standardize
+from simbench.seeds import seed32
+
+_FOREST = {
+    "n_estimators": 50,
+    "min_samples_leaf": 5,
+    "max_features": 1.0,
+    "random_state": seed32(0, "dci"),
+}
+_RIDGE = np.logspace(-2, 4, 7)
+
+
+@dataclass(frozen=True)
+class DCI:
+    """Scores of `dci`, each at most 1.
+
+    Parameters
+    ----------
+    disentanglement : float
+        1 if every latent serves one factor. NaN for a single factor.
+    completeness : float
+        1 if every factor is served by one latent. NaN for a single latent.
+    informativeness : float
+        How well factors are predicted on test neurons, mean over factors: R2 of numbers,
+        (balanced accuracy - 1/K) / (1 - 1/K) of K classes, at least 0. Chance is 0.
+    """
+
+    disentanglement: float
+    completeness: float
+    informativeness: float
+
+
+def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
+    """Disentanglement, completeness and informativeness.
+
+    Importances are those of extremely randomized trees: a regressor for numbers, a classifier for
+    classes (text or booleans). Factors that depend on each other (a firing type sets c and d)
+    share latents and lower disentanglement, whatever the method; give those that don't.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    factors : mapping of str to array_like, shape (n_neurons,)
+    train : ndarray of bool, shape (n_neurons,)
+        Neurons that the trees learn from; the others are scored.
+
+    References
+    ----------
+    Eastwood & Williams 2018, ICLR.
+    """
+    train = _check_train(train, len(np.asarray(latents)))
+    z = standardize(latents, len(train))
+    importance, scores = [], []
+    for name, values in factors.items():
+        weights, score = _factor(z, *_check_factor(name, values, len(train)), train)
+        importance.append(weights)
+        scores.append(score)
+    disentangled, complete = dci_of_importance(np.array(importance).T)
+    return DCI(disentangled, complete, float(np.mean(scores)))
+
+
+def dci_of_importance(importance: np.ndarray) -> tuple[float, float]:
+    """Disentanglement and completeness of an importance matrix (n_components, n_factors).
+
+    Latents count by their share of all importance, factors evenly; where nothing is important
+    both are 0.
+    """
+    n_components, n_factors = importance.shape
+    if not importance.any():
+        return (0.0 if n_factors > 1 else np.nan), (0.0 if n_components > 1 else np.nan)
+    by_latent, by_factor = _purity(importance), _purity(importance.T)
+    weight = importance.sum(axis=1) / importance.sum()
+    used = importance.any(axis=0)
+    return float(by_latent @ weight), float(np.mean(np.where(used, by_factor, 0)))
+
+
+def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """Mean correlation after matching latents to reference one to one: permutation and scale.
+
+    Pairs and signs are chosen on training neurons; correlations are those of the others.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    reference : array_like, shape (n_neurons, n_references)
+        True factors, or the latents of another seed (stability).
+    train : ndarray of bool, shape (n_neurons,)
+
+    Returns
+    -------
+    float
+        -1 to 1, chance 0: mean over reference columns; one without partner counts 0.
+
+    References
+    ----------
+    Hyvärinen & Morioka 2016, NeurIPS; Khemakhem et al. 2020, AISTATS.
+    """
+    z, r, train = _pair(latents, reference, train)
+    fitted = _correlation(z[train], r[train])
+    rows, columns = linear_sum_assignment(-np.abs(fitted))
+    held_out = _correlation(z[~train], r[~train])[rows, columns]
+    return float(np.sum(np.sign(fitted[rows, columns]) * held_out) / r.shape[1])
+
+
+def mcc_affine(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """Mean canonical correlation with the reference: matching up to an affine map.
+
+    Canonical directions are found on training neurons; correlations are those of the others.
+    Parameters and chance as for `mcc`; the mean is over the reference's independent directions.
+    """
+    z, r, train = _pair(latents, reference, train)
+    basis_z, basis_r = _whitening(z[train]), _whitening(r[train])
+    left, _, right = np.linalg.svd((z[train] @ basis_z).T @ (r[train] @ basis_r))
+    n_pairs = min(basis_z.shape[1], basis_r.shape[1])
+    if n_pairs == 0:
+        return 0.0
+    canonical_z = (z[~train] @ basis_z @ left)[:, :n_pairs]
+    canonical_r = (r[~train] @ basis_r @ right.T)[:, :n_pairs]
+    return float(np.trace(_correlation(canonical_z, canonical_r)) / basis_r.shape[1])
+
+
+def cka(latents: Any, reference: Any) -> float:
+    """Debiased linear centred kernel alignment: alike up to rotation and a common scale.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    reference : array_like, shape (n_neurons, n_references)
+
+    Returns
+    -------
+    float
+        At most 1, chance 0 at any number of components. Constant latents give 0.
+
+    References
+    ----------
+    Kornblith et al. 2019, ICML; unbiased estimator of Song et al. 2012, JMLR 13:1393.
+    """
+    n = len(np.asarray(latents))
+    if n < 4:
+        raise SimbenchError(f"cka: {n} neurons; at least 4 are needed")
+    z, r = _centred(latents, n), _centred(reference, n)
+    own = unbiased_hsic(z, z) * unbiased_hsic(r, r)
+    return float(unbiased_hsic(z, r) / np.sqrt(own)) if own > 0 else 0.0
+
+
+def unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
+    """Unbiased Hilbert-Schmidt independence criterion of two linear kernels.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+    y : ndarray, shape (n, q)
+    """
+    n = len(x)
+    diagonal_x, diagonal_y = np.sum(x**2, axis=1), np.sum(y**2, axis=1)
+    sums_x, sums_y = x @ x.sum(axis=0) - diagonal_x, y @ y.sum(axis=0) - diagonal_y
+    trace = np.sum((x.T @ y) ** 2) - diagonal_x @ diagonal_y
+    total = sums_x.sum() * sums_y.sum() / ((n - 1) * (n - 2))
+    return float(trace + total - 2 * (sums_x @ sums_y) / (n - 2)) / (n * (n - 3))
+
+
+def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """R2 of the reference, read linearly from the latents: what do the latents hold?
+
+    Alone it flatters large latents; see `latents_r2` for the other direction.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    reference : array_like, shape (n_neurons, n_references)
+    train : ndarray of bool, shape (n_neurons,)
+        Neurons of the ridge regression, its strength chosen by generalised cross-validation
+        among them; the others are scored.
+
+    Returns
+    -------
+    float
+        At most 1, about 0 by chance; mean over columns. NaN for a constant reference.
+    """
+    return _linear_r2(*_pair(latents, reference, train))
+
+
+def latents_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """R2 of the latents, read linearly from the reference: what of them does the truth explain?
+
+    Alone it flatters small latents. Parameters as for `truth_r2`; 0 for constant latents.
+    """
+    z, r, train = _pair(latents, reference, train)
+    score = _linear_r2(r, z, train)
+    return 0.0 if np.isnan(score) else score
+
+
+def smaller_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """The smaller one of `truth_r2` and `latents_r2`: high only if neither side holds more."""
+    directions = truth_r2(latents, reference, train), latents_r2(latents, reference, train)
+    return float(np.min(directions))
+
+
+def truth_matrix(factors: Mapping[str, Any]) -> np.ndarray:
+    """Factors as a reference matrix: a number is one column, each class of a label another.
+
+    Every factor has a total variance of 1.
+
+    Parameters
+    ----------
+    factors : mapping of str to array_like, shape (n_neurons,)
+
+    Returns
+    -------
+    ndarray, shape (n_neurons, n_references)
+    """
+    columns = []
+    for name, values in factors.items():
+        values, is_class = _check_factor(name, values, len(values))
+        if is_class:
+            values = np.eye(values.max() + 1)[values]
+        block = standardize(values.reshape(len(values), -1), len(values))
+        columns.append(block / np.sqrt(block.shape[1]))
+    return np.concatenate(columns, axis=1)
+
+
+def _linear_r2(x: np.ndarray, y: np.ndarray, train: np.ndarray) -> float:
+    """R2 on test neurons, mean over the columns of y that vary there; NaN where none does."""
+    y = y[:, y[~train].std(axis=0) > 0]
+    if y.shape[1] == 0:
+        return float("nan")
+    predicted = RidgeCV(_RIDGE).fit(x[train], y[train]).predict(x[~train])
+    return float(r2_score(y[~train], predicted.reshape(y[~train].shape)))
+
+
+def _factor(
+    z: np.ndarray, values: np.ndarray, is_class: bool, train: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Importance of every latent for a factor, and how well it is predicted."""
+    if is_class:
+        forest = ExtraTreesClassifier(**_FOREST, class_weight="balanced")
+        predicted = forest.fit(z[train], values[train]).predict(z[~train])
+        n_classes = len(np.unique(values[~train]))
+        score = (
+            balanced_accuracy_score(values[~train], predicted, adjusted=True)
+            if n_classes > 1
+            else np.nan
+        )
+    else:
+        forest = ExtraTreesRegressor(**_FOREST)
+        predicted = forest.fit(z[train], values[train]).predict(z[~train])
+        score = r2_score(values[~train], predicted)
+    return forest.feature_importances_, max(float(score), 0.0)
+
+
+def _purity(importance: np.ndarray) -> np.ndarray:
+    """1 - normalised entropy of every row; NaN for a single column."""
+    if importance.shape[1] == 1:
+        return np.full(len(importance), np.nan)
+    total = importance.sum(axis=1, keepdims=True)
+    share = importance / np.where(total > 0, total, 1)
+    logs = np.log(np.where(share > 0, share, 1))
+    return 1 + np.sum(share * logs, axis=1) / np.log(importance.shape[1])
+
+
+def _pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    train = _check_train(train, len(np.asarray(latents)))
+    return standardize(latents, len(train)), standardize(reference, len(train)), train
+
+
+def _centred(matrix: Any, n: int) -> np.ndarray:
+    """Columns with mean 0, all on one common scale."""
+    matrix = check_latents(matrix, n)
+    matrix = matrix / (np.abs(matrix).max() or 1)
+    matrix -= matrix.mean(axis=0)
+    return np.where(matrix.std(axis=0) <= n * np.finfo(float).eps, 0, matrix)
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Correlation of every column of x with every column of y; 0 for constant ones."""
+    return standardize(x, len(x)).T @ standardize(y, len(y)) / len(x)
+
+
+def _whitening(x: np.ndarray) -> np.ndarray:
+    """Matrix that turns x into uncorrelated columns of unit variance, null directions dropped."""
+    centred = x - x.mean(axis=0)
+    _, size, directions = np.linalg.svd(centred, full_matrices=False)
+    kept = size > 1e-6 * max(size[0], 1)
+    return directions[kept].T / size[kept] * np.sqrt(len(x))
+
+
+def _check_factor(name: str, values: Any, n_neurons: int) -> tuple[np.ndarray, bool]:
+    """A factor as floats, or its classes as integers; and whether it is a class."""
+    values = np.asarray(values)
+    classes = check_labels(values, n_neurons, f"factor '{name}'")
+    is_class = values.dtype.kind not in "fiu"
+    return (classes if is_class else values.astype(float)), is_class
+
+
+def _check_train(train: Any, n_neurons: int) -> np.ndarray:
+    train = np.asarray(train)
+    if train.dtype != bool or train.shape != (n_neurons,) or not 2 <= train.sum() <= n_neurons - 2:
+        raise SimbenchError(
+            f"train: {train.dtype} of shape {train.shape}; expected bool of shape ({n_neurons},), "
+            "at least two neurons on either side"
+        )
+    return train

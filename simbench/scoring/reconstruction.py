@@ -1,0 +1,136 @@
+"""How much of the clean trace does a reconstruction give back?
+
+All traces of one call are dF/F in the same unit: no function here scales anything. Sums run over
+neurons and frames, so that a culture is one number.
+"""
+
+import numpy as np
+from scipy.stats import norm
+
+from simbench.errors import SimbenchError
+
+
+def reconstruction_skill(reconstruction: np.ndarray, clean: np.ndarray, noisy: np.ndarray) -> float:
+    """1 - MSE / MSE of the identity, which gives back the noisy trace.
+
+    Parameters
+    ----------
+    reconstruction, clean, noisy : ndarray, shape (n_neurons, n_frames)
+        dF/F. ``noisy`` is what the method saw.
+
+    Returns
+    -------
+    float
+        At most 1 (perfect); 0 for the noisy trace itself, negative below it. NaN without noise.
+    """
+    reconstruction, clean, noisy = _traces(reconstruction=reconstruction, clean=clean, noisy=noisy)
+    noise = np.sum((noisy - clean) ** 2)
+    error = np.sum((reconstruction - clean) ** 2)
+    return float(1 - error / noise) if noise > 0 else float("nan")
+
+
+def reconstruction_r2(reconstruction: np.ndarray, clean: np.ndarray) -> float:
+    """Share of the clean traces' variance that is given back.
+
+    Parameters
+    ----------
+    reconstruction, clean : ndarray, shape (n_neurons, n_frames)
+        dF/F.
+
+    Returns
+    -------
+    float
+        At most 1 (perfect); 0 for the mean of every trace. NaN where no trace varies.
+    """
+    reconstruction, clean = _traces(reconstruction=reconstruction, clean=clean)
+    variation = np.sum((clean - clean.mean(axis=1, keepdims=True)) ** 2)
+    error = np.sum((reconstruction - clean) ** 2)
+    return float(1 - error / variation) if variation > 0 else float("nan")
+
+
+def values_per_minute(n_values: int, n_frames: int, frame_rate: float) -> float:
+    """Latent values spent on one neuron for one minute: the price of a reconstruction.
+
+    Parameters
+    ----------
+    n_values : int
+        Latent values of one neuron for the whole trace, static and dynamic ones together.
+    n_frames : int
+    frame_rate : float
+        Hz.
+    """
+    return n_values * 60 * frame_rate / n_frames
+
+
+def score_at_budget(budgets: np.ndarray, scores: np.ndarray, budget: float) -> float:
+    """Score of a method at a given number of latent values per neuron-minute.
+
+    Read off its curve, linearly in the logarithm of the budget; NaN outside of what was measured.
+
+    Parameters
+    ----------
+    budgets, scores : ndarray, shape (n_points,)
+        Points of the curve, in any order.
+    budget : float
+        Latent values per neuron-minute.
+    """
+    order = np.argsort(budgets)
+    budgets, scores = np.asarray(budgets, float)[order], np.asarray(scores, float)[order]
+    if budgets[0] <= 0 or budget <= 0:
+        raise SimbenchError("score_at_budget: a budget is not positive")
+    return float(np.interp(np.log(budget), np.log(budgets), scores, left=np.nan, right=np.nan))
+
+
+def gaussian_nll(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> float:
+    """Negative log likelihood of traces under Gaussian predictions, in nats per frame.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (n_neurons, n_frames)
+        dF/F.
+    mean, sd : ndarray, shape (n_neurons, n_frames), or broadcast to it
+        Prediction; ``sd`` is positive.
+    """
+    observed, mean, sd = _predictions(observed, mean, sd)
+    return float(-np.mean(norm.logpdf(observed, mean, sd)))
+
+
+def coverage(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray, level: float = 0.9) -> float:
+    """Share of frames inside the central Gaussian interval of a level; right if equal to it.
+
+    Parameters
+    ----------
+    observed, mean, sd
+        As for `gaussian_nll`.
+    level : float
+        Between 0 and 1.
+    """
+    observed, mean, sd = _predictions(observed, mean, sd)
+    return float(np.mean(np.abs(observed - mean) <= norm.ppf((1 + level) / 2) * sd))
+
+
+def _predictions(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> list[np.ndarray]:
+    shape = np.shape(observed)
+    try:
+        mean, sd = np.broadcast_to(mean, shape), np.broadcast_to(sd, shape)
+    except ValueError:
+        raise SimbenchError(
+            f"predictions: mean {np.shape(mean)}, sd {np.shape(sd)}; expected {shape}"
+        ) from None
+    if not (np.asarray(sd) > 0).all():
+        raise SimbenchError("predictions: sd is not positive everywhere")
+    return _traces(observed=observed, mean=mean, sd=sd)
+
+
+def _traces(**traces: np.ndarray) -> list[np.ndarray]:
+    """The traces in float64, or an error that names the one that is wrong."""
+    shape = np.shape(next(iter(traces.values())))
+    for name, trace in traces.items():
+        trace = np.asarray(trace)
+        if trace.ndim != 2 or trace.shape != shape or trace.size == 0:
+            raise SimbenchError(
+                f"{name}: shape {trace.shape}; expected (n_neurons, n_frames), the same for all"
+            )
+        if trace.dtype.kind not in "fiub" or not np.isfinite(trace).all():
+            raise SimbenchError(f"{name}: values that are not finite real numbers")
+    return [np.asarray(trace, dtype=np.float64) for trace in traces.values()]

@@ -1,0 +1,185 @@
+"""What a difference between methods is worth when the culture is the unit of evidence.
+
+Scores come as a table with one row a test culture and one column a method.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from simbench.errors import SimbenchError
+from simbench.seeds import stream
+
+_N_BOOTSTRAP = 2000
+
+
+def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over cultures; NaN for fewer than two."""
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    draws = stream(0, "bootstrap").integers(len(values), size=(_N_BOOTSTRAP, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def wilcoxon_p(differences: np.ndarray) -> float:
+    """Exact two-sided p-value of the Wilcoxon signed-rank test.
+
+    The null distribution is that of all signs of the ranks at hand, so the p-value is exact with
+    ties as well; differences of zero are ranked, then dropped (Pratt).
+
+    Parameters
+    ----------
+    differences : array_like, shape (n_cultures,)
+        Paired differences of two methods, one a test culture.
+
+    Returns
+    -------
+    float
+        1 where no difference is left. NaN where a difference is missing.
+
+    References
+    ----------
+    Pratt 1959, JASA 54:655.
+    """
+    differences = np.asarray(differences, dtype=float)
+    if not np.isfinite(differences).all():
+        return float("nan")
+    # scores that differ by rounding only are ties
+    differences = np.where(np.abs(differences) < 1e-12, 0, np.round(differences, 12))
+    doubled = (2 * pd.Series(np.abs(differences)).rank()).round().astype(int).to_numpy()
+    kept = differences != 0
+    positive = int(doubled[kept & (differences > 0)].sum())
+    cumulative = _rank_sum_distribution(tuple(sorted(doubled[kept])))
+    tail = min(positive, len(cumulative) - 1 - positive)
+    return float(min(1, 2 * cumulative[tail]))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down adjustment; missing p-values stay missing and don't count.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (n_tests,)
+
+    Returns
+    -------
+    ndarray, shape (n_tests,)
+        Adjusted p-values: below alpha where the family-wise error allows a rejection.
+
+    References
+    ----------
+    Holm 1979, Scand J Statist 6:65.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(len(p_values), np.nan)
+    order = np.argsort(p_values)[: np.isfinite(p_values).sum()]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p_values[order]), 1)
+    return adjusted
+
+
+def compare(scores: pd.DataFrame) -> pd.DataFrame:
+    """Holm-adjusted p-values of all pairs of methods.
+
+    Parameters
+    ----------
+    scores : DataFrame, shape (n_cultures, n_methods)
+        Score of every method on every test culture. Cultures in which no method has a score are
+        left out; a method that lacks a score others have can't be compared.
+
+    Returns
+    -------
+    DataFrame, shape (n_methods, n_methods)
+        Symmetric; NaN on the diagonal and for methods that lack scores.
+    """
+    values = _scored(scores).to_numpy()
+    first, second = np.triu_indices(values.shape[1], 1)
+    p_values = [wilcoxon_p(values[:, i] - values[:, j]) for i, j in zip(first, second)]
+    matrix = np.full((values.shape[1],) * 2, np.nan)
+    matrix[first, second] = matrix[second, first] = holm(np.array(p_values))
+    return pd.DataFrame(matrix, index=scores.columns, columns=scores.columns)
+
+
+def tie_groups(
+    scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = True
+) -> pd.Series:
+    """Rank group of every method, 1 the best: methods of one group are tied.
+
+    A group is its best method by mean score and all methods down to the last one that can't be
+    told from it. The best of the next group is then truly worse than the best of this one; nothing
+    is claimed about the order inside a group.
+
+    Parameters
+    ----------
+    scores : DataFrame, shape (n_cultures, n_methods)
+        As for `compare`.
+    alpha : float
+        Family-wise error over all pairs.
+    higher_is_better : bool
+
+    Returns
+    -------
+    Series
+        Index: methods, best first. NaN (last) for methods that lack scores.
+    """
+    if not 0 < alpha < 1:
+        raise SimbenchError(f"tie_groups: alpha is {alpha}; allowed: between 0 and 1")
+    p_values, scored = compare(scores), _scored(scores)
+    complete = scored.columns[scored.notna().all() & (len(scored) > 0)]
+    means = scored[complete].mean()
+    waiting = list(means.sort_values(ascending=not higher_is_better, kind="stable").index)
+    groups: dict[object, int] = {}
+    number = 0
+    while waiting:
+        number += 1
+        tied = [
+            i for i, method in enumerate(waiting) if not p_values.loc[waiting[0], method] <= alpha
+        ]
+        groups |= dict.fromkeys(waiting[: tied[-1] + 1], number)
+        waiting = waiting[tied[-1] + 1 :]
+    order = [*groups, *(method for method in scores.columns if method not in groups)]
+    return pd.Series(groups, dtype=float, name="group").reindex(order)
+
+
+def min_cultures(n_methods: int, alpha: float = 0.05) -> int:
+    """Fewest test cultures with which any pair of methods can be told apart.
+
+    With n cultures the smallest two-sided signed-rank p-value is 2 ** (1 - n); Holm's first step
+    asks for alpha over the number of pairs.
+
+    Parameters
+    ----------
+    n_methods : int
+        At least 2, all pairs compared.
+    alpha : float
+    """
+    if n_methods < 2 or not 0 < alpha < 1:
+        raise SimbenchError(
+            f"min_cultures: n_methods {n_methods}, alpha {alpha}; allowed: 2 or more, between "
+            "0 and 1"
+        )
+    n_pairs = n_methods * (n_methods - 1) // 2
+    n = 1
+    while 2.0 ** (1 - n) * n_pairs > alpha:
+        n += 1
+    return n
+
+
+@lru_cache(maxsize=256)
+def _rank_sum_distribution(doubled_ranks: tuple[int, ...]) -> np.ndarray:
+    """Cumulative probability of every sum of positive ranks (doubled) under random signs."""
+    probability = np.zeros(sum(doubled_ranks) + 1)
+    probability[0] = 1
+    for rank in doubled_ranks:
+        probability[rank:] = (probability[rank:] + probability[: len(probability) - rank]) / 2
+        probability[:rank] /= 2
+    return np.cumsum(probability)
+
+
+def _scored(scores: pd.DataFrame) -> pd.DataFrame:
+    """Finite scores of the cultures in which any method has one."""
+    finite = scores.where(np.isfinite(scores.to_numpy(dtype=float)))
+    return finite.dropna(how="all")
