@@ -100,7 +100,7 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
             raise SimbenchError(
                 f"{path}: has rows of '{taken[name_key(card.name)]}' already; choose another name"
             )
-        if not old[VERSIONS].isin(rows[VERSIONS].iloc[0].to_dict()).all(axis=None):
+        if (old[VERSIONS] != rows[VERSIONS].iloc[0]).any(axis=None):
             raise SimbenchError(
                 f"{path}: has rows of another version of scenario or scoring; "
                 "run the scenario anew, or name another folder"
