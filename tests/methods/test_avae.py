@@ -6,7 +6,9 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from simbench.errors import SimbenchError
-from simbench.methods.avae import AVAE, Decoder, mixture_nll
+from simbench.methods.avae import AVAE
+from simbench.methods.avae_network import Decoder, mixture_nll
+from simbench.methods.windows import Windows, summarize
 
 SMALL = {"n_components": 2, "device": "cpu", "width": 8, "n_steps": 120, "window_s": 10.0}
 
@@ -60,8 +62,8 @@ def test_decoder_is_causal():
     x, z = torch.randn(1, 40), torch.randn(1, 2)
     changed = x.clone()
     changed[:, 20:] += 1.0
-    for before, after in zip(decoder(x, z), decoder(changed, z)):
-        same = torch.isclose(before, after).all(dim=1)[0]
+    for before, after in zip(decoder.predict(x, z), decoder.predict(changed, z)):
+        same = torch.isclose(before, after).all(dim=2)[0]
         assert same[: 20 - 5 + 1].all()  # frames 5 .. 20, seen from frames 0 .. 19
         assert not same[20 - 5 + 1]
 
@@ -69,12 +71,34 @@ def test_decoder_is_causal():
 def test_mixture_likelihood_is_a_density():
     grid = torch.linspace(-12, 12, 4001)[None]
     n = grid.shape[1]
-    log_weight = torch.log(torch.tensor([0.3, 0.7]))[None, :, None].expand(1, 2, n)
-    mean = torch.tensor([-1.0, 2.0])[None, :, None].expand(1, 2, n)
-    log_sd = torch.log(torch.tensor([0.5, 1.5]))[None, :, None].expand(1, 2, n)
+    log_weight = torch.log(torch.tensor([0.3, 0.7])).expand(1, n, 2)
+    mean = torch.tensor([-1.0, 2.0]).expand(1, n, 2)
+    log_sd = torch.log(torch.tensor([0.5, 1.5])).expand(1, n, 2)
     density = torch.exp(-mixture_nll(grid, (log_weight, mean, log_sd)))[0]
     assert torch.trapezoid(density, grid[0]) == pytest.approx(1.0, abs=1e-4)
     assert torch.trapezoid(density * grid[0], grid[0]) == pytest.approx(1.1, abs=1e-3)
+
+
+def test_targets_never_touch_the_window():
+    frame = np.tile(np.arange(200, dtype=np.float32), (3, 1))
+    windows = Windows(frame, length=80, reach=7, n_targets=500)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        pairs = windows.draw(np.arange(3), rng)
+        for window, frames in zip(pairs.window, pairs.frames):
+            assert not np.isin(frames, window).any()
+            assert np.all(np.diff(frames, axis=1) == 1)
+            allowed = 200 - 80 - 7 - 7 if 7 < window[0] < 200 - 87 else 200 - 80 - 7
+            assert len(np.unique(frames[:, -1])) > 0.9 * allowed
+
+
+def test_summary_is_blind_to_when():
+    X = bursty_or_regular(0)[0]
+    shifted = np.roll(X, 200, axis=1)
+    assert np.allclose(summarize(X)[:, :7], summarize(shifted)[:, :7])  # levels
+    t = np.arange(600)
+    tone = np.sin(2 * np.pi * 0.2 * t + np.array([[0.0], [1.0], [2.0]]))
+    assert np.allclose(*summarize(tone)[:2, -10:], atol=0.02)  # power, whatever the phase
 
 
 def test_latents_do_not_depend_on_neighbours_or_order(fitted):
