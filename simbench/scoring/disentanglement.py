@@ -24,6 +24,7 @@ _FOREST = {
     "max_features": 1.0,
     "random_state": seed32(0, "dci"),
 }
+_PREDICTED = 0.05  # score from which a factor's importances mean something
 _RIDGE = np.logspace(-2, 4, 7)
 
 
@@ -52,7 +53,8 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
 
     Importances are those of extremely randomized trees: a regressor for numbers, a classifier for
     classes (text or booleans). Factors that depend on each other (a firing type sets c and d)
-    share latents and lower disentanglement, whatever the method; give those that don't.
+    share latents and lower disentanglement, whatever the method; give those that don't. Importances
+    for a factor that isn't predicted (score below 0.05) are noise: all latents count alike for it.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
     importance, scores = [], []
     for name, values in factors.items():
         weights, score = _factor(z, *_check_factor(name, values, len(train)), train)
-        importance.append(weights)
+        importance.append(weights if score >= _PREDICTED else np.full(z.shape[1], 1 / z.shape[1]))
         scores.append(score)
     disentangled, complete = dci_of_importance(np.array(importance).T)
     return DCI(disentangled, complete, float(np.mean(scores)))
@@ -79,16 +81,10 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
 def dci_of_importance(importance: np.ndarray) -> tuple[float, float]:
     """Disentanglement and completeness of an importance matrix (n_components, n_factors).
 
-    Latents count by their share of all importance, factors evenly; where nothing is important
-    both are 0.
+    Latents count by their share of all importance, factors evenly.
     """
-    n_components, n_factors = importance.shape
-    if not importance.any():
-        return (0.0 if n_factors > 1 else np.nan), (0.0 if n_components > 1 else np.nan)
-    by_latent, by_factor = _purity(importance), _purity(importance.T)
     weight = importance.sum(axis=1) / importance.sum()
-    used = importance.any(axis=0)
-    return float(by_latent @ weight), float(np.mean(np.where(used, by_factor, 0)))
+    return float(_purity(importance) @ weight), float(np.mean(_purity(importance.T)))
 
 
 def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:

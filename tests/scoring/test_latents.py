@@ -1,0 +1,72 @@
+"""Wrong latents are refused in one line; standardising is safe at any size."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.preprocessing import StandardScaler
+
+from simbench.errors import SimbenchError
+from simbench.scoring.catalogue import METRICS
+from simbench.scoring.latents import check_labels, standardize
+
+N = 30
+WRONG = {
+    "NaN": (np.full((N, 2), np.nan), "not finite"),
+    "infinite": (np.full((N, 2), np.inf), "not finite"),
+    "wrong rows": (np.zeros((N + 1, 2)), r"expected \(30, n_components\)"),
+    "1-D": (np.zeros(N), "one row a neuron"),
+    "3-D": (np.zeros((N, 2, 2)), "one row a neuron"),
+    "no component": (np.zeros((N, 0)), "one row a neuron"),
+    "complex": (np.zeros((N, 2), dtype=complex), "expected real numbers"),
+    "text": (np.full((N, 2), "a"), "expected real numbers"),
+    "objects": (np.full((N, 2), None), "expected real numbers"),
+}
+
+
+@pytest.mark.parametrize(("latents", "message"), WRONG.values(), ids=list(WRONG))
+def test_wrong_latents_are_refused(latents, message):
+    with pytest.raises(SimbenchError, match=message):
+        standardize(latents, N)
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.needs[0] == "latents"])
+@pytest.mark.parametrize(("latents", "message"), WRONG.values(), ids=list(WRONG))
+def test_every_metric_refuses_wrong_latents(metric, latents, message):
+    rng = np.random.default_rng(0)
+    labels, train = np.arange(N) % 3, np.arange(N) % 2 == 0
+    given = {
+        "latents": latents, "labels": labels, "culture": np.arange(N) // 10, "train": train,
+        "factors": {"d": rng.normal(size=N)}, "reference": rng.normal(size=(N, 2)),
+    }  # fmt: skip
+    with pytest.raises(SimbenchError):
+        metric(**given)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(N - 1), np.zeros((N, 2)), np.full(N, np.nan)])
+def test_wrong_labels_are_refused(labels):
+    with pytest.raises(SimbenchError, match="culture"):
+        check_labels(labels, N, "culture")
+
+
+def test_standardize_agrees_with_scikit_learn():
+    latents = np.random.default_rng(0).normal(3, [0.1, 10, 1000], (50, 3))
+    np.testing.assert_allclose(
+        standardize(latents, 50), StandardScaler().fit_transform(latents), rtol=1e-9
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(
+        float, st.tuples(st.integers(2, 20), st.integers(1, 3)),
+        elements=st.floats(allow_nan=False, allow_infinity=False),
+    )
+)  # fmt: skip
+def test_standardized_latents_are_finite_with_unit_or_no_spread(latents):
+    z = standardize(latents, len(latents))
+    spread = z.std(axis=0)
+    assert np.isfinite(z).all()
+    assert np.all(np.isclose(spread, 1) | (spread == 0))
+    assert not z[:, np.ptp(latents, axis=0) == 0].any()
