@@ -19,8 +19,9 @@ def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, 
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return float("nan"), float("nan")
-    draws = stream(0, "bootstrap").integers(len(values), size=(_N_BOOTSTRAP, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(
+        values[_draws(len(values))].mean(axis=1), [(1 - level) / 2, (1 + level) / 2]
+    )
     return float(low), float(high)
 
 
@@ -44,17 +45,24 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     ----------
     Pratt 1959, JASA 54:655.
     """
-    differences = np.asarray(differences, dtype=float)
-    if not np.isfinite(differences).all():
-        return float("nan")
+    return float(_wilcoxon_p(np.asarray(differences, dtype=float)[:, np.newaxis])[0])
+
+
+def _wilcoxon_p(differences: np.ndarray) -> np.ndarray:
+    """p-value of every column, shape (n_tests,)."""
+    is_whole = np.isfinite(differences).all(axis=0)
     # scores that differ by rounding only are ties
-    differences = np.where(np.abs(differences) < 1e-12, 0, np.round(differences, 12))
-    doubled = (2 * pd.Series(np.abs(differences)).rank()).round().astype(int).to_numpy()
-    kept = differences != 0
-    positive = int(doubled[kept & (differences > 0)].sum())
-    cumulative = _rank_sum_distribution(tuple(sorted(doubled[kept])))
-    tail = min(positive, len(cumulative) - 1 - positive)
-    return float(min(1, 2 * cumulative[tail]))
+    rounded = np.where(np.abs(differences) < 1e-12, 0, np.round(differences, 12))
+    rounded = np.where(is_whole, rounded, 0)
+    doubled = (2 * pd.DataFrame(np.abs(rounded)).rank()).round().astype(int).to_numpy()
+    positive = np.where(rounded > 0, doubled, 0).sum(axis=0)
+    p_values = np.full(len(is_whole), np.nan)
+    for test in np.flatnonzero(is_whole):
+        kept = np.sort(doubled[rounded[:, test] != 0, test])
+        cumulative = _rank_sum_distribution(tuple(kept.tolist()))
+        tail = min(positive[test], len(cumulative) - 1 - positive[test])
+        p_values[test] = min(1, 2 * cumulative[tail])
+    return p_values
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -97,14 +105,17 @@ def compare(scores: pd.DataFrame) -> pd.DataFrame:
     """
     values = _scored(scores).to_numpy()
     first, second = np.triu_indices(values.shape[1], 1)
-    p_values = [wilcoxon_p(values[:, i] - values[:, j]) for i, j in zip(first, second)]
+    p_values = _wilcoxon_p(values[:, first] - values[:, second])
     matrix = np.full((values.shape[1],) * 2, np.nan)
-    matrix[first, second] = matrix[second, first] = holm(np.array(p_values))
+    matrix[first, second] = matrix[second, first] = holm(p_values)
     return pd.DataFrame(matrix, index=scores.columns, columns=scores.columns)
 
 
 def tie_groups(
-    scores: pd.DataFrame, alpha: float = 0.05, higher_is_better: bool = True
+    scores: pd.DataFrame,
+    alpha: float = 0.05,
+    higher_is_better: bool = True,
+    p_values: pd.DataFrame | None = None,
 ) -> pd.Series:
     """Rank group of every method, 1 the best: methods of one group are tied.
 
@@ -119,6 +130,8 @@ def tie_groups(
     alpha : float
         Family-wise error over all pairs.
     higher_is_better : bool
+    p_values : DataFrame, optional
+        Of `compare` for these scores, if they are there already.
 
     Returns
     -------
@@ -127,7 +140,8 @@ def tie_groups(
     """
     if not 0 < alpha < 1:
         raise SimbenchError(f"tie_groups: alpha is {alpha}; allowed: between 0 and 1")
-    p_values, scored = compare(scores), _scored(scores)
+    p_values = compare(scores) if p_values is None else p_values
+    scored = _scored(scores)
     complete = scored.columns[scored.notna().all() & (len(scored) > 0)]
     means = scored[complete].mean()
     waiting = list(means.sort_values(ascending=not higher_is_better, kind="stable").index)
@@ -166,6 +180,11 @@ def min_cultures(n_methods: int, alpha: float = 0.05) -> int:
     while 2.0 ** (1 - n) * n_pairs > alpha:
         n += 1
     return n
+
+
+@lru_cache(maxsize=8)
+def _draws(n: int) -> np.ndarray:
+    return stream(0, "bootstrap").integers(n, size=(_N_BOOTSTRAP, n))
 
 
 @lru_cache(maxsize=256)
