@@ -15,9 +15,13 @@ SKIN_MM = 0.03  # neighbours are looked up again when a tip has moved by this
 @njit(cache=True)
 def crossing_probability(step_mm):
     """Probability of crossing a height step; negative is down."""
-    if step_mm > 0:
-        return np.interp(step_mm, STEP_MM, CROSS_UP)
-    return np.interp(-step_mm, STEP_MM, CROSS_DOWN)
+    table = CROSS_UP if step_mm > 0 else CROSS_DOWN
+    size = abs(step_mm)
+    for k in range(1, len(STEP_MM)):  # np.interp allocates, and this is the innermost loop
+        if size < STEP_MM[k]:
+            share = (size - STEP_MM[k - 1]) / (STEP_MM[k] - STEP_MM[k - 1])
+            return table[k - 1] + share * (table[k] - table[k - 1])
+    return 0.0
 
 
 @njit(cache=True)

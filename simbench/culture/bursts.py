@@ -8,7 +8,7 @@ from simbench.spikes import SpikeTrains
 
 BIN_S = 0.005
 WINDOW_S = 0.05
-MIN_SHARE = 0.1
+MIN_SHARE = 0.05
 CORE_SD, EDGE_SD = 6.0, 2.0
 
 
@@ -42,7 +42,7 @@ def find_network_bursts(spikes: SpikeTrains) -> NetworkBursts:
 
     The activity A(t) is the number of different neurons that fire within 25 ms of t, so a single
     fast neuron counts once. A burst is a stretch in which A rises above its median over the
-    recording by at least a tenth of the other neurons and by 6 robust standard deviations
+    recording by at least a twentieth of the other neurons and by 6 robust standard deviations
     (1.4826 median absolute deviations); it lasts while A stays 2 of them above the median and
     above a fifth of the threshold's rise. Neurons that fire all the time are in the median.
 
