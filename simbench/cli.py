@@ -184,13 +184,14 @@ def leaderboard(
     probe: Annotated[str, typer.Option(help="linear or nonlinear.")] = "linear",
 ) -> None:
     """Print the ranked table of the rows in a folder."""
+    from simbench.leaderboard import boards
     from simbench.leaderboard import leaderboard as rank
     from simbench.rows import read_rows
 
     if probe not in ("linear", "nonlinear"):
         raise SimbenchError(f"--probe {probe}: allowed: linear, nonlinear")
-    for name, rows in read_rows(folder).groupby("scenario", sort=True):
-        _print_leaderboard(str(name), rank(rows, probe))
+    for title, rows in boards(read_rows(folder)):
+        _print_leaderboard(title, rank(rows, probe))
 
 
 @app.command(epilog="Example: simbench verify data/quickstart")

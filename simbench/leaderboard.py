@@ -1,13 +1,94 @@
-"""Rows in, ranked table out, with bootstrap intervals over test cultures."""
+"""Rows in, ranked table out: recovery with intervals, ties, coverage, cost and leakage gap."""
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from simbench.seeds import stream
+from simbench.errors import SimbenchError
+from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
-_N_BOOTSTRAP = 2000
+# What a target's score means: one metric a kind of label. All other metrics stand beside it.
+HEADLINE_METRICS = {"balanced_accuracy", "within_type_r2"}
+OVERALL = "all targets"
+_ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
+_CELL = ["seed", "level", "target"]
+
+
+def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Title and rows of each board: one a scenario, scenario version and scoring version."""
+    newest_first = (
+        rows[_ONE_BOARD].drop_duplicates().sort_values(_ONE_BOARD, ascending=[True, False, False])
+    )
+    groups = dict(list(rows.groupby(_ONE_BOARD, sort=False)))
+    for name, version, scoring in newest_first.itertuples(index=False):
+        mine = groups[name, version, scoring]
+        scorings = set(rows.loc[rows["scenario"] == name, "scoring_version"])
+        title = f"{name} v{version}"
+        if len(scorings) > 1:
+            title += f", scoring v{scoring}"
+        yield title, mine
+
+
+def check_comparable(rows: pd.DataFrame) -> None:
+    """Refuse rows that answer different questions, or the same question twice.
+
+    Raises
+    ------
+    SimbenchError
+        If the rows are of several scenarios, scenario versions, scoring versions, or of two
+        different scenarios under one name and version; or if a row is there twice.
+    """
+    for column in _ONE_BOARD:
+        found = sorted(rows[column].astype(str).unique())
+        if len(found) > 1:
+            raise SimbenchError(
+                f"rows of {column.replace('_', ' ')} {' and '.join(found)} can't share a table; "
+                "rank them one by one"
+            )
+    name = f"{rows['scenario'].iloc[0]} v{rows['scenario_version'].iloc[0]}"
+    digests = rows.groupby("level")["scenario_digest"].unique()
+    for level, found in digests.items():
+        if len(found) > 1:
+            short = ", ".join(digest[:12] for digest in sorted(found))
+            raise SimbenchError(
+                f"rows of {len(found)} different scenarios are called {name}"
+                f"{f' at level {level}' if level else ''} (digests {short}); "
+                "a changed scenario needs a new version"
+            )
+    scored = rows[rows["status"] == "ok"]
+    twice = scored[scored.duplicated(["method", *_CELL, "metric", "probe", "split"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise SimbenchError(
+            f"{name}: the row of {row['method']}, seed {row['seed']}, {row['target']}, "
+            f"{row['metric']}, {row['probe']}, {row['split']} is there twice; keep one file of it"
+        )
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the rows of one scenario say with one probe.
+
+    ``table`` is that of `leaderboard`; ``scores`` those of `culture_scores`; ``p_values`` holds
+    the Holm-adjusted Wilcoxon p of all pairs of ranked methods, by target and for "all targets".
+    """
+
+    table: pd.DataFrame
+    scores: dict[str, pd.DataFrame]
+    p_values: dict[str, pd.DataFrame]
+
+    @property
+    def targets(self) -> list[str]:
+        return targets_of(self.table)
+
+    @property
+    def ranked(self) -> list[str]:
+        """Methods, best first, without the controls."""
+        return list(self.table.index[self.table["method", "family"] != "control"])
 
 
 def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
@@ -16,64 +97,196 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
     Parameters
     ----------
     rows : DataFrame
-        Rows of one scenario (``simbench.benchmark.run``), any number of seeds.
+        Rows of one scenario (``simbench.benchmark.run``), any number of seeds and levels.
     probe : {"linear", "nonlinear"}
 
     Returns
     -------
     DataFrame
         Index: method, best first by mean recovery, controls last. Columns for each target:
-        ``score``, ``low`` and ``high`` (95 % bootstrap interval over test cultures),
-        ``recovery``, ``leakage_gap`` (score of the neuron-level split minus this one); then
-        ``recovery``, ``latents``, ``seconds``, ``status`` for the method.
+        ``score``, ``low`` and ``high`` (95 % bootstrap interval over test cultures), ``chance``,
+        ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
+        taken as given), ``leakage_gap`` (score of the neuron-level split minus this one) and
+        ``group`` (rank of the tie group, `simbench.scoring.statistics.tie_groups`). Then:
+        ``recovery`` (mean over all targets; missing unless all are scored) with its interval and
+        ``group``, ``coverage`` (share of targets, seeds and levels scored), ``family``,
+        ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
+
+    Raises
+    ------
+    SimbenchError
+        If the rows can't share a table (`check_comparable`).
     """
+    return make_board(rows, probe).table
+
+
+def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
+    """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`."""
+    check_comparable(rows)
+    scores = culture_scores(rows, probe)
+    scored = _scored(rows, probe)
+    means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
+    n_cells = (len(scores) - 1) * _n_units(rows)
     lines = {}
     for method, mine in rows.groupby("method", sort=False):
-        scored = mine[(mine["status"] == "ok") & (mine["probe"] == probe)]
         line: dict[tuple[str, str], Any] = {}
-        for target, table in scored.groupby("target", sort=False):
-            line |= {(str(target), key): value for key, value in _summary(table).items()}
-        recoveries = [value for (_, key), value in line.items() if key == "recovery"]
-        targets = rows["target"].dropna().nunique()
-        line["method", "recovery"] = np.mean(recoveries) if len(recoveries) == targets else np.nan
-        line["method", "family"] = mine["family"].iloc[0]
-        line["method", "latents"] = mine["n_components"].iloc[0]
-        line["method", "seconds"] = mine.groupby("seed")["seconds"].first().mean()
-        failed = mine.loc[mine["status"] != "ok", "error"]
-        line["method", "status"] = failed.iloc[0] if len(failed) else "ok"
-        lines[str(method)] = line
+        for target, table in scores.items():
+            if method in table and target != OVERALL:
+                summary = _summary(means.loc[method, target], table[method].to_numpy())
+                line |= {(target, key): value for key, value in summary.items()}
+        about = _about(mine, scored[scored["method"] == method], n_cells)
+        about |= _mean_interval(scores[OVERALL].get(method))
+        lines[str(method)] = line | {("method", key): value for key, value in about.items()}
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.index.name = "method"
+    table = _ranked(table)
+    ranked = table.index[table["method", "family"] != "control"]
+    compared = {t: values[[m for m in ranked if m in values]] for t, values in scores.items()}
+    p_values = {target: compare(values) for target, values in compared.items()}
+    return Board(_with_groups(table, compared, p_values), scores, p_values)
+
+
+def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
+    """Scores of every test culture, for each target: one row a culture, one column a method.
+
+    A culture that is there at several levels counts once, with the mean of its levels. A method
+    that lacks a seed or level of a target is not in the target's table. ``all targets`` holds the
+    mean recovery over all targets of the methods that have them all.
+    """
+    held_out = _scored(rows, probe)
+    held_out = held_out[held_out["split"] == "culture"]
+    tables, recoveries = {}, []
+    for target in rows.loc[rows["metric"].isin(HEADLINE_METRICS), "target"].unique():
+        mine = held_out[held_out["target"] == target]
+        mine = mine[mine.groupby("method")["method"].transform("size") == _n_units(rows)]
+        table = _by_culture(mine)
+        floor, ceiling = mine["chance"].mean(), mine["ceiling"].mean()
+        recoveries.append((table - floor) / _room(floor, ceiling))
+        tables[str(target)] = table
+    complete = [m for m in rows["method"].unique() if all(m in table for table in recoveries)]
+    whole = [table[complete] for table in recoveries]
+    tables[OVERALL] = sum(whole[1:], whole[0]) / len(whole) if whole else pd.DataFrame()
+    return tables
+
+
+def pairwise(board: Board) -> pd.DataFrame:
+    """Every pair of ranked methods: difference and Holm-adjusted Wilcoxon p, by target.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``target``, ``method``, ``other``, ``n_cultures``, ``difference`` (mean over test
+        cultures, method minus other; in recovery for "all targets") and ``p_adjusted``.
+    """
+    columns = ["target", "method", "other", "n_cultures", "difference", "p_adjusted"]
+    lines = []
+    for target, p in board.p_values.items():
+        scores = board.scores[target]
+        for one, other in itertools.combinations(p.columns, 2):
+            difference = (scores[one] - scores[other]).mean()
+            lines.append((target, one, other, len(scores), difference, p.loc[one, other]))
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _scored(rows: pd.DataFrame, probe: str) -> pd.DataFrame:
+    is_headline = rows["metric"].isin(HEADLINE_METRICS)
+    return rows[(rows["status"] == "ok") & (rows["probe"] == probe) & is_headline]
+
+
+def _room(floor: float, ceiling: float) -> float:
+    return ceiling - floor if ceiling > floor else float("nan")
+
+
+def _n_units(rows: pd.DataFrame) -> int:
+    """Seeds times levels that anybody was run on, whether or not it failed."""
+    return len(rows[["seed", "level"]].drop_duplicates())
+
+
+def _by_culture(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores on one target by seed and culture, the mean over levels; one column a method."""
+    values: dict[str, dict[int, list[np.ndarray]]] = {}
+    for method, seed, row in zip(rows["method"], rows["seed"], rows["per_culture"]):
+        levels = values.setdefault(method, {}).setdefault(seed, [])
+        levels.append(np.array(row, dtype=float))
+    columns = {}
+    for method, seeds in values.items():
+        shared = {seed: min(map(len, levels)) for seed, levels in seeds.items()}
+        columns[method] = pd.Series(
+            np.concatenate(
+                [np.mean([v[: shared[s]] for v in levels], axis=0) for s, levels in seeds.items()]
+            ),
+            [(seed, culture) for seed, n in shared.items() for culture in range(n)],
+        )
+    return pd.DataFrame(columns)
+
+
+def _mean_interval(values: pd.Series | None) -> dict[str, float]:
+    mean, low, high = float("nan"), float("nan"), float("nan")
+    if values is not None:
+        mean = float(values.mean())
+        low, high = bootstrap_interval(values.to_numpy())
+    return {"recovery": mean, "recovery_low": low, "recovery_high": high}
+
+
+def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
+    """Score, interval, recovery and leakage gap of one method on one target.
+
+    ``means`` holds value, chance and ceiling by split; ``values`` the scores of every culture.
+    """
+    score, chance, ceiling = means.loc["culture"]
+    low, high = bootstrap_interval(values)
+    placed = {"recovery": score, "recovery_low": low, "recovery_high": high}
+    leaky = means["value"].get("neuron", float("nan"))
+    return {
+        "score": score,
+        "low": low,
+        "high": high,
+        "chance": chance,
+        "ceiling": ceiling,
+        **{key: (value - chance) / _room(chance, ceiling) for key, value in placed.items()},
+        "leakage_gap": leaky - score,
+    }
+
+
+def _about(mine: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> dict[str, Any]:
+    """Coverage, cost and status of one method; cost is the mean over its units."""
+    units = mine.drop_duplicates(["seed", "level"])
+    failed = mine.loc[mine["status"] != "ok", "error"]
+    return {
+        "coverage": len(scored[_CELL].drop_duplicates()) / max(n_cells, 1),
+        "family": mine["family"].iloc[0],
+        "latents": units["n_components"].mean(),
+        "seconds": units["seconds"].mean(),
+        "memory_mb": units["peak_memory_mb"].max(),
+        "parameters": units["n_parameters"].astype(float).mean(),
+        "status": str(failed.iloc[0]) if len(failed) else "ok",
+    }
+
+
+def _ranked(table: pd.DataFrame) -> pd.DataFrame:
     control = (table["method", "family"] == "control").rename("control")
     order = pd.concat([control, -table["method", "recovery"].rename("recovery")], axis=1)
     return table.loc[order.sort_values(["control", "recovery"], kind="stable").index]
 
 
-def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over cultures; NaN for fewer than two."""
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    draws = stream(0, "bootstrap").integers(len(values), size=(_N_BOOTSTRAP, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def _with_groups(
+    table: pd.DataFrame, compared: dict[str, pd.DataFrame], p_values: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Add the tie groups, by target and over all; controls have none."""
+    for target, values in compared.items():
+        group = "method" if target == OVERALL else target
+        groups = tie_groups(values, p_values=p_values[target])
+        table[group, "group"] = groups.reindex(table.index)
+    names = dict.fromkeys(table.columns.get_level_values(0))
+    order = [*(name for name in names if name != "method"), "method"]
+    return table[[column for name in order for column in table.columns if column[0] == name]]
 
 
-def _summary(table: pd.DataFrame) -> dict[str, float]:
-    """Score, interval, recovery and leakage gap of one method on one target, over all seeds."""
-    held_out = table[table["split"] == "culture"]
-    leaky = table[table["split"] == "neuron"]
-    values = np.concatenate([np.array(v, dtype=float) for v in held_out["per_culture"]])
-    low, high = bootstrap_interval(values)
-    score, chance, ceiling = (held_out[key].mean() for key in ("value", "chance", "ceiling"))
-    return {
-        "score": score,
-        "low": low,
-        "high": high,
-        "recovery": (score - chance) / (ceiling - chance) if ceiling > chance else np.nan,
-        "leakage_gap": leaky["value"].mean() - score,
-    }
+def targets_of(table: pd.DataFrame) -> list[str]:
+    """Targets that a leaderboard holds."""
+    groups = dict.fromkeys(table.columns.get_level_values(0))
+    return [group for group in groups if group != "method"]
 
 
 def flat_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,48 +300,64 @@ def markdown(table: pd.DataFrame) -> str:
     """The leaderboard as a Markdown table, numbers as people read them."""
     header, cells = readable(table)
     lines = [header, ["---"] * 2 + ["---:"] * (len(header) - 2), *cells]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def targets_of(table: pd.DataFrame) -> list[str]:
-    """Targets that a leaderboard holds."""
-    groups = dict.fromkeys(table.columns.get_level_values(0))
-    return [group for group in groups if group != "method"]
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in escaped)
 
 
 def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Header and cells of the leaderboard as text."""
-    targets = [
-        group for group in dict.fromkeys(table.columns.get_level_values(0)) if group != "method"
-    ]
-    header = ["", "method", "recovery"]
+    targets = targets_of(table)
+    header = ["", "method", "recovery", "tie group"]
     for target in targets:
         header += [target.replace("_", " "), "leakage gap"]
-    header += ["latents", "seconds"]
+    header += ["coverage", "latents", "time", "memory", "parameters"]
     cells = []
     rank = 0
     for method, line in table.iterrows():
         is_control = line["method", "family"] == "control"
         rank += not is_control
-        row = [
-            "" if is_control else str(rank),
-            f"{method} (control)" if is_control else str(method),
-        ]
-        if line["method", "status"] != "ok":
-            failure = str(line["method", "status"]).replace("|", "/")
-            cells.append([*row, f"failed: {failure}", *[""] * (len(header) - 3)])
+        name = f"{method} (control)" if is_control else str(method)
+        row = ["" if is_control else str(rank), name]
+        if line["method", "coverage"] == 0 and line["method", "status"] != "ok":
+            cells.append([*row, f"failed: {line['method', 'status']}", *[""] * (len(header) - 3)])
             continue
-        row.append(_number(line["method", "recovery"]))
+        row += [number(line["method", "recovery"]), number(line["method", "group"], ".0f")]
         for target in targets:
-            low, high = _number(line[target, "low"]), _number(line[target, "high"])
-            row.append(f"{_number(line[target, 'score'])} [{low}, {high}]")
-            row.append(_number(line[target, "leakage_gap"], sign=True))
-        row += [f"{line['method', 'latents']:.0f}", f"{line['method', 'seconds']:.1f}"]
-        cells.append(row)
+            low, high = number(line[target, "low"]), number(line[target, "high"])
+            row.append(f"{number(line[target, 'score'])} [{low}, {high}]")
+            row.append(number(line[target, "leakage_gap"], "+.2f"))
+        row += [number(line["method", "coverage"], ".0%"), number(line["method", "latents"], ".0f")]
+        row += [duration(line["method", "seconds"]), memory(line["method", "memory_mb"])]
+        cells.append([*row, count(line["method", "parameters"])])
     return header, cells
 
 
-def _number(value: float, sign: bool = False) -> str:
+def number(value: float, form: str = ".2f") -> str:
+    """A number as people read it; a dash if it is missing, and no minus before a rounded zero."""
     if not np.isfinite(value):
         return "–"
-    return f"{value:+.2f}" if sign else f"{value:.2f}"
+    text = format(value, form)
+    return text if any(c in text for c in "123456789") else text.replace("-", "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, two figures."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{number(seconds, '.2g')} s" if np.isfinite(seconds) else "–"
+
+
+def memory(megabytes: float) -> str:
+    """Megabytes or gigabytes."""
+    if megabytes >= 1000:
+        return f"{megabytes / 1000:.1f} GB"
+    return f"{megabytes:.0f} MB" if np.isfinite(megabytes) else "–"
+
+
+def count(value: float) -> str:
+    """A count: 912, 31 k, 4.2 M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return number(value, ".0f")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from simbench import SimbenchError, benchmark, evaluate
-from simbench.leaderboard import bootstrap_interval, leaderboard, markdown
+from simbench.leaderboard import leaderboard, markdown
 from simbench.methods import registry
 from simbench.rows import read_rows, write_rows
 
@@ -100,60 +100,6 @@ def test_broken_rows_are_refused(tmp_path, text, complaint):
 def test_no_rows_are_refused(tmp_path):
     with pytest.raises(SimbenchError, match="no rows.jsonl there"):
         read_rows(tmp_path)
-
-
-def made_rows(per_culture, method="m", target="firing_type", family="linear", chance=0.5):
-    return pd.DataFrame(
-        [
-            {
-                "scenario": "s", "seed": 0, "method": method, "family": family, "target": target,
-                "probe": "linear", "split": split, "value": np.mean(per_culture) + shift,
-                "per_culture": per_culture, "chance": chance, "ceiling": 0.9, "status": "ok",
-                "error": None, "n_components": 2, "seconds": 1.0,
-            }
-            for split, shift in (("culture", 0.0), ("neuron", 0.125))
-        ]
-    )  # fmt: skip
-
-
-def test_leaderboard_numbers_are_those_of_the_rows():
-    table = leaderboard(pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")]))
-    assert list(table.index) == ["better", "m"]
-    line = table.loc["m", "firing_type"]
-    assert line["score"] == pytest.approx(0.7)
-    assert line["recovery"] == pytest.approx(0.5)
-    assert line["leakage_gap"] == pytest.approx(0.125)
-    assert line["low"] == pytest.approx(0.6)
-    assert line["high"] == pytest.approx(0.8)
-
-
-def test_a_missing_target_is_missing_and_not_averaged_away():
-    rows = pd.concat([
-        made_rows([0.6, 0.8]), made_rows([0.6, 0.8], target="in_degree"),
-        made_rows([0.9, 0.9], "half"),
-    ])  # fmt: skip
-    table = leaderboard(rows)
-    assert np.isnan(table.loc["half", ("method", "recovery")])
-    assert list(table.index) == ["m", "half"]
-
-
-def test_controls_stand_below_the_ranking():
-    rows = pd.concat([made_rows([0.9], "oracle", family="control"), made_rows([0.6, 0.8])])
-    assert list(leaderboard(rows).index) == ["m", "oracle"]
-    assert "| 1 | m |" in markdown(leaderboard(rows))
-
-
-def test_bootstrap_interval_agrees_with_scipy():
-    from scipy.stats import bootstrap
-
-    values = np.random.default_rng(0).normal(0.7, 0.1, 20)
-    low, high = bootstrap_interval(values)
-    expected = bootstrap(
-        (values,), np.mean, n_resamples=9999, method="percentile", rng=1
-    ).confidence_interval
-    assert low == pytest.approx(expected.low, abs=0.004)
-    assert high == pytest.approx(expected.high, abs=0.004)
-    assert np.isnan(bootstrap_interval(np.array([1.0]))).all()
 
 
 def test_rows_are_plain_json(rows, tmp_path):

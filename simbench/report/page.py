@@ -1,0 +1,139 @@
+"""The results page: one HTML file that needs nothing else."""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simbench.errors import SimbenchError
+from simbench.leaderboard import boards
+from simbench.report.cards import method_cards
+from simbench.report.page_data import board_data
+from simbench.report.pictures import embed_pictures, find_pictures
+from simbench.rows import read_rows
+from simbench.storage import write_text
+
+LIMIT = 3_000_000
+_PICTURES = 1_200_000
+_ROWS = 900_000
+
+
+def write_page(folder: Path, out: Path | None = None) -> Path:
+    """Write the results of a folder as one self-contained HTML page.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one or more ``rows.jsonl``, at any depth, with the pictures of their runs beside.
+    out : Path, optional
+        File to write; by default ``index.html`` in the folder.
+
+    Returns
+    -------
+    Path
+        The page. The same rows and pictures give the same bytes.
+
+    Raises
+    ------
+    SimbenchError
+        If there are no rows, or rows that can't share a table, or a broken picture, or if the
+        page would be larger than 3 MB.
+    """
+    folder = Path(folder)
+    files = sorted(folder.rglob("rows.jsonl")) if folder.is_dir() else []
+    tables = {file.parent: read_rows(file) for file in files or [folder]}
+    html = render(tables, "".join(file.read_text(encoding="utf-8") for file in files or [folder]))
+    size = len(html.encode())
+    if size > LIMIT:
+        raise SimbenchError(
+            f"{folder}: the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB; "
+            "make one page a scenario"
+        )
+    path = Path(out) if out else folder / "index.html"
+    write_text(path, html)
+    return path
+
+
+def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
+    """The page as text.
+
+    Parameters
+    ----------
+    tables : mapping of Path to DataFrame
+        Rows by the folder they lie in; the pictures, cards and scenario beside them are shown.
+    text : str
+        All rows as JSON lines, for the download.
+    """
+    homes = {str(name): home for home, rows in tables.items() for name in rows["scenario"].unique()}
+    rows = pd.concat(tables.values(), ignore_index=True)
+    found = {name: find_pictures(home) for name, home in homes.items()}
+    budget = _PICTURES // max(sum(bool(paths) for paths in found.values()), 1)
+    data = []
+    for title, mine in boards(rows):
+        name = str(mine["scenario"].iloc[0])
+        board = board_data(f"board-{len(data) + 1}", title, mine, homes[name])
+        data.append(board | {"pictures": embed_pictures(found[name], budget)})
+    packed, is_rounded = pack_rows(text)
+    script, style = _part("page.js"), _part("page.css")
+    return _template().render(
+        boards=data,
+        cards=method_cards(rows, homes.values()),
+        n_rows=len(rows),
+        rows=packed,
+        is_rounded=is_rounded,
+        script=script,
+        style=style,
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+    )
+
+
+def pack_rows(text: str, limit: int = _ROWS) -> tuple[str, bool]:
+    """Rows gzipped, in base64, and whether numbers had to be rounded to take ``limit`` bytes.
+
+    Base64 holds no character that could end a script element.
+    """
+    packed = _pack(text)
+    for digits in (4, 3, 2):
+        if len(packed) <= limit:
+            return packed, digits < 4
+        records = (
+            json.loads(line, parse_float=lambda number, n=digits: round(float(number), n))
+            for line in text.splitlines()
+        )
+        packed = _pack("".join(json.dumps(record) + "\n" for record in records))
+    return packed, True
+
+
+def _pack(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _part(name: str) -> str:
+    return files("simbench.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Source expression of the content security policy that allows exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("simbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")

@@ -1,0 +1,120 @@
+"use strict";
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const byId = (id) => document.getElementById(id);
+
+  // ---- theme ----
+  const themes = ["auto", "light", "dark"];
+  const stored = () => { try { return localStorage.getItem("simbench-theme"); } catch { return null; } };
+  const setTheme = (theme) => {
+    document.documentElement.dataset.theme = theme;
+    byId("theme").textContent = `Theme: ${theme}`;
+    try { localStorage.setItem("simbench-theme", theme); } catch { /* not allowed here */ }
+  };
+  byId("theme").addEventListener("click", () => {
+    const now = themes.indexOf(document.documentElement.dataset.theme);
+    setTheme(themes[(now + 1) % themes.length]);
+  });
+  setTheme(themes.includes(stored()) ? stored() : "auto");
+
+  // ---- scenario, probe and filter ----
+  const boards = all(".board");
+  const scenario = byId("scenario");
+  const show = () => {
+    const probe = document.querySelector("input[name=probe]:checked").value;
+    for (const board of boards) {
+      board.hidden = board.id !== scenario.value;
+      const views = all(".view", board);
+      const chosen = views.find((view) => view.dataset.probe === probe) ?? views[0];
+      for (const view of views) view.hidden = view !== chosen;
+    }
+    filter();
+  };
+  const filter = () => {
+    const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const families = new Map(all(".card").map((c) => [c.dataset.method, c.dataset.family]));
+    const fits = (method) => {
+      const text = `${method} ${families.get(method) ?? ""}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
+    for (const element of all("[data-method]")) element.toggleAttribute("data-out", !fits(element.dataset.method));
+    const lines = all(".board:not([hidden]) .view:not([hidden]) .ranked tr");
+    const left = lines.filter((line) => !line.hasAttribute("data-out")).length;
+    byId("shown").textContent = `${left} of ${lines.length} methods`;
+  };
+  scenario.addEventListener("change", () => { location.hash = `scenario=${scenario.value}`; show(); });
+  for (const radio of all("input[name=probe]")) radio.addEventListener("change", show);
+  byId("filter").addEventListener("input", filter);
+  byId("controls").addEventListener("submit", (event) => event.preventDefault());
+  const fromAddress = () => {
+    const key = location.hash.replace("#scenario=", "");
+    if (boards.some((board) => board.id === key)) scenario.value = key;
+    show();
+  };
+  addEventListener("hashchange", fromAddress);
+
+  // ---- sorting: missing values last, whatever the direction ----
+  const sort = (table, column, header) => {
+    const isText = header.classList.contains("text");
+    const label = header.textContent;
+    const falls = !isText && ["recovery", "leak", "coverage"].includes(label);
+    const now = header.getAttribute("aria-sort");
+    const direction = now ? (now === "ascending" ? "descending" : "ascending") : falls ? "descending" : "ascending";
+    for (const other of all("thead [aria-sort]", table)) other.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", direction);
+    const sign = direction === "ascending" ? 1 : -1;
+    const value = (line) => {
+      const cell = line.children[column];
+      if (!cell) return "";
+      return cell.tagName === "TH" ? line.dataset.method : cell.dataset.v ?? "";
+    };
+    for (const body of all("tbody", table)) {
+      const lines = all("tr[data-method]", body);
+      lines.sort((one, two) => {
+        const [a, b] = [value(one), value(two)];
+        if (a === "" || b === "") return (a === "") - (b === "");
+        return sign * (isText ? a.localeCompare(b) : a - b);
+      });
+      body.append(...lines);
+    }
+  };
+  for (const table of all("table.leaderboard")) {
+    all("thead tr:last-child th", table).forEach((header, column) => {
+      header.querySelector("button").addEventListener("click", () => sort(table, column, header));
+    });
+    table.querySelector("thead tr:last-child th").setAttribute("aria-sort", "ascending");
+  }
+
+  // ---- curves: one method in the light ----
+  for (const button of all(".legend button")) {
+    button.addEventListener("click", () => {
+      const figure = button.closest("figure");
+      const on = button.getAttribute("aria-pressed") !== "true";
+      for (const other of all(".legend button", figure)) other.setAttribute("aria-pressed", "false");
+      button.setAttribute("aria-pressed", String(on));
+      const method = button.parentElement.dataset.method;
+      for (const line of all("g[data-method]", figure)) {
+        line.classList.toggle("faint", on && line.dataset.method !== method);
+      }
+    });
+  }
+
+  // ---- download ----
+  const save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  byId("download").addEventListener("click", async () => {
+    const bytes = Uint8Array.from(atob(byId("rows").textContent), (c) => c.charCodeAt(0));
+    const packed = new Blob([bytes], { type: "application/gzip" });
+    if (!("DecompressionStream" in window)) return save(packed, "rows.jsonl.gz");
+    const plain = packed.stream().pipeThrough(new DecompressionStream("gzip"));
+    save(await new Response(plain).blob(), "rows.jsonl");
+  });
+
+  for (const id of ["theme", "controls", "download"]) byId(id).hidden = false;
+  fromAddress();
+})();

@@ -1,0 +1,70 @@
+"""Made-up rows with known numbers, for pages and tables."""
+
+import numpy as np
+import pandas as pd
+
+from simbench.rows import write_rows
+from simbench.seeds import stream
+
+METRICS = {"firing_type": "balanced_accuracy", "in_degree": "within_type_r2"}
+# method: family, share of the way from floor to ceiling
+METHODS = {
+    "chance": ("control", 0.0),
+    "spike-oracle": ("control", 1.0),
+    "avae": ("learned", 0.8),
+    "trace-stats": ("features", 0.5),
+    "pca": ("linear", 0.3),
+    "fa": ("linear", 0.29),
+}
+
+
+def made_rows(
+    methods=METHODS, scenario="made", version=1, scoring=1, seeds=(0,), levels=("",), n_cultures=12,
+    targets=tuple(METRICS), spread=0.03,
+):  # fmt: skip
+    """Rows of a run: scores scattered around their place between .3 and .9 by culture."""
+    rows = []
+    for seed in seeds:
+        for level in levels:
+            for method, (family, place) in methods.items():
+                for target in targets:
+                    for probe in ("linear", "nonlinear"):
+                        for split, shift in (("culture", 0.0), ("neuron", 0.125)):
+                            rng = stream(1, str(seed), level, method, target, probe)
+                            values = 0.3 + 0.6 * place + rng.normal(0, spread, n_cultures)
+                            value = float(np.mean(values))
+                            rows.append(
+                                {
+                                    "scenario": scenario, "scenario_version": version,
+                                    "scenario_digest": f"{scenario}{version}{level}" * 4,
+                                    "level": level, "seed": seed, "method": method,
+                                    "family": family, "target": target,
+                                    "metric": METRICS.get(target, "balanced_accuracy"),
+                                    "probe": probe, "split": split, "value": value + shift,
+                                    "chance": 0.3, "ceiling": 0.9,
+                                    "recovery": (value - 0.3) / 0.6,
+                                    "per_culture": list(values + shift), "n_components": 8,
+                                    "n_parameters": 31_000 if family == "learned" else None,
+                                    "seconds": 10 * place + 0.1, "peak_memory_mb": 700,
+                                    "status": "ok", "error": None, "scoring_version": scoring,
+                                    "simbench": "0.1.0", "versions": {"numpy": "2.3.5"},
+                                }
+                            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def failed_row(rows, method, error):
+    """The row of a method that failed in the run of these rows."""
+    first = rows.iloc[0].to_dict()
+    kept = ("scenario", "scenario_version", "scenario_digest", "level", "seed", "scoring_version")
+    row = {key: first[key] if key in kept else None for key in first}
+    return pd.DataFrame(
+        [row | {"method": method, "family": "outside", "status": "failed", "error": error}]
+    )
+
+
+def write_folder(folder, *tables):
+    """Each table in a folder of its own, as runs leave them."""
+    for k, table in enumerate(tables):
+        write_rows(folder / f"{table['scenario'].iloc[0]}-{k}" / "rows.jsonl", table)
+    return folder
