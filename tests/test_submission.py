@@ -385,7 +385,7 @@ def test_a_broken_card_file_is_one_line(tmp_path, text):
 def clear(error):
     text = str(error)
     assert text.isprintable()
-    assert 0 < len(text) < 700, text
+    assert 0 < len(text) < 500, text
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -409,7 +409,7 @@ VALUES = bytes(5 * 3 * 8)
         (b"", "not a .npy file"),
         (b"\x93NUMPY\x01\x00\xff\xff" + b" " * 100, "header of 65535 bytes"),
         (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "header of 4294967295 bytes"),
-        (npy(GOOD, VALUES)[:40], "not of the right form"),
+        (npy(GOOD, VALUES)[:40], "header of 'recording-b.npy' is damaged"),
         (npy(GOOD, VALUES[:-1]), "not what its shape"),
         (npy(GOOD, VALUES + b"x"), "not what its shape"),
         (npy(GOOD.replace(b"(5, 3)", b"(15,)"), VALUES), "has shape"),
@@ -423,12 +423,12 @@ VALUES = bytes(5 * 3 * 8)
         (npy(GOOD.replace(b"<f8", b"<i8"), VALUES), "holds int64"),
         (npy(GOOD.replace(b"<f8", b"|O8"), VALUES), "holds object"),
         (npy(GOOD.replace(b"<f8", b"<c8"), VALUES), "holds complex"),
-        (npy(GOOD.replace(b"<f8", b"|V8000000000"), VALUES), "not of the right form|holds"),
+        (npy(GOOD.replace(b"<f8", b"|V8000000000"), VALUES), "damaged|holds"),
         (npy(GOOD.replace(b"'<f8'", b"[('a', '<f8')]"), VALUES), "holds"),
-        (npy(b"(" * 900 + b"\n"), "not of the right form"),
-        (npy(b"-" * 900 + b"1\n"), "not of the right form"),
-        (npy(b"__import__('os').system('touch x')\n"), "not of the right form"),
-        (npy(GOOD.replace(b"(5, 3)", b"(5L, 3L)"), VALUES), "not of the right form"),
+        (npy(b"(" * 900 + b"\n"), "damaged"),
+        (npy(b"-" * 900 + b"1\n"), "damaged"),
+        (npy(b"__import__('os').system('touch x')\n"), "damaged"),
+        (npy(GOOD.replace(b"(5, 3)", b"(5L, 3L)"), VALUES), "damaged"),
         (npy(GOOD, np.full(15, np.nan).tobytes()), "not finite"),
         (pickle.dumps(np.zeros((5, 3))), "not a .npy file"),
     ],
@@ -565,6 +565,10 @@ def _install_watch():
     sys.addaudithook(_watch)
 
 
+class NoEnd(BaseException):
+    """Not an Exception, so that no reader takes it for a fault of the file."""
+
+
 @contextmanager
 def guarded():
     """Nothing is written, started or unpickled, and there is an end."""
@@ -573,7 +577,7 @@ def guarded():
     _watched.clear()
 
     def too_long(*_):
-        raise AssertionError(f"no end after {MAX_SECONDS} s")
+        raise NoEnd(f"no end after {MAX_SECONDS} s")
 
     before = signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)

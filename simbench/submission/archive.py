@@ -44,71 +44,89 @@ def open_archive(file: str | Path | BinaryIO, name: str | None = None) -> Iterat
     SimbenchError
         If the file is not such a zip file, or anything in the context fails.
     """
-    where = Path(name or (file if isinstance(file, str | Path) else "file"))
-    with reading(where):
+    with naming(name or (str(file) if isinstance(file, str | Path) else "file")):
         if not isinstance(file, str | Path):
-            yield _opened(file, where)
+            yield _opened(file)
             return
         if Path(file).exists() and not Path(file).is_file():
-            raise SimbenchError(f"{where}: not a file")  # a pipe would be waited for
+            raise ValueError("not a file")  # a pipe would be waited for
         with open(file, "rb") as stream:
-            yield _opened(stream, where)
+            yield _opened(stream)
 
 
-def _opened(stream: BinaryIO, where: Path) -> zipfile.ZipFile:
-    _check_end(stream, where)
-    archive = zipfile.ZipFile(stream)
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Whatever is found wrong becomes one line that begins with where it was."""
+    with reading(Path(where)):
+        try:
+            yield
+        except SimbenchError:
+            raise
+        except ValueError as error:
+            raise SimbenchError(f"{where}: {error}") from None
+
+
+def _opened(stream: BinaryIO) -> zipfile.ZipFile:
+    _check_end(stream)
+    with intact("its directory"):
+        archive = zipfile.ZipFile(stream)
     members = archive.infolist()
     if not members:
-        raise SimbenchError(f"{where}: empty")
+        raise ValueError("empty")
     if len({info.filename for info in members}) < len(members):
-        raise SimbenchError(f"{where}: two members have the same name")
+        raise ValueError("two members have the same name")
     for info in members:
-        _check_member(info, where)
+        _check_member(info)
     if sum(info.file_size for info in members) > MAX_BYTES:
-        raise SimbenchError(f"{where}: unpacks to more than {MAX_BYTES >> 20} MiB")
+        raise ValueError(f"unpacks to more than {MAX_BYTES >> 20} MiB")
     return archive
 
 
-def _check_end(stream: BinaryIO, where: Path) -> None:
+def _check_end(stream: BinaryIO) -> None:
     """Size of file and directory, so that a directory of millions of members is never read."""
     size = stream.seek(0, os.SEEK_END)
     if size > MAX_BYTES:
-        raise SimbenchError(f"{where}: {size >> 20} MiB; allowed are {MAX_BYTES >> 20} MiB")
+        raise ValueError(f"{size >> 20} MiB; allowed are {MAX_BYTES >> 20} MiB")
     stream.seek(max(0, size - _END.size - _LOCATOR_SIZE))
     tail = stream.read()
     # The same record that zipfile takes: with a comment or a zip64 locator it would look elsewhere.
     if tail[-_END.size :][:4] != _END_MARK or tail[-2:] != b"\0\0":
-        raise SimbenchError(f"{where}: not a zip file (or truncated, or with a comment at its end)")
+        raise ValueError("not a zip file (or truncated, or with a comment at its end)")
     if tail[:4] == _LOCATOR_MARK:
-        raise SimbenchError(f"{where}: a zip64 archive; allowed are plain zip files")
+        raise ValueError("a zip64 archive; allowed are plain zip files")
     *_, n_members, directory_bytes, _, _ = _END.unpack(tail[-_END.size :])
     if n_members > MAX_MEMBERS or directory_bytes > max(n_members, 1) * MAX_ENTRY_BYTES:
-        raise SimbenchError(
-            f"{where}: {n_members} members in a directory of {directory_bytes} bytes; allowed "
+        raise ValueError(
+            f"{n_members} members in a directory of {directory_bytes} bytes; allowed "
             f"are {MAX_MEMBERS} members of {MAX_ENTRY_BYTES} bytes"
         )
 
 
-def _check_member(info: zipfile.ZipInfo, where: Path) -> None:
+def _check_member(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise SimbenchError(f"{where}: '{info.filename:.80}' is encrypted")
+        raise ValueError(f"'{info.filename:.80}' is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise SimbenchError(
-            f"{where}: '{info.filename:.80}' is packed by method {info.compress_type}; allowed "
+        raise ValueError(
+            f"'{info.filename:.80}' is packed by method {info.compress_type}; allowed "
             "are 0 (stored) and 8 (deflated)"
         )
     if info.file_size > MAX_RATIO * info.compress_size:
-        raise SimbenchError(
-            f"{where}: '{info.filename:.80}' unpacks to more than {MAX_RATIO} times its size; "
+        raise ValueError(
+            f"'{info.filename:.80}' unpacks to more than {MAX_RATIO} times its size; "
             "store it without compression"
         )
 
 
-def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A member's whole content, of exactly the size that the directory states."""
-    with archive.open(info) as stream:
-        content = stream.read(info.file_size)
-    if len(content) != info.file_size:
-        raise ValueError(f"'{info.filename:.80}' ends early")
-    return content
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, n_bytes: int) -> bytes:
+    """The first bytes of a member, or fewer if it ends before; checked if it is the whole."""
+    with intact(f"'{info.filename:.80}'"), archive.open(info) as stream:
+        return stream.read(n_bytes)
+
+
+@contextmanager
+def intact(what: str) -> Iterator[None]:
+    """Whatever a library says of damaged content (some quote all of it) becomes a short line."""
+    try:
+        yield
+    except Exception:
+        raise ValueError(f"{what} is damaged, or not what it should be") from None

@@ -13,8 +13,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.lib import format as npy
 
-from simbench.storage import reading
-from simbench.submission.archive import open_archive, read_member
+from simbench.submission.archive import intact, naming, open_archive, read_member
 
 MAX_COMPONENTS = 1024
 MAX_HEADER_BYTES = 1024
@@ -72,7 +71,7 @@ def read_matrices(
         if n_neurons is not None:
             _check_rows({key: header.shape[0] for key, header in headers.items()}, n_neurons)
         return {
-            recording: _matrix(read_member(archive, info), headers[recording], info.filename)
+            recording: _matrix(archive, info, headers[recording])
             for recording, info in sorted(members.items())
         }
 
@@ -87,7 +86,7 @@ def arrange(
     SimbenchError
         If recordings are missing or unknown, or have another number of neurons.
     """
-    with reading(Path(where)):
+    with naming(where):
         _check_names(matrices, n_neurons)
         _check_rows({name: len(matrix) for name, matrix in matrices.items()}, n_neurons)
     return np.concatenate([matrices[recording] for recording in n_neurons])
@@ -146,23 +145,22 @@ class _Header:
 
 def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
     """The header of a member, if it promises exactly the values that the member holds."""
-    with archive.open(info) as stream:
-        magic = stream.read(npy.MAGIC_LEN)
-        if magic not in _READERS:
-            raise ValueError(f"'{info.filename}' is not a .npy file of format 1.0 or 2.0")
-        length_code, read = _READERS[magic]
-        packed = stream.read(struct.calcsize(length_code))
-        (length,) = struct.unpack(length_code, packed)
-        if length > MAX_HEADER_BYTES:
-            raise ValueError(
-                f"'{info.filename}': header of {length} bytes; allowed are {MAX_HEADER_BYTES}"
-            )
-        header = packed + stream.read(length)
-    with warnings.catch_warnings():
+    start = read_member(archive, info, npy.MAGIC_LEN + 4 + MAX_HEADER_BYTES)
+    magic, rest = start[: npy.MAGIC_LEN], start[npy.MAGIC_LEN :]
+    if magic not in _READERS:
+        raise ValueError(f"'{info.filename}' is not a .npy file of format 1.0 or 2.0")
+    length_code, read = _READERS[magic]
+    with intact(f"the header of '{info.filename}'"):
+        (length,) = struct.unpack_from(length_code, rest)
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(
+            f"'{info.filename}': header of {length} bytes; allowed are {MAX_HEADER_BYTES}"
+        )
+    with intact(f"the header of '{info.filename}'"), warnings.catch_warnings():
         warnings.simplefilter("error")  # numpy repairs headers of Python 2, with a warning
-        shape, fortran_order, dtype = read(io.BytesIO(header))
+        shape, fortran_order, dtype = read(io.BytesIO(rest))
     _check_form(info.filename, shape, dtype)
-    size = len(magic) + len(header)
+    size = len(magic) + struct.calcsize(length_code) + length
     if info.file_size != size + shape[0] * shape[1] * dtype.itemsize:
         raise ValueError(
             f"'{info.filename}' has {info.file_size} bytes, which is not what its shape "
@@ -198,9 +196,11 @@ def _check_rows(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
             )
 
 
-def _matrix(content: bytes, header: _Header, name: str) -> np.ndarray:
-    values = np.frombuffer(content, header.dtype, offset=header.size)
-    matrix = values.reshape(header.shape, order=header.order).astype(np.float64, order="C")
+def _matrix(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: _Header) -> np.ndarray:
+    content = read_member(archive, info, info.file_size)
+    with intact(f"'{info.filename}'"):
+        values = np.frombuffer(content, header.dtype, offset=header.size)
+        matrix = values.reshape(header.shape, order=header.order).astype(np.float64, order="C")
     if not np.isfinite(matrix).all():
-        raise ValueError(f"'{name}' holds values that are not finite numbers")
+        raise ValueError(f"'{info.filename}' holds values that are not finite numbers")
     return matrix

@@ -11,7 +11,7 @@ import numpy as np
 
 from simbench.errors import SimbenchError
 from simbench.storage import checksum, write_bytes
-from simbench.submission.archive import open_archive, read_member
+from simbench.submission.archive import intact, open_archive, read_member
 from simbench.submission.card import MethodCard, check_card
 from simbench.submission.latents import read_matrices, write_matrices, zip_bytes
 
@@ -83,12 +83,15 @@ def read_submission(file: str | Path) -> Submission:
         for name in (_CARD, _CHECKSUMS):
             if members[name].file_size > _MAX_TEXT_BYTES:
                 raise ValueError(f"{name} is above {_MAX_TEXT_BYTES >> 10} KiB")
-        files = {name: read_member(archive, info) for name, info in members.items()}
-        checksums = json.loads(files.pop(_CHECKSUMS))
+        files = {name: read_member(archive, info, info.file_size) for name, info in members.items()}
+        with intact(_CHECKSUMS):
+            checksums = dict(json.loads(files.pop(_CHECKSUMS)))
         for name, content in files.items():
-            if checksums[name] != hashlib.sha256(content).hexdigest():
+            if checksums.get(name) != hashlib.sha256(content).hexdigest():
                 raise ValueError(f"{name} was altered: its checksum is another")
-        card = check_card(json.loads(files[_CARD]), f"{file}, {_CARD}")
+        with intact(_CARD):
+            data = json.loads(files[_CARD])
+        card = check_card(data, f"{file}, {_CARD}")
         latents = read_matrices(BytesIO(files[_LATENTS]), name=f"{file}, {_LATENTS}")
         _check_size(latents, card, f"{file}, {_LATENTS}")
     return Submission(card, latents, checksum(Path(file)))

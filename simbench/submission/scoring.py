@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 from simbench import __version__, cache
@@ -17,7 +18,7 @@ from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
 from simbench.simulation import simulate
-from simbench.storage import write_text
+from simbench.storage import digest_of, write_text
 from simbench.submission.card import MethodCard, name_key
 from simbench.submission.latents import arrange, read_matrices
 from simbench.submission.packing import Submission
@@ -91,23 +92,27 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
         If the folder has a method of that name, or one that reads the same, or holds rows of
         another version of the scenario or of the scoring: these would be lost.
     """
-    folder = Path(folder)
-    path = folder / "rows.jsonl"
-    if path.exists():
-        old = read_rows(path)
-        taken = {name_key(str(name)): name for name in old["method"].unique()}
-        if name_key(card.name) in taken:
-            raise SimbenchError(
-                f"{path}: has rows of '{taken[name_key(card.name)]}' already; choose another name"
-            )
-        if (old[VERSIONS] != rows[VERSIONS].iloc[0]).any(axis=None):
-            raise SimbenchError(
-                f"{path}: has rows of another version of scenario or scoring; "
-                "run the scenario anew, or name another folder"
-            )
-    text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True)
-    write_text(folder / "submissions" / f"{name_key(card.name)}.json", text + "\n")
-    return write_rows(path, rows)
+    path = Path(folder) / "rows.jsonl"
+    lock = cache.cache_folder() / "locks" / f"submission-{digest_of({'path': str(path.resolve())})}"
+    with FileLock(lock):  # two at the same time can't both find a name free
+        if path.exists():
+            _check_free(path, read_rows(path), rows, card.name)
+        text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True)
+        write_text(path.parent / "submissions" / f"{name_key(card.name)}.json", text + "\n")
+        return write_rows(path, rows)
+
+
+def _check_free(path: Path, old: pd.DataFrame, new: pd.DataFrame, name: str) -> None:
+    taken = {name_key(str(method)): method for method in old["method"].unique()}
+    if name_key(name) in taken:
+        raise SimbenchError(
+            f"{path}: has rows of '{taken[name_key(name)]}' already; choose another name"
+        )
+    if (old[VERSIONS] != new[VERSIONS].iloc[0]).any(axis=None):
+        raise SimbenchError(
+            f"{path}: has rows of another version of scenario or scoring; "
+            "run the scenario anew, or name another folder"
+        )
 
 
 def _score(
