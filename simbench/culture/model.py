@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from simbench.culture.engine import load_brian2
 from simbench.recipes import SynapseRecipe
 
 _NEURON = """
@@ -127,7 +128,7 @@ def build_model(
     spikes : brian2.SpikeMonitor
     neurons : brian2.NeuronGroup
     """
-    import brian2 as b2
+    b2 = load_brian2()
 
     text = model_text(network.delays_ms is not None)
     clock = b2.Clock(dt=dt_ms * b2.ms, name="step")

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.cache import cache_folder
+from simbench.culture.engine import load_brian2
 from simbench.culture.model import HISTORY, THRESHOLD, Network, build_model, model_text
 from simbench.errors import SimbenchError
 from simbench.recipes import CultureRecipe, SynapseRecipe
@@ -156,7 +157,7 @@ def _run(
     target: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run with one of the targets that live in this process."""
-    import brian2 as b2
+    b2 = load_brian2()
 
     b2.prefs.codegen.target = target
     if target == "cython":

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture import network as engine
+from simbench.culture.engine import load_brian2
 from simbench.culture.model import Network, build_model, neuron_values
 from simbench.errors import SimbenchError
 from simbench.recipes import SynapseRecipe
@@ -119,7 +120,7 @@ def build(
     directory: str, n_neurons: int, n_links: int, n_steps: int, dt_ms: float, delayed: bool
 ) -> None:
     """Generate and compile a project. Sets Brian2's device, so it takes a process of its own."""
-    import brian2 as b2
+    b2 = load_brian2()
 
     b2.set_device("cpp_standalone", build_on_run=False, directory=directory)
     b2.prefs.codegen.cpp.extra_compile_args_gcc = list(engine.FLAGS)

@@ -1,0 +1,21 @@
+"""Brian2, imported once and made fit for unattended runs."""
+
+import signal
+import threading
+from types import ModuleType
+from unittest.mock import patch
+
+
+def load_brian2() -> ModuleType:
+    """Import Brian2 in any thread, and let Ctrl-C be an error.
+
+    On import Brian2 installs a handler of its own for Ctrl-C, which only the main thread may do,
+    and which ends a running simulation early as if it were complete.
+    """
+    if threading.current_thread() is threading.main_thread():
+        import brian2
+    else:
+        with patch.object(signal, "signal"):
+            import brian2
+    brian2.prefs.core.stop_on_keyboard_interrupt = False
+    return brian2

@@ -1,0 +1,30 @@
+import subprocess
+import sys
+
+RUN = """
+import os, signal, threading
+from simbench.culture import grow_culture
+from simbench.recipes import CultureRecipe
+
+threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    grow_culture(CultureRecipe(n_neurons=20, duration_s=1e6), seed=0)
+    print("finished")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_never_passes_a_shortened_simulation_off_as_complete():
+    result = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True)
+    assert result.stdout.strip() == "interrupted"
+
+
+def test_brian2_can_be_loaded_in_any_thread():
+    code = (
+        "import threading, simbench.culture.engine as e\n"
+        "t = threading.Thread(target=lambda: print(e.load_brian2().__name__))\n"
+        "t.start(); t.join()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "brian2"
