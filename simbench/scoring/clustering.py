@@ -119,19 +119,15 @@ def best_dbscan_ari(
         In the unit of the points.
     min_samples : int
     """
-    if len(epsilons) == 0:
-        return 0.0
-    finder = NearestNeighbors(radius=epsilons.max(), algorithm="brute").fit(points)
-    graph = finder.radius_neighbors_graph(points, mode="distance")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return max(
+    return max(
+        (
             adjusted_rand_score(
-                labels,
-                DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit_predict(graph),
+                labels, DBSCAN(eps=eps, min_samples=min_samples).fit_predict(points)
             )
             for eps in epsilons
-        )
+        ),
+        default=0.0,
+    )
 
 
 def _agreement(index: Any, latents: Any, labels: Any, rule: str) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import balanced_accuracy_score, r2_score
@@ -51,10 +52,11 @@ class DCI:
 def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
     """Disentanglement, completeness and informativeness.
 
-    Importances are those of extremely randomized trees: a regressor for numbers, a classifier for
-    classes (text or booleans). Factors that depend on each other (a firing type sets c and d)
-    share latents and lower disentanglement, whatever the method; give those that don't. Importances
-    for a factor that isn't predicted (score below 0.05) are noise: all latents count alike for it.
+    Importances are those of extremely randomized trees over the ranks of the latents: a regressor
+    for numbers, a classifier for classes (text or booleans). Factors that depend on each other (a
+    firing type sets c and d) share latents and lower disentanglement, whatever the method; give
+    those that don't. Importances for a factor that isn't predicted (score below 0.05) are noise:
+    all latents count alike for it.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
     Eastwood & Williams 2018, ICLR.
     """
     train = _check_train(train, len(np.asarray(latents)))
-    z = standardize(latents, len(train))
+    z = rankdata(standardize(latents, len(train)), axis=0)
     importance, scores = [], []
     for name, values in factors.items():
         weights, score = _factor(z, *_check_factor(name, values, len(train)), train)

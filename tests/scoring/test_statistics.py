@@ -1,0 +1,190 @@
+"""Tests over cultures against SciPy, closed forms, and the error rates they promise."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import PermutationMethod, false_discovery_control, wilcoxon
+
+from simbench.errors import SimbenchError
+from simbench.scoring.statistics import (
+    bootstrap_interval,
+    compare,
+    holm,
+    min_cultures,
+    tie_groups,
+    wilcoxon_p,
+)
+
+
+def board(*means, n=24, spread=0.01, seed=0):
+    """Scores of methods a, b, ... around their means, on cultures of unequal difficulty."""
+    rng = np.random.default_rng(seed)
+    difficulty = rng.normal(0, 0.1, (n, 1))
+    scores = np.array(means) + difficulty + rng.normal(0, spread, (n, len(means)))
+    return pd.DataFrame(scores, columns=list("abcdefghij"[: len(means)]))
+
+
+@pytest.mark.parametrize("n", [2, 5, 7, 12, 20, 40])
+def test_wilcoxon_is_scipys_exact_test(n):
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    assert wilcoxon_p(differences) == pytest.approx(wilcoxon(differences, method="exact").pvalue)
+
+
+def test_wilcoxon_with_ties_and_zeros_is_the_full_sign_flip_test():
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        differences = rng.integers(-2, 4, 9) / 10
+        expected = wilcoxon(
+            differences, zero_method="pratt", method=PermutationMethod(n_resamples=np.inf)
+        ).pvalue
+        assert wilcoxon_p(differences) == pytest.approx(expected)
+
+
+def test_wilcoxon_at_its_extremes():
+    assert wilcoxon_p(np.zeros(10)) == 1
+    assert wilcoxon_p(np.full(10, 0.1)) == pytest.approx(2.0**-9)
+    assert wilcoxon_p(np.arange(1, 6)) == pytest.approx(0.0625)  # five cultures can't reject
+    assert np.isnan(wilcoxon_p([0.1, np.nan, 0.2]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=15))
+def test_wilcoxon_has_no_direction(differences):
+    p = wilcoxon_p(np.array(differences) / 10)
+    assert 0 < p <= 1
+    assert wilcoxon_p(-np.array(differences) / 10) == pytest.approx(p)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.6, 0.9]), [1, 1])
+    np.testing.assert_allclose(holm([0.02, np.nan, 0.03]), [0.04, np.nan, 0.04])
+    assert len(holm([])) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_holm_lies_between_false_discovery_control_and_bonferroni(p):
+    adjusted = holm(p)
+    assert np.all(adjusted <= np.minimum(np.array(p) * len(p), 1) + 1e-12)
+    assert np.all(adjusted >= false_discovery_control(p) - 1e-12)
+
+
+@pytest.mark.parametrize(("n_methods", "n_cultures"), [(2, 6), (3, 7), (6, 10), (8, 11)])
+def test_fewest_cultures_that_can_reject(n_methods, n_cultures):
+    """3, 6, 8 methods: numbers of the published evidence."""
+    assert min_cultures(n_methods) == n_cultures
+    for n, can in ((n_cultures, True), (n_cultures - 1, False)):
+        ordered = pd.DataFrame(np.outer(np.arange(1, n + 1), np.arange(n_methods)))
+        assert (compare(ordered).min().min() <= 0.05) == can
+
+
+def test_min_cultures_refuses_what_makes_no_sense():
+    for wrong in ((1, 0.05), (3, 0), (3, 1.5)):
+        with pytest.raises(SimbenchError, match="min_cultures"):
+            min_cultures(*wrong)
+
+
+def family_wise_errors(n_methods, n_cultures, n_boards):
+    """Share of boards of equal methods with any rejection: Holm, and the critical-difference
+    recipe of time-series work (one-sided in the observed direction, alpha / (k - 1) each pair)."""
+    false, recipe = 0, 0
+    for seed in range(n_boards):
+        scores = board(*[0.5] * n_methods, n=n_cultures, seed=seed).to_numpy()
+        first, second = np.triu_indices(n_methods, 1)
+        p = np.array([wilcoxon_p(scores[:, i] - scores[:, j]) for i, j in zip(first, second)])
+        false += bool(np.nanmin(holm(p)) <= 0.05)
+        recipe += bool(p.min() / 2 <= 0.05 / (n_methods - 1))
+    return false / n_boards, recipe / n_boards
+
+
+@pytest.mark.parametrize(("n_methods", "n_cultures"), [(3, 20), (6, 20)])
+def test_equal_methods_are_told_apart_in_no_more_than_five_percent(n_methods, n_cultures):
+    n_boards = 600
+    false, recipe = family_wise_errors(n_methods, n_cultures, n_boards)
+    assert false <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / n_boards)
+    assert recipe > 0.10  # what the test would see if it could not fail
+
+
+def test_compare_is_symmetric_and_holm_adjusted():
+    scores = board(0.5, 0.6, 0.9)
+    p = compare(scores)
+    np.testing.assert_allclose(p, p.T)
+    assert np.isnan(np.diag(p)).all()
+    raw = [wilcoxon(scores[x] - scores[y], method="exact").pvalue for x, y in ("ab", "ac", "bc")]
+    np.testing.assert_allclose([p.loc["a", "b"], p.loc["a", "c"], p.loc["b", "c"]], holm(raw))
+
+
+def test_methods_that_cannot_be_told_apart_share_a_group():
+    scores = board(0.7, 0.9, 0.7, 0.9001, 0.5)
+    groups = tie_groups(scores)
+    assert groups[["b", "d"]].eq(1).all()
+    assert groups[["a", "c"]].eq(2).all()
+    assert groups["e"] == 3
+    assert list(groups.index[:2]) == list(scores[["b", "d"]].mean().sort_values()[::-1].index)
+
+
+def test_lower_can_be_better():
+    groups = tie_groups(board(0.7, 0.9, 0.5), higher_is_better=False)
+    assert groups.to_dict() == {"c": 1, "a": 2, "b": 3}
+
+
+def test_a_group_reaches_down_to_the_last_method_its_best_is_not_separable_from():
+    """b is surely below a, c (unsteady) isn't: putting c below a's group would be a false rank."""
+    steady = board(0.70, 0.69, spread=1e-4)
+    noise = np.random.default_rng(1).normal(0, 0.2, len(steady))
+    scores = steady.assign(c=steady["a"] - 0.02 + noise - noise.mean())
+    p = compare(scores)
+    assert p.loc["a", "b"] < 0.05 < p.loc["a", "c"]
+    assert tie_groups(scores).eq(1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 6), st.integers(4, 14))
+def test_the_best_of_a_group_is_separable_from_the_best_of_the_next(seed, n_methods, n_cultures):
+    rng = np.random.default_rng(seed)
+    scores = board(*rng.normal(0.5, 0.02, n_methods), n=n_cultures, seed=seed)
+    groups, p = tie_groups(scores), compare(scores)
+    means = scores.mean()
+    assert means[groups.index].is_monotonic_decreasing
+    assert groups.is_monotonic_increasing
+    leaders = groups.drop_duplicates().index
+    for better, worse in pairwise(leaders):
+        assert p.loc[better, worse] <= 0.05
+    if n_cultures < min_cultures(n_methods):
+        assert groups.eq(1).all()
+
+
+def test_a_failed_method_has_no_rank_and_takes_none():
+    scores = board(0.9, 0.5, 0.7)
+    scores.loc[3, "b"] = np.nan
+    groups = tie_groups(scores)
+    assert groups.drop("b").to_dict() == {"a": 1, "c": 2}
+    assert np.isnan(groups["b"])
+    assert groups.index[-1] == "b"
+    assert compare(scores)["b"].isna().all()
+
+
+def test_cultures_that_nobody_has_a_score_for_do_not_count():
+    scores = board(0.9, 0.5)
+    gap = pd.concat([scores, pd.DataFrame({"a": [np.nan], "b": [np.nan]})], ignore_index=True)
+    pd.testing.assert_frame_equal(compare(gap), compare(scores))
+    assert tie_groups(gap).equals(tie_groups(scores))
+
+
+def test_a_single_method_and_no_culture():
+    assert tie_groups(board(0.5)).to_dict() == {"a": 1}
+    assert tie_groups(board(0.5, 0.6).iloc[:0]).isna().all()
+
+
+def test_bootstrap_interval_covers_the_mean_of_cultures():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(300):
+        low, high = bootstrap_interval(rng.normal(0.6, 0.1, 24))
+        hits += low <= 0.6 <= high
+    assert 0.90 <= hits / 300 <= 0.97  # percentile intervals of 24 values are a little narrow
