@@ -14,6 +14,7 @@ from simbench.recipes import Recipe, read_recipe
 from simbench.storage import reading
 from simbench.submission.latents import MAX_COMPONENTS
 
+_RESERVED = ("all", "submission", "simbench")
 _MAX_CARD_BYTES = 64 * 1024
 
 
@@ -30,9 +31,9 @@ def _name(text: str) -> str:
             f"{text[:80]!r}: allowed are 1 to 48 ASCII letters, digits, spaces and . _ + -, "
             "beginning and ending with a letter or digit"
         )
-    taken = {name_key(known): known for known in METHODS}.get(name_key(text))
+    taken = {name_key(known): known for known in (*METHODS, *_RESERVED)}.get(name_key(text))
     if taken:
-        raise ValueError(f"{text!r}: taken by simbench's own method '{taken}'; choose another")
+        raise ValueError(f"{text!r}: '{taken}' is simbench's own; choose another name")
     return text
 
 
