@@ -24,8 +24,8 @@ class BlindOrder:
     """Name of a recording and order of its neurons, both decided by the traces alone.
 
     Recordings are simulated condition by condition, and neurons may be placed in some order, so
-    that either could give a label away. Sorted by the checksum of their traces, they say nothing that
-    the traces don't, and whoever holds the traces can find the order again.
+    that either could give a label away. Sorted by the checksums of their traces, they say nothing
+    that the traces don't, and whoever holds the traces can find the order again.
 
     Parameters
     ----------
