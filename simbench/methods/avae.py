@@ -90,7 +90,7 @@ class AVAE(TransformerMixin, BaseEstimator):
         free_bits: float = 0.05,
         warmup: float = 0.2,
         summary_weight: float = 2.0,
-        n_steps: int = 700,
+        n_steps: int = 900,
         batch_size: int = 48,
         learning_rate: float = 3e-3,
         patience: int = 6,
