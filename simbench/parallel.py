@@ -60,22 +60,20 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    thread, lock, done = threading.get_ident(), threading.Lock(), False
+    thread, done = threading.get_ident(), threading.Event()
 
     def strike() -> None:
-        with lock:
-            if not done:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread), ctypes.py_object(UnitTimeout)
-                )
+        wait = seconds
+        while not done.wait(wait):  # again, should a callback have swallowed the exception
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(UnitTimeout)
+            )
+            wait = 1.0
 
-    timer = threading.Timer(seconds, strike)
-    timer.start()
+    threading.Thread(target=strike, daemon=True).start()
     try:
         yield
     except UnitTimeout:
         raise UnitTimeout(f"took longer than {seconds:g} s") from None
     finally:
-        with lock:
-            done = True
-        timer.cancel()
+        done.set()

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from simbench.cli import app
 
 TINY = Path(__file__).parent / "tiny.toml"
 README = Path(__file__).parents[1] / "README.md"
@@ -39,8 +43,9 @@ def results(tmp_path_factory):
 def test_run_leaves_rows_tables_and_figures(results):
     folder, result = results
     assert {p.name for p in folder.iterdir()} == {
-        "rows.jsonl", "leaderboard.csv", "leaderboard.md",
-        "traces.png", "latents.png", "leaderboard.png",
+        "rows.jsonl", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
+        *(f"{figure}.{kind}" for kind in ("png", "svg")
+          for figure in ("traces", "latents", "leaderboard", "pairwise")),
     }  # fmt: skip
     assert "spike-oracle (control)" in result.stdout
     assert result.stderr == ""  # no progress bars where there is no terminal
@@ -78,16 +83,19 @@ def test_simulate_and_verify(tmp_path):
 def test_dry_run_does_nothing(tmp_path):
     result = simbench("run", "quickstart", "--dry-run", "--out", tmp_path / "none")
     assert result.returncode == 0
-    assert "16 cultures" in result.stdout
+    assert "16 (0 cached)" in result.stdout
     assert "avae" in result.stdout
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("command", ["list", "simulate", "run", "leaderboard", "verify"])
-def test_every_command_explains_itself(command):
-    result = simbench(command, "--help")
-    assert result.returncode == 0
-    assert f"Example: simbench {command}" in result.stdout
+def test_every_command_explains_itself_with_an_example():
+    runner = CliRunner()
+    commands = typer.main.get_command(app).commands
+    assert {"list", "simulate", "run", "leaderboard", "report", "score"} <= set(commands)
+    for command in commands:
+        result = runner.invoke(app, [command, "--help"])
+        assert result.exit_code == 0
+        assert f"Example: simbench {command}" in result.output
 
 
 def test_list_names_everything():

@@ -1,0 +1,53 @@
+"""What all commands share: the application, its options, and small helpers."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from simbench.scenario import Scenario
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="simbench: do the latents of a method recover the physics that made the traces?",
+    epilog="Example: simbench run quickstart",
+)
+
+Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
+Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Worker processes; -1: one a core.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR")]
+CacheDir = Annotated[
+    Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
+]
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name of a scenario or a .toml file.")
+]
+
+
+def load(names: list[str]) -> "list[Scenario]":
+    """Scenarios by name; bad ones are refused before anything heavy is imported."""
+    from simbench.scenario import load_scenario
+
+    return [load_scenario(name) for name in names]
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Ctrl-C stops cleanly and says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("simbench: stopped; the same command goes on where it was", err=True)
+        raise typer.Exit(130) from None
+
+
+def use_cache(folder: Path | None) -> None:
+    """Use another cache folder than the user's, in worker processes too."""
+    if folder is not None:
+        os.environ["SIMBENCH_CACHE"] = str(folder.resolve())

@@ -1,0 +1,98 @@
+"""Datasets: simulate, verify, export, import, show."""
+
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simbench.cli.common import Folder, Jobs, ScenarioName, Seed, app, load, resumable
+from simbench.console import progress_bars
+from simbench.errors import SimbenchError
+
+
+@app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
+def simulate(
+    scenario: ScenarioName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    seed: Seed = 0,
+    n_jobs: Jobs = -1,
+) -> None:
+    """Simulate a scenario and write the labelled dataset."""
+    (chosen,) = load([scenario])
+    from simbench.simulation import simulate as simulate_scenario
+    from simbench.storage import new_folder
+
+    with new_folder(out):  # an unusable folder is an error before the work
+        pass
+    with resumable(), progress_bars() as report:
+        what = f"simulate {chosen.name}"
+        dataset = simulate_scenario(chosen, seed, n_jobs, partial(report, what))
+    dataset.save(out)
+    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+
+
+@app.command(epilog="Example: simbench verify data/quickstart")
+def verify(folder: Folder) -> None:
+    """Check every file of a dataset folder against its checksum."""
+    from simbench.dataset import verify as verify_folder
+
+    dataset = verify_folder(folder)
+    typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
+
+
+@app.command(epilog="Example: simbench export data/quickstart exported --to nwb")
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the export.")],
+    to: Annotated[str, typer.Option(help="nwb, suite2p, cascade or csv.")] = "nwb",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
+) -> None:
+    """Write a dataset in the format that other groups' tools read."""
+    from simbench.dataset import Dataset
+    from simbench.export import export as export_dataset
+
+    written = export_dataset(Dataset.load(folder), out, to, overwrite)
+    typer.echo(f"{len(written)} files: {out}")
+
+
+@app.command("import", epilog="Example: simbench import a.npz b.npz --spikes -o data/mine")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".npz or .nwb")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
+    scenario: Annotated[str, typer.Option(help="Image as this scenario does.")] = "quickstart",
+    duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Image spikes from elsewhere, one file a culture, into a dataset."""
+    if not spikes:
+        raise SimbenchError("import: say what the files hold; allowed: --spikes")
+    (chosen,) = load([scenario])
+    from simbench.importing import import_spikes
+
+    dataset = import_spikes(files, chosen.imaging, duration, seed)
+    dataset.save(out)
+    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+
+
+@app.command(epilog="Example: simbench show optics quickstart -o optics.png")
+def show(
+    what: Annotated[str, typer.Argument(metavar="culture|optics")],
+    scenario: ScenarioName,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Picture to write.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw a scenario's culture or its optics."""
+    if what not in ("culture", "optics"):
+        raise SimbenchError(f"show: unknown '{what}'; allowed: culture, optics")
+    (chosen,) = load([scenario])
+    from simbench.report.style import save
+    from simbench.storage import check_writable
+
+    path = out or Path(f"{chosen.name}-{what}.png")
+    check_writable(path.parent)
+    draw = getattr(import_module(f"simbench.report.{what}_figure"), f"draw_{what}")
+    save(draw(chosen, seed), path)
+    typer.echo(str(path))

@@ -1,0 +1,73 @@
+"""`simbench list`."""
+
+from typing import Annotated
+
+import typer
+
+from simbench.cli.common import app
+from simbench.console import print_table
+from simbench.errors import SimbenchError
+
+
+@app.command("list", epilog="Example: simbench list methods")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="[scenarios|methods|indicators|labels]", help="All, if left out."),
+    ] = "",
+) -> None:
+    """List scenarios, methods, indicators and labels."""
+    tables = {
+        "scenarios": _scenarios,
+        "methods": _methods,
+        "indicators": _indicators,
+        "labels": _labels,
+    }
+    if what and what not in tables:
+        raise SimbenchError(f"list: unknown '{what}'; allowed: {', '.join(tables)}")
+    for name in [what] if what else tables:
+        print_table(name, *tables[name]())
+
+
+def _scenarios() -> tuple[list[str], list[list[str]]]:
+    from simbench.scenario import available_scenarios, load_scenario
+
+    loaded = [load_scenario(name) for name in available_scenarios()]
+    return ["scenario", "cultures", "targets", "question"], [
+        [
+            s.name,
+            str(s.replicates * len(s.conditions)),
+            ", ".join(s.targets),
+            s.question.split(". ")[0].split("? ")[0].replace("\n", " ").strip(),
+        ]
+        for s in loaded
+    ]
+
+
+def _methods() -> tuple[list[str], list[list[str]]]:
+    from simbench.methods.registry import known_methods
+
+    return ["method", "family", "what it is", "source"], [
+        [name, entry.family, entry.description, entry.source]
+        for name, entry in known_methods().items()
+    ]
+
+
+def _indicators() -> tuple[list[str], list[list[str]]]:
+    from simbench.imaging.indicators import describe_indicators
+
+    header = ["indicator", "family", "dF/F of one spike", "half-rise (ms)", "peak (ms)",
+              "half-decay (ms)", "source"]  # fmt: skip
+    return header, [
+        [row.name, row.family, f"{row.amplitude:.3g}", f"{row.half_rise_ms:.3g}",
+         f"{row.time_to_peak_ms:.3g}", f"{row.half_decay_ms:.3g}", row.source]
+        for row in describe_indicators().itertuples(index=False)
+    ]  # fmt: skip
+
+
+def _labels() -> tuple[list[str], list[list[str]]]:
+    from simbench.labels import LABELS
+
+    return ["label", "kind", "unit", "meaning"], [
+        [name, label.kind, label.unit, label.meaning] for name, label in LABELS.items()
+    ]

@@ -1,0 +1,69 @@
+"""Results: leaderboard, report, reproduce."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simbench.cli.common import Folder, Jobs, app
+from simbench.console import print_table
+from simbench.errors import SimbenchError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@app.command(epilog="Example: simbench leaderboard results/quickstart")
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with rows.jsonl.")],
+    probe: Annotated[str, typer.Option(help="linear or nonlinear.")] = "linear",
+) -> None:
+    """Print the ranked table of the rows in a folder."""
+    from simbench.leaderboard import boards
+    from simbench.leaderboard import leaderboard as rank
+    from simbench.rows import read_rows
+
+    if probe not in ("linear", "nonlinear"):
+        raise SimbenchError(f"--probe {probe}: allowed: linear, nonlinear")
+    for title, rows in boards(read_rows(folder)):
+        print_leaderboard(title, rank(rows, probe))
+
+
+@app.command(epilog="Example: simbench report results")
+def report(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page of all results below a folder."""
+    from simbench.report.page import write_page
+
+    typer.echo(str(write_page(folder, out)))
+
+
+@app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl --row 3")
+def reproduce(
+    rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl")],
+    row: Annotated[int, typer.Option("--row", min=1, help="Line of the row, from 1.")],
+    n_jobs: Jobs = -1,
+) -> None:
+    """Simulate, fit and score one row anew; exit code 1 if it comes out different."""
+    from simbench.provenance import reproduce as make_again
+
+    made = make_again(rows, row, n_jobs)
+    old = made.row
+    typer.echo(
+        f"{old['scenario']}, seed {old['seed']}, {old['method']}: {old['metric']} of "
+        f"{old['target']} ({old['probe']} probe, split by {old['split']})"
+    )
+    verdict = "same" if made.same else "DIFFERENT"
+    typer.echo(f"row {float(old['value'])!r}, now {made.value!r}: {verdict}")
+    for name, (then, now) in made.other_versions.items():
+        typer.echo(f"{name} was {then}, is {now}")
+    if not made.same:
+        raise typer.Exit(1)
+
+
+def print_leaderboard(title: str, board: "DataFrame") -> None:
+    from simbench.leaderboard import readable
+
+    print_table(f"{title}: recovery of the truth on held-out cultures", *readable(board))
