@@ -144,6 +144,7 @@ class CultureRecipe(Recipe):
     settle_s: NonNegative = 2.0
     """Simulated before the recording starts, and thrown away."""
     dt_ms: Positive = 1.0
+    """Integration step. Rates at 1 ms (the reference) are about 10 % below those at 0.2 ms."""
     inhibitory_fraction: Fraction = 0.2
     excitatory_types: dict[str, Fraction] = Field(default={"RS": 1.0})
     """Shares of firing types among excitatory neurons; they add up to 1."""
