@@ -73,6 +73,18 @@ METHODS: dict[str, MethodEntry] = {
         "control", "simbench.methods.controls:SpikeOracle",
         "statistics of the true spike trains", "simbench", default=True,
     ),
+    "supervised": MethodEntry(
+        "control", "simbench.methods.supervised:Supervised",
+        "networks trained on the training cultures' labels: what traces hold", "simbench",
+    ),
+    "untrained": MethodEntry(
+        "control", "simbench.methods.avae:AVAE", "the avae before training", "simbench",
+        {"n_steps": 0},
+    ),
+    "shuffled-time": MethodEntry(
+        "control", "simbench.methods.shuffled:ShuffledTimeAVAE",
+        "avae on traces with their frames out of order", "simbench",
+    ),
     "trace-stats": MethodEntry(
         "features", "simbench.methods.baselines:TraceStats",
         "mean, s.d. and maximum of the trace: the rate baseline", "simbench", default=True,
@@ -92,6 +104,52 @@ METHODS: dict[str, MethodEntry] = {
     "ica": MethodEntry(
         "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
         {"max_iter": 500, "tol": 1e-3}, default=True,
+    ),
+    "nmf": MethodEntry(
+        "linear", "simbench.methods.linear:nmf", "non-negative factors of the trace", _SKLEARN
+    ),
+    "linear-autoencoder": MethodEntry(
+        "linear", "simbench.methods.dense:LinearAutoencoder",
+        "linear autoencoder of the trace, by gradient descent with early stopping",
+        "Baldi & Hornik 1989, Neural Networks 2:53",
+    ),
+    "pca-spectrum": MethodEntry(
+        "linear", "simbench.methods.linear:pca_spectrum",
+        "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
+    ),
+    "pca-autocorrelation": MethodEntry(
+        "linear", "simbench.methods.linear:pca_autocorrelation",
+        "principal components of the autocorrelation", _SKLEARN,
+    ),
+    "spectrum": MethodEntry(
+        "features", "simbench.methods.features:TraceSpectrum",
+        "power in bands, autocorrelation, quantiles of the trace and of its steps", "simbench",
+    ),
+    "catch22": MethodEntry(
+        "features", "simbench.methods.aeon_features:Catch22",
+        "22 canonical characteristics, mean and s.d.",
+        "Lubba et al. 2019, Data Min Knowl Discov 33:1821", needs="aeon",
+    ),
+    "minirocket": MethodEntry(
+        "features", "simbench.methods.aeon_features:MiniRocket",
+        "principal components of the answers of 924 dilated kernels",
+        "Dempster et al. 2021, KDD:248", needs="aeon",
+    ),
+    "oasis-events": MethodEntry(
+        "features", "simbench.methods.events:OasisEvents",
+        "rate, sizes and inter-event-interval histogram of deconvolved events",
+        "Friedrich et al. 2017, PLoS Comput Biol 13:e1005423; Schneider et al. 2023, "
+        "Cell Rep 42:112318", needs="oasis-deconv",
+    ),
+    "mlp-vae": MethodEntry(
+        "learned", "simbench.methods.dense:MLPVAE",
+        "variational autoencoder with dense layers over the whole trace",
+        "Kingma & Welling 2014, ICLR",
+    ),
+    "segment-contrastive": MethodEntry(
+        "learned", "simbench.methods.contrastive:SegmentContrastive",
+        "contrast between two segments of a neuron and the other neurons of its culture",
+        "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)",
     ),
     "avae-published": MethodEntry(
         "learned", "simbench.methods.avae_published:PublishedAVAE",
