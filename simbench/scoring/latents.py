@@ -6,6 +6,8 @@ import numpy as np
 
 from simbench.errors import SimbenchError
 
+LARGEST = 1e100  # squares, and sums of them, stay finite
+
 
 def check_latents(latents: Any, n_neurons: int) -> np.ndarray:
     """Latents as a float64 matrix (n_neurons, n_components).
@@ -13,7 +15,8 @@ def check_latents(latents: Any, n_neurons: int) -> np.ndarray:
     Raises
     ------
     SimbenchError
-        If they have another shape, aren't real numbers, or hold values that are not finite.
+        If they have another shape, aren't real numbers, or hold values that are not finite or
+        beyond 1e100.
     """
     latents = np.asarray(latents)
     if latents.ndim != 2 or len(latents) != n_neurons or latents.shape[1] == 0:
@@ -29,6 +32,10 @@ def check_latents(latents: Any, n_neurons: int) -> np.ndarray:
             f"latents: {np.sum(~np.isfinite(latents))} values are not finite; "
             "expected finite numbers"
         )
+    if np.abs(latents).max(initial=0) > LARGEST:
+        raise SimbenchError(
+            f"latents: largest value {np.abs(latents).max():.3g}; allowed: up to {LARGEST:g}"
+        )
     return latents
 
 
@@ -36,7 +43,7 @@ def standardize(latents: Any, n_neurons: int) -> np.ndarray:
     """Checked latents with mean 0 and s.d. 1 in every component; a constant component is 0.
 
     Every metric that measures distances sees latents like this, so that no method gains by its
-    units. Values of any finite size are safe.
+    units.
 
     Parameters
     ----------

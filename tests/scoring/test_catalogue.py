@@ -50,7 +50,7 @@ EXTREMES = {
     "one component": np.random.default_rng(2).normal(size=(N, 1)),
     "two values": np.repeat(np.arange(2.0), N // 2)[:, None] * np.ones((1, D)),
     "identical components": np.random.default_rng(3).normal(size=(N, 1)) * np.ones((1, D)),
-    "huge": 1e300 * np.random.default_rng(4).normal(size=(N, D)),
+    "huge": 1e99 * np.random.default_rng(4).normal(size=(N, D)),
     "tiny": 1e-300 * np.random.default_rng(5).normal(size=(N, D)),
     "whole numbers": np.random.default_rng(6).integers(0, 3, (N, D)),
     "booleans": np.random.default_rng(7).random((N, D)) < 0.5,

@@ -9,12 +9,14 @@ from sklearn.preprocessing import StandardScaler
 
 from simbench.errors import SimbenchError
 from simbench.scoring.catalogue import METRICS
-from simbench.scoring.latents import check_labels, standardize
+from simbench.scoring.latents import LARGEST, check_labels, check_latents, standardize
+from simbench.scoring.probes import PROBES, predict
 
 N = 30
 WRONG = {
     "NaN": (np.full((N, 2), np.nan), "not finite"),
     "infinite": (np.full((N, 2), np.inf), "not finite"),
+    "huge": (np.full((N, 2), -1e300), "largest value 1e\\+300; allowed: up to 1e\\+100"),
     "wrong rows": (np.zeros((N + 1, 2)), r"expected \(30, n_components\)"),
     "1-D": (np.zeros(N), "one row a neuron"),
     "3-D": (np.zeros((N, 2, 2)), "one row a neuron"),
@@ -57,11 +59,27 @@ def test_standardize_agrees_with_scikit_learn():
     )
 
 
+@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("is_class", [True, False])
+@pytest.mark.parametrize("size", [LARGEST, 1.0, 1e-300, 0.0])
+def test_probes_are_safe_with_all_that_passes_the_door(probe, is_class, size):
+    rng = np.random.default_rng(0)
+    latents = size * np.clip(rng.normal(size=(200, 3)), -1, 1)
+    latents[0] = LARGEST
+    answer = rng.choice(["RS", "IB"], 200) if is_class else rng.normal(size=200)
+    culture = np.arange(200) // 20
+    train = culture < 5
+    predicted = predict(check_latents(latents, 200), answer, train, culture, probe, is_class)
+    score = np.mean(predicted == answer[~train]) if is_class else np.std(predicted)
+    assert np.isfinite(score)
+    assert score < 0.8
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     arrays(
         float, st.tuples(st.integers(2, 20), st.integers(1, 3)),
-        elements=st.floats(allow_nan=False, allow_infinity=False),
+        elements=st.floats(-1e100, 1e100),
     )
 )  # fmt: skip
 def test_standardized_latents_are_finite_with_unit_or_no_spread(latents):
