@@ -14,6 +14,7 @@ from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 # What a target's score means: one metric a kind of label. All other metrics stand beside it.
 HEADLINE_METRICS = {"balanced_accuracy", "within_type_r2"}
 OVERALL = "all targets"
+ANCHORS = ("chance", "spike-oracle")
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 
@@ -281,6 +282,20 @@ def _with_groups(
     names = dict.fromkeys(table.columns.get_level_values(0))
     order = [*(name for name in names if name != "method"), "method"]
     return table[[column for name in order for column in table.columns if column[0] == name]]
+
+
+def pairwise_markdown(board: Board, target: str = OVERALL) -> str:
+    """Holm-adjusted p of the ranked methods as a Markdown table, best first."""
+    p = board.p_values[target]
+    names = [str(name).replace("|", "\\|") for name in p]
+    lines = [
+        ["Adjusted p, " + target, *map(str, range(1, len(names) + 1))],
+        ["---"] + ["---:"] * len(names),
+    ]
+    for i, (name, line) in enumerate(zip(names, p.to_numpy())):
+        lines.append([f"{i + 1} {name}", *(number(v, ".3f") for v in line[:i])])
+        lines[-1] += [""] * (len(names) - i)
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def targets_of(table: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from simbench.errors import SimbenchError
 from simbench.leaderboard import count
-from simbench.methods.registry import METHODS
+from simbench.methods.registry import known_methods
 from simbench.report.svg import family_class
 from simbench.storage import read_json
 
@@ -27,9 +27,10 @@ def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, 
         Folders of results; cards of submissions lie in ``submissions/`` there.
     """
     submitted = {card["name"]: card for folder in folders for card in _read_cards(folder)}
+    known = known_methods()
     cards = []
     for method, mine in rows.groupby("method", sort=True):
-        entry, own = METHODS.get(str(method)), submitted.get(method, {})
+        entry, own = known.get(str(method)), submitted.get(method, {})
         family = str(mine["family"].iloc[0])
         facts = {key: value for key, value in own.items() if key not in ("name", "link")}
         if entry:

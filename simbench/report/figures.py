@@ -1,18 +1,23 @@
-"""The three figures of a run: traces with their spikes, latents, and the leaderboard."""
+"""The figures of a run: traces with spikes, latents, leaderboard, tests and level curves."""
+
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
-from simbench.leaderboard import targets_of
-from simbench.report.style import FAMILY_COLORS, colors_of, use_style
+from simbench.leaderboard import ANCHORS, OVERALL, Board
+from simbench.report.levels import is_log
+from simbench.report.style import COLUMN, PAGE, PALETTE, colors_of, family_color, use_style
 
 _SHOWN_S = 60.0
+_N_BEST = 5
 
 
 def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
@@ -27,7 +32,7 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
     time = (np.arange(n_frames) + 0.5) / recording.frame_rate
     colors = colors_of(types)
     figure, axes = plt.subplots(
-        len(chosen), 1, figsize=(7, 0.75 * len(chosen) + 0.8), sharex=True, squeeze=False
+        len(chosen), 1, figsize=(PAGE, 0.6 * len(chosen) + 0.6), sharex=True, squeeze=False
     )
     for axis, neuron in zip(axes[:, 0], chosen):
         color = colors[types[neuron]]
@@ -46,7 +51,7 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
         axis.tick_params(labelsize=7)
     axes[-1, 0].set_xlabel("time (s)")
     figure.suptitle(
-        "dF/F of one held-out culture: noisy (colour), true (black), spikes below", fontsize=10
+        "dF/F of one held-out culture: noisy (colour), true (black), spikes below", fontsize=8
     )
     figure.tight_layout()
     return figure
@@ -71,20 +76,21 @@ def draw_latents(
     test = dataset.test_neurons
     colors = colors_of(label)
     figure, axes = plt.subplots(
-        1, 2 * len(latents), figsize=(3.6 * 2 * len(latents), 3.6), squeeze=False
-    )
-    for column, (name, z) in enumerate(latents.items()):
+        len(latents), 2, figsize=(PAGE, 2.9 * len(latents) + 0.4), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for row, (name, z) in enumerate(latents.items()):
         z = (z - z[~test].mean(axis=0)) / (z[~test].std(axis=0) + 1e-12)
         views = {
             "discriminant axes": LinearDiscriminantAnalysis().fit(z[~test], label[~test]),
             "principal axes": PCA(2).fit(z[~test]),
         }
-        for axis, (title, model) in zip(axes[0, 2 * column :], views.items()):
+        for axis, (title, model) in zip(axes[row], views.items()):
             points = model.transform(z[test])
             points = np.column_stack((points, np.zeros(len(points))))[:, :2]
             order = np.random.default_rng(0).permutation(len(points))
             shade = [colors[k] for k in label[test][order]]
-            axis.scatter(*points[order].T, c=shade, s=7, lw=0, alpha=0.6)
+            axis.scatter(*points[order].T, c=shade, s=6, lw=0, alpha=0.6, rasterized=True)
             limits = np.quantile(points, [0.005, 0.995], axis=0)
             pad = 0.08 * np.ptp(limits, axis=0) + 1e-9
             axis.set_xlim(limits[0, 0] - pad[0], limits[1, 0] + pad[0])
@@ -92,43 +98,117 @@ def draw_latents(
             axis.set(title=f"{name}: {title}", xlabel="axis 1", ylabel="axis 2")
     handles = [plt.Line2D([], [], marker="o", ls="", color=c, label=k) for k, c in colors.items()]
     figure.legend(
-        handles=handles, loc="lower center", ncol=len(handles), frameon=False,
+        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False,
         title=f"{color_by.replace('_', ' ')}, held-out cultures",
     )  # fmt: skip
-    figure.tight_layout(rect=(0, 0.13, 1, 1))
     return figure
 
 
-def draw_leaderboard(table: pd.DataFrame) -> Figure:
+def draw_leaderboard(board: Board) -> Figure:
     """Scores on held-out cultures with their intervals, between floor and ceiling."""
     use_style()
-    targets = targets_of(table)
-    table = table[table["method", "status"] == "ok"]
-    ranked = table[table["method", "family"] != "control"]
-    controls = table[table["method", "family"] == "control"]
+    table, targets = board.table, board.targets
+    family = table["method", "family"]
+    shown = table[(table["method", "status"] == "ok") & ~table.index.isin(ANCHORS)]
     figure, axes = plt.subplots(
-        1, len(targets), figsize=(3.6 * len(targets) + 1, 0.32 * len(ranked) + 1.6),
-        sharey=True, squeeze=False,
+        1, len(targets), figsize=(PAGE, 0.2 * len(shown) + 1.1), sharey=True, squeeze=False,
+        layout="constrained",
     )  # fmt: skip
     for axis, target in zip(axes[0], targets):
-        for place, (_, line) in enumerate(ranked.iterrows()):
-            score, low, high = (line[target, key] for key in ("score", "low", "high"))
-            color = FAMILY_COLORS[line["method", "family"]]
-            axis.plot([low, high], [place, place], color=color, lw=2, solid_capstyle="round")
-            axis.plot(score, place, "o", color=color, ms=5)
-        for name, line in controls.iterrows():
-            axis.axvline(line[target, "score"], color=FAMILY_COLORS["control"], ls="--", lw=1)
-            axis.annotate(
-                str(name), (line[target, "score"], 1), xycoords=("data", "axes fraction"),
-                rotation=90, fontsize=7, color="#666666", ha="right", va="top",
-                xytext=(-2, -2), textcoords="offset points",
+        for place, (name, line) in enumerate(shown[target].iterrows()):
+            color = family_color(family[name])
+            axis.plot(
+                [line["low"], line["high"]], [place, place], color=color, lw=2,
+                solid_capstyle="round",
             )  # fmt: skip
-        metric = "balanced accuracy" if LABELS[target].kind == "class" else "R² within firing type"
-        axis.set(title=target.replace("_", " "), xlabel=metric)
-    axes[0, 0].set_yticks(range(len(ranked)), ranked.index)
+            axis.plot(line["score"], place, "o", color=color, ms=4)
+        for what, key in (("floor", "chance"), ("ceiling", "ceiling")):
+            value = table[target][key].mean()
+            axis.axvline(value, color="0.45", ls="--", lw=0.8, zorder=0)
+            axis.annotate(
+                what, (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+                textcoords="offset points", fontsize=7, color="0.35", ha="center", va="bottom",
+            )  # fmt: skip
+        axis.set_title(target.replace("_", " "), pad=14)
+        axis.set_xlabel(_metric_name(target))
+        axis.margins(x=0.06)
+    axes[0, 0].set_yticks(range(len(shown)), map(_label, shown.index))
     axes[0, 0].invert_yaxis()
-    families = [f for f in FAMILY_COLORS if f in set(ranked["method", "family"])]
-    handles = [plt.Line2D([], [], marker="o", color=FAMILY_COLORS[f], label=f) for f in families]
-    figure.legend(handles=handles, loc="lower center", ncol=len(handles), frameon=False)
-    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    kinds = list(dict.fromkeys(family[shown.index]))
+    handles = [plt.Line2D([], [], marker="o", color=family_color(f), label=f) for f in kinds]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(kinds), frameon=False)
     return figure
+
+
+def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:
+    """Holm-adjusted p of every pair of ranked methods, best method first; bold below .05."""
+    use_style()
+    p = board.p_values[target]
+    n = len(p)
+    figure, axis = plt.subplots(
+        figsize=(COLUMN if n <= 7 else PAGE, 0.19 * n + 0.5), layout="constrained"
+    )
+    sns.heatmap(
+        p.fillna(1).iloc[1:, :-1], mask=~np.tri(n - 1, dtype=bool), ax=axis, cmap="Blues_r",
+        vmin=0, vmax=0.2, cbar=False, linewidths=1,
+    )  # fmt: skip
+    for i, j in itertools.combinations(range(n), 2):
+        value = p.iloc[j, i]
+        text = "–" if np.isnan(value) else "<.001" if value < 0.001 else f"{value:.2g}"
+        axis.text(
+            i + 0.5, j - 0.5, text.removeprefix("0"), ha="center", va="center", fontsize=5.5,
+            color="white" if value < 0.09 else "black",
+            weight="bold" if value < 0.05 else "normal",
+        )  # fmt: skip
+    axis.set_xticks(np.arange(n - 1) + 0.5, map(str, range(1, n)), rotation=0)
+    names = [f"{rank} {_label(name)}" for rank, name in enumerate(p.index, 1)]
+    axis.set_yticks(np.arange(n - 1) + 0.5, names[1:], rotation=0)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0, labelsize=6.5)
+    axis.set_xlabel(f"adjusted p, {target.replace('_', ' ')}; 1 is {_label(p.index[0])}")
+    axis.set(ylabel="")
+    return figure
+
+
+def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -> Figure:
+    """Score at every level with its interval: the five best methods in colour, the rest in grey."""
+    use_style()
+    figure, axes = plt.subplots(
+        1, len(levels), figsize=(COLUMN if len(levels) == 1 else PAGE, 2.4), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    colors = dict(zip(board.ranked[:_N_BEST], PALETTE))
+    styles = dict(zip(ANCHORS, (":", "--")))
+    for axis, (target, table) in zip(axes[0], levels.items()):
+        for method, line in table.sort_values("x").groupby("method", sort=False):
+            color = colors.get(method, "0.3" if method in styles else "0.75")
+            x = line["x"].to_numpy()
+            if method in colors:
+                axis.fill_between(x, line["low"], line["high"], color=color, alpha=0.15, lw=0)
+            axis.plot(
+                x, line["score"], styles.get(method, "-"), color=color, lw=1.2, ms=3,
+                marker="o" if method in colors else None, zorder=2 + (method in colors),
+                label=_label(method),
+            )  # fmt: skip
+        if is_log(table["x"]):
+            axis.set_xscale("log")
+        ticks = table.drop_duplicates("level")
+        axis.set_xticks(ticks["x"], ticks["level"])
+        axis.set_xticks([], minor=True)
+        axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=_metric_name(target))
+    found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
+    named = [name for name in map(_label, [*colors, *styles]) if name in found]
+    figure.legend(
+        [found[name] for name in named], named, loc="outside lower center", ncols=4, frameon=False
+    )
+    return figure
+
+
+def _label(method: str, longest: int = 28) -> str:
+    """Name of a method as plain text: short, and no mathematics in it."""
+    short = method if len(method) <= longest else method[: longest - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def _metric_name(target: str) -> str:
+    return "balanced accuracy" if LABELS[target].kind == "class" else "R² within firing type"

@@ -75,7 +75,7 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
     rows = pd.concat(tables.values(), ignore_index=True)
     found = {name: find_pictures(home) for name, home in homes.items()}
     budget = _PICTURES // max(sum(bool(paths) for paths in found.values()), 1)
-    data = []
+    data: list[dict[str, Any]] = []
     for title, mine in boards(rows):
         name = str(mine["scenario"].iloc[0])
         board = board_data(f"board-{len(data) + 1}", title, mine, homes[name])
@@ -104,12 +104,15 @@ def pack_rows(text: str, limit: int = _ROWS) -> tuple[str, bool]:
     for digits in (4, 3, 2):
         if len(packed) <= limit:
             return packed, digits < 4
-        records = (
-            json.loads(line, parse_float=lambda number, n=digits: round(float(number), n))
-            for line in text.splitlines()
-        )
-        packed = _pack("".join(json.dumps(record) + "\n" for record in records))
+        packed = _pack("".join(_rounded(line, digits) for line in text.splitlines()))
     return packed, True
+
+
+def _rounded(line: str, digits: int) -> str:
+    def parse(number: str) -> float:
+        return round(float(number), digits)
+
+    return json.dumps(json.loads(line, parse_float=parse)) + "\n"
 
 
 def _pack(text: str) -> str:

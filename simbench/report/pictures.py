@@ -72,9 +72,11 @@ def _raster(path: Path, limit: int) -> dict[str, Any] | None:
         raise SimbenchError(f"{path}: not a picture that can be read ({error})") from None
     for width in _WIDTHS:
         if image.width > width:
-            image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+            image = image.resize(
+                (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
+            )
         buffer = io.BytesIO()
-        image.save(buffer, "WEBP", quality=82, method=4)
+        image.save(buffer, "WEBP", quality=82, method=2)
         uri = _uri("webp", buffer.getvalue())
         if len(uri) <= limit:
             return {"uri": uri, "width": image.width, "height": image.height}

@@ -10,6 +10,8 @@ mpl.use("Agg")
 import seaborn as sns
 from matplotlib.figure import Figure
 
+# Widths of a journal's column and page, inches.
+COLUMN, PAGE = 89 / 25.4, 183 / 25.4
 # Okabe-Ito, told apart by colour-blind readers.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 FAMILY_COLORS = {
@@ -19,15 +21,16 @@ FAMILY_COLORS = {
 
 
 def use_style() -> None:
-    """Set seaborn's theme and the palette."""
-    sns.set_theme(context="paper", style="ticks", palette=PALETTE)
+    """Set seaborn's theme and the palette; text of 7 to 8 points, to be shown at its size."""
+    sns.set_theme(context="paper", style="ticks", palette=PALETTE, font_scale=0.85)
     mpl.rcParams.update(
         {
             "figure.dpi": 150,
+            "savefig.dpi": 200,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "svg.hashsalt": "simbench",
-            "font.size": 9,
+            "font.size": 8,
         }
     )
 
@@ -37,9 +40,16 @@ def colors_of(classes: Any) -> dict[str, str]:
     return dict(zip(sorted({str(c) for c in classes}), PALETTE * 10))
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Save a figure without a date in it, and close it."""
+def family_color(family: str) -> str:
+    """Colour of a method's family; one for all families that are not simbench's own."""
+    return FAMILY_COLORS.get(family, FAMILY_COLORS["outside"])
+
+
+def save(figure: Figure, *paths: Path) -> None:
+    """Save a figure, in the format of each path, without a date in it, and close it."""
     import matplotlib.pyplot as plt
 
-    figure.savefig(path, bbox_inches="tight", metadata={"Software": None})
+    for path in paths:
+        undated: dict = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(path, bbox_inches="tight", metadata=undated)
     plt.close(figure)

@@ -1,0 +1,251 @@
+import base64
+import gzip
+import hashlib
+import html.parser
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import IMAGE, SCRIPT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made import METHODS, made_rows, write_folder
+from PIL import Image
+
+from simbench import SimbenchError
+from simbench.leaderboard import leaderboard
+from simbench.report.cards import safe_link
+from simbench.report.page import LIMIT, pack_rows, render, write_page
+
+
+class Reader(html.parser.HTMLParser):
+    """Elements with their attributes, and the text of every table row of every board."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.lines, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.lines.append([])
+        if tag in ("td", "th") and self.lines:
+            self.lines[-1].append("")
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self.lines and self.lines[-1]:
+            self.lines[-1][-1] += data.strip() + " "
+
+    def attributes(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def text(page):
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def read(text):
+    return Reader(text)
+
+
+def test_one_file_that_loads_nothing(read, text):
+    for _, attrs in read.elements:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            value = attrs.get(name, "")
+            assert value == "" or value.startswith(("data:", "#", "https://doi.org/")), value
+        assert not [name for name in attrs if name.startswith("on")]
+    assert "@import" not in text
+    assert "url(" not in text
+    policy = next(
+        a["content"] for a in read.attributes("meta") if "content" in a and "src" in a["content"]
+    )
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+
+
+def test_only_the_script_and_style_of_the_page_are_allowed(read, text):
+    policy = " ".join(a.get("content", "") for a in read.attributes("meta"))
+    for tag in ("script", "style"):
+        (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.S)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_names_are_text_and_never_markup(read, text):
+    scripts = read.attributes("script")
+    assert len(scripts) == 2  # the rows and the script of the page
+    assert [a for a in read.attributes("img") if not a["src"].startswith("data:image/webp")] == []
+    assert SCRIPT not in text
+    assert IMAGE not in text
+    assert SCRIPT in "".join(read.words)
+    assert {a.get("data-method") for a in read.attributes("article")} >= {SCRIPT, IMAGE}
+    assert "RuntimeError: <b>memory</b>" in " ".join("".join(read.words).split())
+    assert "<b>memory" not in text
+
+
+def elements_with(method):
+    rows = made_rows(
+        {"chance": METHODS["chance"], method: ("outside", 0.5)}, n_cultures=3, targets=["d"]
+    )
+    return [tag for tag, _ in Reader(render({Path("nowhere"): rows}, "")).elements]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text("<>\"'&/-!{}%= `a\\\x00\n\u2028", min_size=1, max_size=30) | st.text(min_size=1))
+def test_no_name_adds_an_element(name):
+    assert Counter(elements_with(name)) == Counter(elements_with("plain"))
+
+
+@pytest.mark.parametrize(
+    ("link", "safe"),
+    [
+        ("https://example.org/a?b=c", "https://example.org/a?b=c"),
+        ("doi:10.1000/x<y", "https://doi.org/10.1000/x%3Cy"),
+        ("javascript:alert(1)", ""), ("data:text/html,x", ""), ("//example.org", ""),
+        ("https:", ""), ("http://[", ""), (" javascript:alert(1)", ""), (None, ""), (3, ""),
+    ],
+)  # fmt: skip
+def test_links_are_http_or_nothing(link, safe):
+    assert safe_link(link) == safe
+
+
+def test_table_shows_the_numbers_of_the_leaderboard(read):
+    table = leaderboard(made_rows(scenario="types", version=2))
+    lines = [line for line in read.lines if len(line) > 5 and line[1].startswith("avae")]
+    best = table.loc["avae"]
+    shown = lines[1]  # after the two of `ladder` come those of version 2
+    about = best["method"]
+    expected = (
+        f"{about['recovery']:.2f} [{about['recovery_low']:.2f}, {about['recovery_high']:.2f}]"
+    )
+    assert expected in [" ".join(" ".join(cell.split()) for cell in line[2:3]) for line in lines]
+    assert f"+{best['firing_type', 'leakage_gap']:.2f}" in [cell.strip() for cell in shown]
+    assert "31 k" in [cell.strip() for cell in shown]
+
+
+def test_versions_are_shown_apart_newest_first(read):
+    titles = [a["aria-labelledby"] for a in read.attributes("section")]
+    assert titles[:3] == ["board-1-title", "board-2-title", "board-3-title"]
+    words = [word.strip() for word in read.words]
+    assert words.index("ladder v1") < words.index("types v2") < words.index("types v1")
+
+
+def test_everything_that_the_page_owes_is_there(read, text):
+    words = " ".join(" ".join(read.words).split())
+    for what in (
+        "failed: RuntimeError", "Floor and ceiling: controls", "tie group", "leakage gap",
+        "coverage", "Holm", "From floor to ceiling", "Score by level", "The methods",
+        "How each number is defined", "principal components of the trace", "JMLR 12:2825",
+    ):  # fmt: skip
+        assert what in words, what
+    assert len(read.attributes("polyline")) == 2 * 2 * 8  # targets x probes x methods
+    assert read.attributes("html")[0]["lang"] == "en"
+
+
+def test_download_holds_the_very_rows(results, text):
+    packed = re.search(r'<script type="text/plain" id="rows">(.*?)</script>', text, re.S)[1]
+    stored = "".join(p.read_text() for p in sorted(results.rglob("rows.jsonl")))
+    assert gzip.decompress(base64.b64decode(packed)).decode() == stored
+
+
+def test_rows_too_large_for_a_page_are_rounded_and_it_says_so():
+    rng = np.random.default_rng(0)
+    rows = [json.dumps({"value": value, "n": 3}) + "\n" for value in rng.random(2000)]
+    packed, is_rounded = pack_rows("".join(rows), limit=20_000)
+    assert is_rounded
+    assert len(packed) <= 20_000
+    values = [json.loads(line) for line in gzip.decompress(base64.b64decode(packed)).splitlines()]
+    original = [json.loads(line)["value"] for line in rows]
+    np.testing.assert_allclose([v["value"] for v in values], original, atol=5.01e-3)
+    assert {v["n"] for v in values} == {3}
+    assert pack_rows("".join(rows))[1] is False
+
+
+def test_the_same_rows_give_the_same_bytes(results, page, tmp_path):
+    assert write_page(results, tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
+def test_five_thousand_rows_with_pictures_stay_below_three_megabytes(tmp_path):
+    methods = METHODS | {f"method-{k}": ("linear", k / 14) for k in range(8)}
+    targets = ("firing_type", "in_degree", "d")
+    tables = [
+        made_rows(methods, f"s-{k}", seeds=(0, 1, 2), targets=targets, n_cultures=20)
+        for k in range(10)
+    ]
+    assert sum(map(len, tables)) >= 5000
+    write_folder(tmp_path, *tables)
+    noise = np.random.default_rng(0)
+    for k in range(5):
+        pixels = noise.integers(0, 255, (700, 1400, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"s-{k}-{k}" / "latents.png")
+    assert write_page(tmp_path).stat().st_size < LIMIT == 3_000_000
+
+
+def test_broken_picture_is_refused_by_name(tmp_path):
+    write_folder(tmp_path, made_rows())
+    (tmp_path / "made-0" / "latents.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(SimbenchError, match=r"latents.png: not a picture"):
+        write_page(tmp_path)
+
+
+def test_rows_of_two_scenarios_under_one_name_are_refused(tmp_path):
+    write_folder(tmp_path, made_rows(), made_rows(seeds=(1,)).assign(scenario_digest="other"))
+    with pytest.raises(SimbenchError, match="2 different scenarios are called made v1"):
+        write_page(tmp_path)
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_no_rows_are_refused(tmp_path):
+    with pytest.raises(SimbenchError, match=r"no rows.jsonl there"):
+        write_page(tmp_path)
+
+
+def test_card_of_a_submission_is_shown(tmp_path):
+    write_folder(tmp_path, made_rows(METHODS | {"Ours 2": ("submission", 0.6)}))
+    card = {
+        "name": "Ours 2", "authors": ["A. <i>One</i>", "B. Two"], "link": "doi:10.1000/182",
+        "hardware": "one GPU", "training_time_s": 12.5,
+    }  # fmt: skip
+    (tmp_path / "made-0" / "submissions").mkdir()
+    (tmp_path / "made-0" / "submissions" / "ours2.json").write_text(json.dumps(card))
+    read = Reader(write_page(tmp_path).read_text(encoding="utf-8"))
+    words = " ".join(read.words)
+    assert "A. <i>One</i>, B. Two" in words
+    assert "12.5" in words
+    assert "https://doi.org/10.1000/182" in [a.get("href") for a in read.attributes("a")]
+
+
+def test_one_culture_and_no_ceiling_make_a_page_too(tmp_path):
+    rows = made_rows(n_cultures=1).assign(ceiling=0.1)
+    write_folder(tmp_path, rows)
+    assert "No method has all targets scored" in write_page(tmp_path).read_text(encoding="utf-8")
+
+
+def test_failures_alone_make_a_page_too(tmp_path):
+    from made import failed_row
+
+    write_folder(tmp_path, failed_row(made_rows(), "broken", "RuntimeError: no"))
+    assert "failed: RuntimeError: no" in write_page(tmp_path).read_text(encoding="utf-8")
+
+
+def test_scenario_beside_the_rows_gives_question_and_axis(tmp_path):
+    from simbench.scenario import load_scenario
+
+    scenario = load_scenario("quickstart").model_copy(update={"levels": {"imaging.nu": [0.3, 1.2]}})
+    rows = [
+        made_rows(scenario="quickstart", levels=(level,)).assign(scenario_digest=plain.digest())
+        for level, plain in scenario.at_levels.items()
+    ]
+    write_folder(tmp_path, pd.concat(rows))
+    (tmp_path / "quickstart-0" / "scenario.json").write_text(scenario.model_dump_json())
+    text = write_page(tmp_path).read_text(encoding="utf-8")
+    assert "Half of the cultures are never seen in training." in text
+    assert "balanced accuracy against noise ν (%/√Hz)" in text
