@@ -30,8 +30,18 @@ LABELS: dict[str, Label] = {
     "rim_distance_mm": Label("number", "mm", "distance of the soma to the rim of the dish"),
     "in_degree": Label("number", "", "number of presynaptic partners"),
     "out_degree": Label("number", "", "number of postsynaptic partners"),
+    "module": Label("class", "", "block of the neuron in a modular wiring, 0 in all others"),
+    "in_weight": Label("number", "", "sum of the signed weights of all inputs"),
+    "clustering": Label("number", "", "share of closed directed triangles around the neuron"),
     "n_spikes": Label("number", "", "spikes in the recording"),
     "rate_hz": Label("number", "Hz", "mean firing rate"),
+    "isi_cv": Label("number", "", "s.d. of the intervals over their mean (NaN: too few spikes)"),
+    "isi_lv": Label("number", "", "local variation of the intervals (NaN: too few spikes)"),
+    "burst_fraction": Label("number", "", "share of spikes with an interval below 20 ms beside"),
+    "network_spike_share": Label("number", "", "share of spikes in network bursts"),
+    "neighbour_correlation": Label(
+        "number", "", "mean correlation of 50-ms spike counts with all linked neurons that fire"
+    ),
     "gain": Label("number", "", "response (dF/F) of the cell relative to its culture's"),
     "culture_gain": Label(
         "number", "", "response (dF/F) of the culture relative to the indicator's"

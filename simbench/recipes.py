@@ -141,8 +141,8 @@ class CultureRecipe(Recipe):
     density_per_mm2: Positive = 250.0
     min_spacing_um: NonNegative = 7.5
     duration_s: Positive = 60.0
-    settle_s: NonNegative = 2.0
-    """Simulated before the recording starts, and thrown away."""
+    settle_s: NonNegative = 10.0
+    """Simulated before the recording starts: activity settles, and calcium with it."""
     dt_ms: Positive = 1.0
     """Integration step. Rates at 1 ms (the reference) are about 10 % below those at 0.2 ms."""
     inhibitory_fraction: Fraction = 0.2

@@ -19,15 +19,24 @@ class SpikeTrains:
         ``times[offsets[i]:offsets[i + 1]]`` are the spikes of neuron ``i``.
     duration : float
         Length of the recording in seconds; every spike lies in ``[0, duration)``.
+    lead_in : SpikeTrains, optional
+        What the same neurons fired before the recording, ending where it begins: its calcium
+        still glows in the first frames.
     """
 
     times: np.ndarray
     offsets: np.ndarray
     duration: float
+    lead_in: "SpikeTrains | None" = None
 
     @classmethod
     def from_events(
-        cls, neurons: np.ndarray, times: np.ndarray, n_neurons: int, duration: float
+        cls,
+        neurons: np.ndarray,
+        times: np.ndarray,
+        n_neurons: int,
+        duration: float,
+        lead_in: "SpikeTrains | None" = None,
     ) -> "SpikeTrains":
         """Build from parallel arrays of neuron indices and spike times (s), in any order.
 
@@ -53,7 +62,7 @@ class SpikeTrains:
             raise SimbenchError(f"spikes: neuron indices must lie in 0..{n_neurons - 1}")
         order = np.lexsort((times, neurons))
         counts = np.bincount(neurons, minlength=n_neurons)
-        return cls(times[order], np.concatenate(([0], np.cumsum(counts))), float(duration))
+        return cls(times[order], np.concatenate(([0], np.cumsum(counts))), float(duration), lead_in)
 
     @property
     def n_neurons(self) -> int:

@@ -99,8 +99,12 @@ def grow_culture(
     """
     anatomy = build_culture(recipe, seed, index)
     (neurons, steps), drive = _fire(recipe, anatomy, seed, index, target)
+    times, recorded = steps * (recipe.dt_ms / 1000), steps >= 0
+    lead_in = SpikeTrains.from_events(
+        neurons[~recorded], times[~recorded] + recipe.settle_s, recipe.n_neurons, recipe.settle_s
+    )
     spikes = SpikeTrains.from_events(
-        neurons, steps * (recipe.dt_ms / 1000), recipe.n_neurons, recipe.duration_s
+        neurons[recorded], times[recorded], recipe.n_neurons, recipe.duration_s, lead_in
     )
     realised, summary = describe(spikes, anatomy.weights)
     labels = pd.concat((_anatomy_labels(recipe, anatomy), realised), axis=1)
@@ -134,7 +138,7 @@ def _anatomy_labels(recipe: CultureRecipe, anatomy: Anatomy) -> pd.DataFrame:
 def _fire(
     recipe: CultureRecipe, anatomy: Anatomy, seed: int, index: int, target: str
 ) -> tuple[Events, dict[str, float]]:
-    """Recorded spikes (neurons, steps), and the drive that was used."""
+    """Spikes (neurons, steps; below 0: before the recording), and the drive that was used."""
     firing = anatomy.firing
     start = stream(seed, "culture", index, "start")
     v = firing.c + 30 * start.random(recipe.n_neurons)
@@ -155,9 +159,7 @@ def _fire(
             noise_sigma=noise_sigma, duration_s=recipe.settle_s + seconds, dt_ms=recipe.dt_ms,
             seed=seed32(seed, "culture", index, "noise"), target=target,
         )  # fmt: skip
-        steps = steps - round(recipe.settle_s * 1000 / recipe.dt_ms)
-        recorded = steps >= 0
-        return neurons[recorded], steps[recorded]
+        return neurons, steps - round(recipe.settle_s * 1000 / recipe.dt_ms)
 
     current, sigma = dict(recipe.type_current), recipe.noise_sigma
     if recipe.target_rate_hz is not None:

@@ -16,7 +16,8 @@ MAX_PILOTS = 16
 MAX_CURRENT = 30.0
 Events = tuple[np.ndarray, np.ndarray]
 Run = Callable[[float, dict[str, float], float], Events]
-"""(noise_sigma, current by type, recorded seconds) -> recorded spikes (neurons, steps)."""
+"""(noise_sigma, current by type, recorded seconds) -> spikes (neurons, steps); those at steps
+below 0 came before the recording."""
 
 
 def simulated_s(recipe: CultureRecipe) -> float:
@@ -50,7 +51,7 @@ def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
 
     def rate(sigma: float, seconds: float) -> tuple[Events, float]:
         events = run(sigma, recipe.type_current, seconds)
-        return events, len(events[0]) / recipe.n_neurons / seconds
+        return events, np.count_nonzero(events[1] >= 0) / recipe.n_neurons / seconds
 
     def pilot(log_sigma: float) -> float:
         sigma = float(np.exp(log_sigma))
@@ -118,8 +119,9 @@ def match_type_rates(recipe: CultureRecipe, firing_type: np.ndarray, run: Run) -
     slope, best_error, best, reached = np.ones(len(kinds)), np.inf, current, np.zeros(len(kinds))
     before: tuple[np.ndarray, np.ndarray] | None = None
     for _ in range(MAX_PILOTS):
-        neurons, _ = run(recipe.noise_sigma, dict(zip(kinds, current.tolist())), seconds)
-        rates = np.bincount(index[neurons], minlength=len(kinds)) / size / seconds
+        neurons, steps = run(recipe.noise_sigma, dict(zip(kinds, current.tolist())), seconds)
+        recorded = index[neurons[steps >= 0]]
+        rates = np.bincount(recorded, minlength=len(kinds)) / size / seconds
         log_rate = np.log(np.maximum(rates, 0.3 / size / seconds))
         error = np.log(goal) - log_rate
         if np.abs(error).max() < best_error:

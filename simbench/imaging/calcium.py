@@ -10,7 +10,7 @@ _NEGLIGIBLE = 1e-20  # a decayed exponential is set to 0: subnormal numbers are 
 
 
 @numba.njit(cache=True)
-def sum_exponentials(times, offsets, weights, rates, start, step, period, out):
+def sum_exponentials(times, offsets, weights, rates, initial, start, step, period, out):
     """Add ``sum over spikes and terms of weight exp(-rate (t - spike time))`` to `out`.
 
     Samples lie at ``t = frame * period + start + sample * step``. Spikes act from their exact
@@ -24,6 +24,8 @@ def sum_exponentials(times, offsets, weights, rates, start, step, period, out):
     weights : ndarray, shape (n_terms,)
     rates : ndarray, shape (n_neurons, n_terms)
         1/s.
+    initial : ndarray, shape (n_neurons, n_terms)
+        What earlier spikes left of each term, without its weight, at t = 0.
     start, step, period : float
         Seconds; all samples of a frame lie before the next frame.
     out : ndarray of float32, shape (n_samples, n_neurons, n_frames)
@@ -35,7 +37,7 @@ def sum_exponentials(times, offsets, weights, rates, start, step, period, out):
     for i in range(n_neurons):
         to_next_frame = np.exp(-rates[i] * period)
         to_next_sample = np.exp(-rates[i] * step)
-        state[:] = 0.0
+        state[:] = initial[i]
         spike, last = offsets[i], offsets[i + 1]
         for frame in range(n_frames):
             for m in range(n_terms):

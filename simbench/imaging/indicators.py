@@ -180,6 +180,19 @@ def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
     return max(1, math.ceil(exposure_ms / step_ms))
 
 
+def _remains(lead_in: SpikeTrains | None, neurons: slice, rates: np.ndarray) -> np.ndarray:
+    """What spikes before the recording left of each exponential, (n_neurons, n_terms)."""
+    if lead_in is None:
+        return np.zeros_like(rates)
+    offsets = lead_in.offsets[neurons.start : neurons.stop + 1]
+    owner = np.repeat(np.arange(len(rates)), np.diff(offsets))
+    age = lead_in.duration - lead_in.times[offsets[0] : offsets[-1]]
+    left = np.exp(-rates[owner] * age[:, None])
+    return np.column_stack(
+        [np.bincount(owner, left[:, term], minlength=len(rates)) for term in range(rates.shape[1])]
+    )
+
+
 def _mean_samples(
     spikes: SpikeTrains,
     indicator: Indicator,
@@ -202,8 +215,9 @@ def _mean_samples(
         samples = np.zeros((n_samples, end - begin, count), dtype=np.float32)
         weights, rates = indicator.exponentials(scale[begin:end])
         offsets = spikes.offsets[begin : end + 1]
+        initial = _remains(spikes.lead_in, slice(begin, end), rates)
         sum_exponentials(
-            spikes.times, offsets, weights, rates, step / 2, step, 1 / rate_hz, samples
+            spikes.times, offsets, weights, rates, initial, step / 2, step, 1 / rate_hz, samples
         )
         np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
         indicator.response(samples).mean(axis=0, out=means[begin - first : end - first])
