@@ -301,7 +301,11 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     if isinstance(method, Control):
         return method.embed(dataset)
     train = np.flatnonzero(~dataset.test)
-    grouped = "groups" in inspect.signature(method.fit).parameters
-    groups = {"groups": dataset.culture[~dataset.test_neurons]} if grouped else {}
-    method.fit(dataset.traces(train), **groups)
+    fit_method(method, dataset.traces(train), dataset.culture[~dataset.test_neurons])
     return np.concatenate([method.transform(r.dff) for r in dataset.recordings])
+
+
+def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
+    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
+    grouped = "groups" in inspect.signature(method.fit).parameters
+    return method.fit(X, groups=culture) if grouped else method.fit(X)
