@@ -95,6 +95,7 @@
       const method = button.parentElement.dataset.method;
       for (const line of all("g[data-method]", figure)) {
         line.classList.toggle("faint", on && line.dataset.method !== method);
+        line.classList.toggle("lit", on && line.dataset.method === method);
       }
     });
   }
