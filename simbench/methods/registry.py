@@ -151,6 +151,11 @@ METHODS: dict[str, MethodEntry] = {
         "contrast between two segments of a neuron and the other neurons of its culture",
         "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)",
     ),
+    "cebra": MethodEntry(
+        "learned", "simbench.methods.cebra_latents:CebraLatents",
+        "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
+        "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra",
+    ),
     "avae-published": MethodEntry(
         "learned", "simbench.methods.avae_published:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",

@@ -1,0 +1,114 @@
+"""CEBRA on windows of single neurons, with the neuron as its discrete label."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from simbench.methods import training
+from simbench.methods.features import compress, noise_level
+from simbench.seeds import seed32
+
+
+class CebraLatents(TransformerMixin, BaseEstimator):
+    """Mean CEBRA embedding of the windows of a neuron.
+
+    CEBRA (Schneider, Lee & Mathis 2023, Nature 617:360) embeds samples so that those with the
+    same label lie together. Here a sample is a short window of a trace, and its label is the
+    neuron that it comes from, so that a latent says what all windows of a neuron have in common.
+
+    Parameters
+    ----------
+    n_components : int
+        Latents per neuron.
+    frame_rate : float
+        Hz.
+    random_state : int or None
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    window_s : float
+        Length of a window in seconds.
+    n_hidden : int
+        Units of the hidden layers.
+    max_iterations, batch_size : int
+        Gradient steps, and windows a step.
+    learning_rate : float
+    """
+
+    def __init__(
+        self,
+        n_components: int = 8,
+        *,
+        frame_rate: float = 20.0,
+        random_state: int | None = 0,
+        device: str = "auto",
+        window_s: float = 5.0,
+        n_hidden: int = 64,
+        max_iterations: int = 1000,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+    ) -> None:
+        self.n_components = n_components
+        self.frame_rate = frame_rate
+        self.random_state = random_state
+        self.device = device
+        self.window_s = window_s
+        self.n_hidden = n_hidden
+        self.max_iterations = max_iterations
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on dF/F, shape (n_neurons, n_frames)."""
+        from cebra import CEBRA
+
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        self.noise_ = noise_level(X)
+        self.n_window_ = max(1, min(round(self.window_s * self.frame_rate), X.shape[1]))
+        windows = self._windows(X)
+        neuron = np.repeat(np.arange(len(X)), windows.shape[1])
+        device = training.resolve_device(self.device)
+        with training.quiet_torch(self.random_state, device), _seeded_numpy(self.random_state):
+            self.model_ = CEBRA(
+                model_architecture="offset1-model",
+                output_dimension=self.n_components,
+                num_hidden_units=self.n_hidden,
+                max_iterations=self.max_iterations,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                conditional="time_delta",
+                device=str(device),
+                verbose=False,
+            ).fit(windows.reshape(-1, self.n_window_), neuron)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Mean embedding over the windows of each neuron, shape (n_neurons, n_components)."""
+        check_is_fitted(self, "model_")
+        X = check_array(X, dtype=np.float32, estimator=self)
+        windows = self._windows(X)
+        device = training.resolve_device(self.device)
+        with training.quiet_torch(self.random_state, device):
+            embedded = self.model_.transform(windows.reshape(-1, self.n_window_))
+        return np.asarray(embedded).reshape(*windows.shape[:2], -1).mean(axis=1)
+
+    def _windows(self, X: np.ndarray) -> np.ndarray:
+        """Windows side by side, shape (n_neurons, n_windows, n_window); at least one."""
+        X = compress(X, self.noise_)
+        X = np.pad(X, ((0, 0), (0, max(0, self.n_window_ - X.shape[1]))), mode="edge")
+        n_windows = X.shape[1] // self.n_window_
+        return X[:, : n_windows * self.n_window_].reshape(len(X), n_windows, self.n_window_)
+
+
+@contextmanager
+def _seeded_numpy(random_state: int | None) -> Iterator[None]:
+    """NumPy's global generator, from which CEBRA draws, seeded and then left as it was found."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed32(random_state or 0, "cebra"))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
