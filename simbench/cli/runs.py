@@ -76,7 +76,7 @@ def run(
         with progress_bars() as report:
             report("figures", 0, 1)
             board = write_results(folder, rows[rows["scenario"] == scenario.name], scenario, seed)
-        print_leaderboard(scenario.name, board)
+        print_leaderboard(f"{scenario.name} v{scenario.version}", board)
         typer.echo(f"Rows, tables and figures: {folder}")
 
 

@@ -1,0 +1,124 @@
+import numpy as np
+import pandas as pd
+import pytest
+from made import METHODS, made_rows
+from matplotlib import pyplot as plt
+
+from simbench.leaderboard import make_board
+from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
+from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.style import COLUMN, PAGE, PALETTE, save
+from simbench.scenario import load_scenario
+
+LEVELS = ("0.3", "1.2", "5.0")
+
+
+@pytest.fixture(scope="module")
+def ladder():
+    return made_rows(METHODS | {"$x_{": ("outside", 0.6)}, "ladder", levels=LEVELS)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def drawn(figure):
+    figure.canvas.draw()
+    return figure
+
+
+def boxes(texts, figure):
+    renderer = figure.canvas.get_renderer()
+    return {t.get_text(): t.get_window_extent(renderer) for t in texts if t.get_text()}
+
+
+def test_labels_of_floor_and_ceiling_stay_clear_of_axes_and_names():
+    # all scores just above the floor: it lies at the left edge, where the axis is
+    rows = made_rows({name: (family, place / 20) for name, (family, place) in METHODS.items()})
+    figure = drawn(draw_leaderboard(make_board(rows)))
+    for axis in figure.axes:
+        found = boxes([*axis.texts, axis.title], figure)
+        assert {"floor", "ceiling"} <= set(found)
+        area = axis.get_window_extent()
+        assert all(box.y0 >= area.y1 for box in found.values())
+        texts = list(found.values())
+        assert not any(a.overlaps(b) for i, a in enumerate(texts) for b in texts[:i])
+
+
+def test_points_stand_at_the_scores_and_controls_are_lines():
+    board = make_board(made_rows())
+    figure = draw_leaderboard(board)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == board.ranked
+    points = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(
+        points, board.table.loc[names, ("firing_type", "score")].astype(float)
+    )
+
+
+@pytest.mark.parametrize("draw", [draw_leaderboard, draw_pairwise])
+def test_widths_are_those_of_a_journal_and_text_is_readable(draw, ladder):
+    figure = drawn(draw(make_board(ladder)))
+    assert any(figure.get_figwidth() == pytest.approx(width) for width in (COLUMN, PAGE))
+    sizes = [t.get_fontsize() for t in figure.findobj(plt.Text) if t.get_text()]
+    assert min(sizes) >= 5
+    assert max(sizes) <= 10
+
+
+def test_pairwise_shows_the_p_values_of_the_board():
+    board = make_board(made_rows())
+    figure = draw_pairwise(board)
+    shown = {t.get_text() for t in figure.axes[0].texts}
+    p = board.p_values["all targets"].to_numpy()
+    p = p[np.tril_indices(len(p), -1)]
+    assert len(figure.axes[0].texts) == len(p)
+    assert shown == {"<.001" if v < 0.001 else f"{v:.2g}".removeprefix("0") for v in p}
+
+
+def test_curves_go_through_the_scores_of_their_levels(ladder):
+    levels = level_scores(ladder)
+    expected = ladder.query(
+        "method == 'avae' and target == 'firing_type' and probe == 'linear' and split == 'culture'"
+    )["value"]
+    table = levels["firing_type"].query("method == 'avae'")
+    np.testing.assert_allclose(table["score"], expected)
+    assert table["x"].tolist() == [0.3, 1.2, 5.0]
+    assert (table["low"] < table["score"]).all()
+    assert (table["score"] < table["high"]).all()
+    figure = drawn(draw_curves(make_board(ladder), levels, "noise"))
+    (line,) = (x for x in figure.axes[0].lines if x.get_label() == "avae")
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    assert line.get_color() == PALETTE[0]
+    assert figure.axes[0].get_xscale() == "log"
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == list(LEVELS)
+
+
+def test_levels_that_are_no_numbers_keep_their_order():
+    rows = made_rows(levels=("GCaMP6s", "jGCaMP8f"))
+    assert level_scores(rows)["firing_type"]["x"].unique().tolist() == [0, 1]
+    assert level_scores(made_rows()) == {}
+    assert not is_log(pd.Series([0, 1, 20]))
+    assert not is_log(pd.Series([1, 2, 4]))
+    assert is_log(pd.Series([0.3, 5]))
+
+
+def test_a_scenario_is_the_rows_own_or_none(tmp_path):
+    scenario = load_scenario("quickstart")
+    rows = made_rows(scenario="quickstart").assign(scenario_digest=scenario.digest())
+    assert find_scenario(rows, tmp_path) == scenario
+    assert find_scenario(rows.assign(scenario_digest="other"), tmp_path) is None
+    assert find_scenario(rows.assign(scenario="unknown"), tmp_path) is None
+    noisy = scenario.model_copy(update={"levels": {"imaging.nu": [0.3, 1.2]}})
+    assert axis_name(noisy) == "noise ν (%/√Hz)"
+    assert axis_name(None) == axis_name(scenario) == "level"
+
+
+def test_figures_are_the_same_bytes_every_time(tmp_path):
+    for name in ("one", "two"):
+        figure = draw_leaderboard(make_board(made_rows()))
+        save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
+    for kind in ("png", "svg"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+    assert (tmp_path / "one.svg").read_text().lstrip().startswith("<?xml")
