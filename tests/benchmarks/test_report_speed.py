@@ -1,6 +1,10 @@
-"""Speed of the results page; run with `pytest tests/benchmarks/test_report_speed.py`."""
+"""Speed of the results page; run with `pytest tests/benchmarks/test_report_speed.py`.
+
+Times are processor seconds of one core, so that other work on the machine counts little.
+"""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,8 @@ from simbench.rows import read_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 from made import METHODS, made_rows, write_folder
+
+pytestmark = pytest.mark.benchmark(timer=time.process_time)
 
 
 @pytest.fixture(scope="module")
