@@ -87,15 +87,19 @@ def draw_latents(
         }
         for axis, (title, model) in zip(axes[row], views.items()):
             points = model.transform(z[test])
-            points = np.column_stack((points, np.zeros(len(points))))[:, :2]
-            order = np.random.default_rng(0).permutation(len(points))
+            rng = np.random.default_rng(0)
+            is_line = points.shape[1] == 1  # two classes: one discriminant axis, spread for sight
+            points = np.column_stack((points, rng.uniform(-1, 1, len(points))))[:, :2]
+            order = rng.permutation(len(points))
             shade = [colors[k] for k in label[test][order]]
             axis.scatter(*points[order].T, c=shade, s=6, lw=0, alpha=0.6, rasterized=True)
             limits = np.quantile(points, [0.005, 0.995], axis=0)
             pad = 0.08 * np.ptp(limits, axis=0) + 1e-9
             axis.set_xlim(limits[0, 0] - pad[0], limits[1, 0] + pad[0])
             axis.set_ylim(limits[0, 1] - pad[1], limits[1, 1] + pad[1])
-            axis.set(title=f"{name}: {title}", xlabel="axis 1", ylabel="axis 2")
+            axis.set(title=f"{name}: {title}", xlabel="axis 1", ylabel="" if is_line else "axis 2")
+            if is_line:
+                axis.set_yticks([])
     handles = [plt.Line2D([], [], marker="o", ls="", color=c, label=k) for k, c in colors.items()]
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), frameon=False,
