@@ -26,7 +26,8 @@ from simbench.methods.registry import embed, expand_names, find_entry, get_metho
 from simbench.parallel import time_limit
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
-from simbench.scoring.evaluate import check_latents, place, score
+from simbench.scoring.evaluate import place, score
+from simbench.scoring.latents import check_latents
 from simbench.simulation import open_dataset, recording_folders, simulate
 from simbench.storage import checksum, new_folder, read_json
 

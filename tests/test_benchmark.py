@@ -28,8 +28,11 @@ def test_plan_always_holds_floor_and_ceiling(tiny):
 
 def test_rows_are_complete(rows, tiny):
     assert (rows["status"] == "ok").all()
-    assert len(rows) == 4 * len(tiny.targets) * 2 * 2
-    assert rows[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
+    headline = rows[rows["probe"] != "none"]
+    assert len(headline) == 4 * len(tiny.targets) * 2 * 2
+    assert headline[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
+    assert {"kmeans_ari", "culture_accuracy"} <= set(rows["metric"])
+    assert rows.loc[rows["probe"] == "none", "recovery"].isna().all()
     oracle = rows[rows["method"] == "spike-oracle"]
     np.testing.assert_array_equal(oracle["value"], oracle["ceiling"])
     floor = rows[rows["method"] == "chance"]

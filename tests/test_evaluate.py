@@ -7,7 +7,8 @@ from scipy.stats import ortho_group
 
 from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate
 from simbench.recording import Truth
-from simbench.scoring.evaluate import check_latents, score
+from simbench.scoring.evaluate import score
+from simbench.scoring.latents import check_latents
 from simbench.scoring.metrics import balanced_accuracy, within_type_r2
 
 N_CULTURES, N = 10, 40
@@ -104,6 +105,7 @@ def test_recognising_the_culture_pays_only_in_the_split_by_neuron():
 
 def test_recovery_places_the_score_between_floor_and_ceiling(dataset):
     table = evaluate(perfect(dataset), dataset, ["firing_type"], ["linear"])
+    table = table[table["metric"] == "balanced_accuracy"]
     assert set(table["split"]) == {"culture", "neuron"}
     expected = (table["value"] - table["chance"]) / (table["ceiling"] - table["chance"])
     np.testing.assert_allclose(table["recovery"], expected)
@@ -130,9 +132,10 @@ def test_wrong_latents_are_refused(latents, complaint):
         check_latents(latents, 400)
 
 
-def test_huge_latents_end_in_a_score(dataset):
-    latents = perfect(dataset) * 1e150
-    assert 0 <= scores(latents, dataset, "firing_type") <= 1
+def test_huge_latents_end_in_a_score_or_a_refusal(dataset):
+    assert scores(perfect(dataset) * 1e90, dataset, "firing_type") == 1
+    with pytest.raises(SimbenchError, match="allowed: up to 1e"):
+        evaluate(perfect(dataset) * 1e150, dataset, ["firing_type"])
 
 
 def test_balanced_accuracy_agrees_with_scikit_learn():
@@ -158,3 +161,25 @@ def test_unknown_targets_are_refused(dataset):
         evaluate(perfect(dataset), dataset, ["mood"])
     with pytest.raises(SimbenchError, match="name the targets"):
         evaluate(perfect(dataset), dataset)
+
+
+def test_neurons_without_a_label_are_left_out(dataset):
+    gaps = perfect(dataset).copy()
+    labels = dataset.labels.assign(isi_cv=gaps[:, 1])
+    labels.loc[::3, "isi_cv"] = np.nan
+    object.__setattr__(dataset, "labels", labels)
+    assert scores(gaps, dataset, "isi_cv") > 0.99
+
+
+def test_culture_fingerprints_are_seen_beside_the_score(dataset):
+    rng = np.random.default_rng(8)
+    fingerprint = rng.standard_normal((N_CULTURES, 4))[dataset.culture]
+    noise = rng.standard_normal((len(dataset.labels), 4))
+    seen = {}
+    for name, latents in {"fingerprint": fingerprint + 0.1 * noise, "noise": noise}.items():
+        table = score(latents, dataset, ["firing_type"], ["linear"]).set_index("metric")["value"]
+        seen[name] = table["culture_accuracy"], table["kbet_rejection"], table["ilisi"]
+    assert seen["fingerprint"][0] > 0.95
+    assert seen["noise"][0] < 0.4
+    assert seen["fingerprint"][1] > seen["noise"][1]
+    assert seen["fingerprint"][2] < seen["noise"][2]

@@ -33,8 +33,8 @@ def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
 
 
 def test_rows_that_cannot_be_made_again_are_refused(results):
-    with pytest.raises(SimbenchError, match="no row 99; allowed: 1 to 24"):
-        reproduce(results, 99)
+    with pytest.raises(SimbenchError, match=r"no row 999; allowed: 1 to \d+$"):
+        reproduce(results, 999)
     edit(results, 1, scoring_version=0)
     with pytest.raises(SimbenchError, match="scoring version 0"):
         reproduce(results, 1)

@@ -11,10 +11,13 @@ from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.labels import LABELS
+from simbench.scoring.beside import beside
+from simbench.scoring.latents import check_latents
 from simbench.scoring.metrics import balanced_accuracy, within_type_r2
 from simbench.scoring.probes import PROBES, Problem, predict
 from simbench.scoring.splits import neuron_split
 
+HEADLINE = ("balanced_accuracy", "within_type_r2")
 _KEYS = ["target", "metric", "probe", "split"]
 
 
@@ -44,7 +47,8 @@ def evaluate(
     DataFrame
         One row a target, metric, probe and split ("culture" or "neuron"), with ``value``,
         ``chance`` (random latents), ``ceiling`` (statistics of the true spikes), ``recovery``
-        = (value - chance) / (ceiling - chance), and ``per_culture`` values.
+        = (value - chance) / (ceiling - chance), and ``per_culture`` values. Further metrics,
+        which need no probe or read a nuisance, follow with probe "none"; they have no recovery.
 
     Raises
     ------
@@ -57,47 +61,33 @@ def evaluate(
     return place(scores, *_anchors(dataset, targets, tuple(probes)))
 
 
-def check_latents(latents: Any, n_neurons: int) -> np.ndarray:
-    """Latents as a float64 matrix, or an error that says what is wrong with them."""
-    latents = np.asarray(latents)
-    if latents.ndim != 2 or len(latents) != n_neurons or latents.shape[1] == 0:
-        raise SimbenchError(
-            f"latents: shape {latents.shape}; expected ({n_neurons}, n_components), one row a "
-            "neuron"
-        )
-    if latents.dtype.kind not in "fiub":
-        raise SimbenchError(f"latents: type {latents.dtype}; expected real numbers")
-    latents = latents.astype(np.float64)
-    if not np.isfinite(latents).all():
-        raise SimbenchError(
-            f"latents: {np.sum(~np.isfinite(latents))} values are not finite; "
-            "expected finite numbers"
-        )
-    return latents
-
-
 def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
-    rows = []
+    rows = list(_headline(latents, dataset, targets, probes))
+    rows += beside(latents, dataset, targets)
+    return pd.DataFrame(rows)
+
+
+def _headline(
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     for problem in _problems(dataset, targets):
         for probe in probes:
             for split, train, groups in _splits(dataset):
+                train, scored = train & problem.known, ~train & problem.known
                 answer = problem.answer(train)
-                predicted = predict(latents, answer, train, groups, probe, problem.is_class)
-                values = _by_culture(problem, answer[~train], predicted, dataset.culture[~train])
-                rows.append(
-                    {
-                        "target": problem.name,
-                        "metric": problem.metric,
-                        "probe": probe,
-                        "split": split,
-                        "value": float(np.nanmean(values)),
-                        "per_culture": values,
-                    }
-                )
-    return pd.DataFrame(rows)
+                predicted = predict(latents, answer, train, scored, groups, probe, problem.is_class)
+                values = _by_culture(problem, answer[scored], predicted, dataset.culture[scored])
+                yield {
+                    "target": problem.name,
+                    "metric": problem.metric,
+                    "probe": probe,
+                    "split": split,
+                    "value": float(np.nanmean(values)),
+                    "per_culture": values,
+                }
 
 
 def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +96,8 @@ def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> p
         values = anchor[[*_KEYS, "value"]].rename(columns={"value": name})
         scores = scores.merge(values, on=_KEYS, validate="many_to_one")
     room = scores["ceiling"] - scores["chance"]
-    scores["recovery"] = (scores["value"] - scores["chance"]) / room.where(room > 0)
+    placed = scores["metric"].isin(HEADLINE) & (room > 0)
+    scores["recovery"] = (scores["value"] - scores["chance"]) / room.where(placed)
     return scores
 
 

@@ -4,6 +4,7 @@ Strength is chosen by cross-validation grouped by culture inside the training ne
 tuned on test labels.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,11 @@ class Problem:
     def metric(self) -> str:
         return "balanced_accuracy" if self.is_class else "within_type_r2"
 
+    @property
+    def known(self) -> np.ndarray:
+        """Neurons that have the label: an interval statistic has none where spikes are few."""
+        return np.ones(len(self.label), bool) if self.is_class else np.isfinite(self.label)
+
     def answer(self, train: np.ndarray) -> np.ndarray:
         """What the probe has to predict; for numbers the deviation from the training type mean."""
         if self.is_class:
@@ -60,17 +66,18 @@ def predict(
     latents: np.ndarray,
     answer: np.ndarray,
     train: np.ndarray,
+    scored: np.ndarray,
     groups: np.ndarray,
     probe: str,
     is_class: bool,
 ) -> np.ndarray:
-    """Fit a probe on the training neurons and predict the answer of all others.
+    """Fit a probe on the training neurons and predict the answer of the scored ones.
 
     Parameters
     ----------
     latents : ndarray, shape (n_neurons, n_components)
     answer : ndarray, shape (n_neurons,)
-    train : ndarray of bool, shape (n_neurons,)
+    train, scored : ndarray of bool, shape (n_neurons,)
     groups : ndarray, shape (n_neurons,)
         Neurons of one group are never divided when the strength is chosen.
     probe : {"linear", "nonlinear"}
@@ -78,11 +85,14 @@ def predict(
 
     Returns
     -------
-    ndarray, shape (n_neurons - train.sum(),)
+    ndarray, shape (scored.sum(),)
     """
     model = _linear(is_class, groups[train]) if probe == "linear" else _nonlinear(is_class)
-    model.fit(latents[train], answer[train])
-    return model.predict(latents[~train])
+    with warnings.catch_warnings():
+        # a fold of few cultures may lack a class; the score then is over the classes present
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        model.fit(latents[train], answer[train])
+    return model.predict(latents[scored])
 
 
 def _linear(is_class: bool, groups: np.ndarray) -> Any:
@@ -98,7 +108,7 @@ def _linear(is_class: bool, groups: np.ndarray) -> Any:
 
 
 def _nonlinear(is_class: bool) -> Any:
-    settings = {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 15}
+    settings = {"max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": 63}
     if is_class:
         return HistGradientBoostingClassifier(
             **settings, class_weight="balanced", early_stopping=False, random_state=0

@@ -38,7 +38,7 @@ def _probe(given, probe, target):
         (given["train"], given["culture"]),
         (~neuron_split(N, 0.5), np.arange(N)),
     ):
-        predict(given["latents"], answer, train, groups, probe, target == "firing_type")
+        predict(given["latents"], answer, train, ~train, groups, probe, target == "firing_type")
 
 
 def _metrics(given):

@@ -25,7 +25,7 @@ def held_out(latents, label, culture, probe="linear", split="culture"):
     by_culture = np.isin(culture, np.unique(culture)[::2])
     train = by_culture if split == "culture" else ~neuron_split(len(label), 0.5)
     groups = culture if split == "culture" else np.arange(len(label))
-    predicted = predict(latents, label, train, groups, probe, is_class=True)
+    predicted = predict(latents, label, train, ~train, groups, probe, is_class=True)
     return balanced_accuracy(label[~train], predicted)
 
 
@@ -132,13 +132,13 @@ def test_flaw_6_a_type_mean_does_not_pass_for_a_parameter():
     latents = np.eye(3)[kind] + 0.01 * rng.normal(size=(600, 3))
     train = culture % 2 == 0
     problem = Problem("c", False, c, TYPES[kind])
-    assert np.corrcoef(predict(latents, c, train, culture, "linear", False), c[~train])[0, 1] > 0.9
+    assert np.corrcoef(predict(latents, c, train, ~train, culture, "linear", False), c[~train])[0, 1] > 0.9
     answer = problem.answer(train)
     for probe in ("linear", "nonlinear"):
-        predicted = predict(latents, answer, train, culture, probe, False)
+        predicted = predict(latents, answer, train, ~train, culture, probe, False)
         assert within_type_r2(answer[~train], predicted) < 0.05
     knowing = np.column_stack([latents, c])
-    predicted = predict(knowing, answer, train, culture, "linear", False)
+    predicted = predict(knowing, answer, train, ~train, culture, "linear", False)
     assert within_type_r2(answer[~train], predicted) > 0.9
 
 

@@ -1,0 +1,67 @@
+"""What stands beside the headline: label-free clusters, neighbourhoods, and the culture's trace."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simbench.dataset import Dataset
+from simbench.labels import LABELS
+from simbench.scoring.catalogue import METRICS
+from simbench.scoring.metrics import balanced_accuracy
+from simbench.scoring.probes import predict
+from simbench.scoring.splits import neuron_split
+
+_OF_CLASSES = (
+    "kmeans_ari", "kmeans_ami", "gmm_ari", "oracle_dbscan_ari", "knn_purity", "label_entropy",
+)  # fmt: skip
+_OF_CULTURES = ("kbet_rejection", "ilisi", "cilisi", "bras")
+
+
+def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the metrics that need no probe, and of how well the culture can be read.
+
+    All are of held-out cultures only. Metrics that are tuned on labels say so by their name.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n_neurons, n_components)
+    dataset : Dataset
+    targets : sequence of str
+    """
+    test = dataset.test_neurons
+    shown, culture = latents[test], dataset.culture[test]
+    labels = {
+        name: dataset.labels.loc[test, name].to_numpy(dtype=str)
+        for name in targets
+        if LABELS[name].kind == "class"
+    }
+    rows = [
+        _row(name, metric, METRICS[metric](latents=shown, labels=label, culture=culture))
+        for name, label in labels.items()
+        for metric in _OF_CLASSES
+    ]
+    if len(np.unique(culture)) > 1:
+        kinds = next(iter(labels.values()), np.zeros(len(shown), dtype=str))
+        rows += [
+            _row("culture", metric, METRICS[metric](latents=shown, labels=kinds, culture=culture))
+            for metric in _OF_CULTURES
+        ]
+        rows.append(_row("culture", "culture_accuracy", _culture_accuracy(shown, culture)))
+    return rows
+
+
+def _culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
+    """Balanced accuracy with which a linear probe names the culture of unseen neurons."""
+    scored = neuron_split(len(culture), 0.5)
+    groups = np.arange(len(culture))
+    names = culture.astype(str)
+    predicted = predict(latents, names, ~scored, scored, groups, "linear", True)
+    return balanced_accuracy(names[scored], predicted)
+
+
+def _row(target: str, metric: str, value: float) -> dict[str, Any]:
+    return {
+        "target": target, "metric": metric, "probe": "none", "split": "culture",
+        "value": float(value), "per_culture": [],
+    }  # fmt: skip
