@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from simbench import __version__, cache
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.methods.registry import embed, expand_names, find_entry, get_method, identity
-from simbench.parallel import time_limit
+from simbench.parallel import as_completed, time_limit
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import place, score
@@ -142,7 +142,7 @@ def run(
         else:
             jobs.append(delayed(_numbered)(index, unit, unit.folder, recordings[key], timeout_s))
     report("score", len(results), len(units))
-    for index, result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
+    for index, result in as_completed(jobs, n_jobs):
         results[index] = result
         report("score", len(results), len(units))
     for index, unit in enumerate(units):

@@ -2,8 +2,10 @@
 
 import ctypes
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from simbench.errors import SimbenchError
 
@@ -45,6 +47,16 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
         raise SimbenchError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
     with client, joblib.parallel_config(backend="dask"):
         yield
+
+
+def as_completed(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
+    """Results of joblib's delayed jobs, each as soon as it is there."""
+    from joblib import Parallel
+
+    with warnings.catch_warnings():
+        # joblib replaces a worker whose memory has grown; nothing is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+        yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
 
 
 class UnitTimeout(Exception):

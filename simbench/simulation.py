@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import delayed, effective_n_jobs
 
 from simbench import cache
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
+from simbench.parallel import as_completed
 from simbench.recording import Recording, Truth, read_recording, write_recording
 from simbench.scenario import Condition, Scenario
 
@@ -52,7 +53,7 @@ def simulate(
         )
         jobs = (delayed(make_recording)(f, c, seed, i, target) for f, c, i in missing)
         done = len(units) - len(missing)
-        for _ in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
+        for _ in as_completed(jobs, n_jobs):
             done += 1
             if progress:
                 progress(done, len(units))
