@@ -132,7 +132,8 @@ def test_flaw_6_a_type_mean_does_not_pass_for_a_parameter():
     latents = np.eye(3)[kind] + 0.01 * rng.normal(size=(600, 3))
     train = culture % 2 == 0
     problem = Problem("c", False, c, TYPES[kind])
-    assert np.corrcoef(predict(latents, c, train, ~train, culture, "linear", False), c[~train])[0, 1] > 0.9
+    pooled = predict(latents, c, train, ~train, culture, "linear", False)
+    assert np.corrcoef(pooled, c[~train])[0, 1] > 0.9
     answer = problem.answer(train)
     for probe in ("linear", "nonlinear"):
         predicted = predict(latents, answer, train, ~train, culture, probe, False)

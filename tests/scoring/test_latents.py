@@ -69,7 +69,8 @@ def test_probes_are_safe_with_all_that_passes_the_door(probe, is_class, size):
     answer = rng.choice(["RS", "IB"], 200) if is_class else rng.normal(size=200)
     culture = np.arange(200) // 20
     train = culture < 5
-    predicted = predict(check_latents(latents, 200), answer, train, ~train, culture, probe, is_class)
+    latents = check_latents(latents, 200)
+    predicted = predict(latents, answer, train, ~train, culture, probe, is_class)
     score = np.mean(predicted == answer[~train]) if is_class else np.std(predicted)
     assert np.isfinite(score)
     assert score < 0.8
