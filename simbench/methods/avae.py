@@ -143,6 +143,11 @@ class AVAE(TransformerMixin, BaseEstimator):
         with training.quiet_torch(self.random_state, device):
             return training.in_batches(lambda x: network.encoder(x)[0], X, 64, device)
 
+    @property
+    def n_parameters_(self) -> int:
+        """Trained numbers."""
+        return sum(weights.numel() for weights in self.network_.parameters())
+
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz`` file, nothing pickled."""
         check_is_fitted(self, "network_")

@@ -151,6 +151,11 @@ class PublishedAVAE(TransformerMixin, BaseEstimator):
         scaled = self._apply(self.network_.decoder, np.asarray(Z, dtype=np.float32))
         return (scaled + np.float32(0.5)) * np.float32(self._span) + np.float32(self.low_)
 
+    @property
+    def n_parameters_(self) -> int:
+        """Trained numbers."""
+        return sum(weights.numel() for weights in self.network_.parameters())
+
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz`` file, nothing pickled."""
         check_is_fitted(self, "network_")

@@ -97,7 +97,7 @@ def other_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     ]
     if mine.empty:
         return {}
-    names = mine[["target", "metric", "probe"]].fillna("").astype(str)
+    names = mine[["target", "metric", "probe"]].fillna("").astype(str).replace("none", "")
     what = names.apply(lambda row: " · ".join(_readable(part) for part in row if part), axis=1)
     table = mine.assign(what=what).pivot_table(
         index="method", columns="what", values="value", aggfunc="mean", sort=False
