@@ -90,6 +90,11 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
         method.n_parameters_ = sum(p.numel() for p in method.network_.parameters())
         return method
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
     def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
         """Mean and standard deviation over all neurons and frames."""
         return {"mean": float(X.mean()), "sd": float(X.std()) or 1.0}

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,6 +21,9 @@ from simbench.methods.controls import Control
 from simbench.methods.features import TraceSpectrum, compress, noise_level
 from simbench.methods.learned import Course, train
 from simbench.seeds import stream
+
+_LOG_NEVER = np.log(1e-4)
+"""Score of a class that the linear model has never met."""
 
 
 class Answers:
@@ -61,6 +68,47 @@ class Answers:
         return torch.cat([x.log_softmax(1) if p.ndim == 1 else x for x, p in pairs], dim=1)
 
 
+class LinearModel:
+    """Logistic regression of every class, ridge regression of every number.
+
+    Parameters
+    ----------
+    answers : Answers
+    neurons : ndarray of int
+        Whose answers are learned.
+    """
+
+    def __init__(self, answers: Answers, neurons: np.ndarray) -> None:
+        self.answers, self.neurons = answers, neurons
+
+    def fit(self, features: np.ndarray) -> "LinearModel":
+        """Learn from features of the neurons, shape (n_neurons, n_features)."""
+        self.models = []
+        for part in self.answers.parts:
+            answer = part[self.neurons]
+            known = np.ones(len(answer), bool) if part.ndim == 1 else ~np.isnan(answer[:, 0])
+            model = (
+                LogisticRegression(class_weight="balanced", max_iter=500)
+                if part.ndim == 1
+                else RidgeCV(np.logspace(-1, 5, 7))
+            )
+            model = make_pipeline(StandardScaler(), model)
+            self.models.append(model.fit(features[known], answer[known]))
+        return self
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """What `Answers.scores` gives for a network: (n_neurons, n_outputs)."""
+        columns = []
+        for model, part, size in zip(self.models, self.answers.parts, self.answers.sizes):
+            if part.ndim == 1:
+                log_p = np.full((len(features), size), _LOG_NEVER)
+                log_p[:, model.classes_] = model.predict_log_proba(features).clip(_LOG_NEVER)
+                columns.append(log_p)
+            else:
+                columns.append(model.predict(features).reshape(-1, 1))
+        return np.column_stack(columns)
+
+
 class _Network(nn.Module):
     """A pooled encoder of the trace beside a dense one of its spectrum and quantiles."""
 
@@ -75,12 +123,13 @@ class _Network(nn.Module):
 
 
 class Supervised(Control):
-    """Outputs of networks that learn the scenario's targets from the training cultures.
+    """Models that learn the scenario's targets from the training cultures, and what they say.
 
-    Convolutions pooled over time, and the features of `TraceSpectrum` beside them. One network a
-    fold of the training cultures: each gives the outputs of the fold that it was stopped on and
-    never trained on, so that these are no better than those of unseen cultures; the outputs of
-    the test cultures are means over networks. Test cultures' labels are never seen.
+    A network (convolutions of the trace pooled over time, beside the features of `TraceSpectrum`)
+    and a linear model of the same features; their outputs are averaged. One pair a fold of the
+    training cultures: each gives the outputs of the fold that it was stopped on and never trained
+    on, so that these are no better than those of unseen cultures; the outputs of the test cultures
+    are means over folds. Test cultures' labels are never seen.
 
     Parameters
     ----------
@@ -88,7 +137,7 @@ class Supervised(Control):
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     n_folds : int
-        Networks.
+        Of the training cultures.
     crop : float
         Share of the recording that each step sees of a neuron.
     width : int
@@ -141,10 +190,10 @@ class Supervised(Control):
         frame_rate: float,
     ) -> np.ndarray:
         """Outputs for dF/F (n_neurons, n_frames); ``learns`` marks the neurons with answers."""
-        described = TraceSpectrum(frame_rate).fit(X[learns]).transform(X)
-        X, described = compress(X, noise_level(X[learns])), _standardised(described, learns)
+        features = TraceSpectrum(frame_rate).fit(X[learns]).transform(X)
+        X, described = compress(X, noise_level(X[learns])), _whitened(features, learns)
         device = training.resolve_device(self.device)
-        outputs = np.zeros((len(X), sum(answers.sizes)), dtype=np.float32)
+        outputs = np.zeros((len(X), sum(answers.sizes)))
         known, new = np.flatnonzero(learns), np.flatnonzero(~learns)
         folds = _folds(culture[known], self.n_folds)
         with training.quiet_torch(self.random_state, device):
@@ -154,10 +203,11 @@ class Supervised(Control):
                 self._train(
                     network, (X[known], described[known]), trains, stops, answers, rng, device
                 )
+                linear = LinearModel(answers, trains).fit(features[known[trains]])
                 for rows, weight in ((known[stops], 1), (new, 1 / len(folds))):
                     if len(rows):
-                        scores = _scores(network, X[rows], described[rows], answers, device)
-                        outputs[rows] += weight * scores
+                        said = _scores(network, X[rows], described[rows], answers, device)
+                        outputs[rows] += weight * (said + linear.scores(features[rows])) / 2
         return outputs
 
     def _train(
@@ -205,8 +255,7 @@ def _scores(
     )  # fmt: skip
 
 
-def _standardised(Z: np.ndarray, learns: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and s.d. 1 over the training neurons, at most 5, as float32."""
-    sd = Z[learns].std(axis=0)
-    scaled = (Z - Z[learns].mean(axis=0)) / np.where(sd > 0, sd, 1)
-    return np.clip(scaled, -5, 5).astype(np.float32)
+def _whitened(Z: np.ndarray, learns: np.ndarray) -> np.ndarray:
+    """Uncorrelated columns with s.d. 1 over the training neurons, at most 5, as float32."""
+    whitening = make_pipeline(StandardScaler(), PCA(1 - 1e-6, whiten=True)).fit(Z[learns])
+    return np.clip(whitening.transform(Z), -5, 5).astype(np.float32)

@@ -1,0 +1,135 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.signal import lfilter
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+
+from simbench.methods.contrastive import SegmentContrastive, info_nce, vicreg
+from simbench.methods.dense import MLPVAE, LinearAutoencoder
+from simbench.methods.shuffled import shuffle_frames
+from simbench.methods.supervised import Answers, Supervised
+
+
+def low_rank(n=120, n_frames=60, seed=0):
+    rng = np.random.default_rng(seed)
+    basis = np.random.default_rng(9).standard_normal((2, n_frames)) * [[3.0], [2.0]]
+    X = rng.standard_normal((n, 2)) @ basis + 0.1 * rng.standard_normal((n, n_frames))
+    return X.astype(np.float32)
+
+
+def two_kinds(seed, n=60, n_frames=400):
+    """Single events, or bursts of four as rare: the same mean rate."""
+    rng = np.random.default_rng(seed)
+    bursty = np.arange(n) % 2 == 1
+    events = rng.random((n, n_frames)) < np.where(bursty, 0.0125, 0.05)[:, None]
+    X = lfilter([0.2], [1, -0.9], events * np.where(bursty, 4.0, 1.0)[:, None])
+    return (X + 0.03 * rng.standard_normal(X.shape)).astype(np.float32), bursty
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        LinearAutoencoder(2, n_steps=800, learning_rate=1e-2, device="cpu"),
+        MLPVAE(2, n_steps=800, width=32, learning_rate=3e-3, device="cpu"),
+    ],
+    ids=["linear-autoencoder", "mlp-vae"],
+)
+def test_autoencoders_reconstruct_as_well_as_pca(method):
+    X, X_test = low_rank(), low_rank(seed=1)
+    method.fit(X, groups=np.arange(len(X)) // 20)
+    error = np.mean((method.inverse_transform(method.transform(X_test)) - X_test) ** 2)
+    pca = PCA(2).fit(X)
+    best = np.mean((pca.inverse_transform(pca.transform(X_test)) - X_test) ** 2)
+    assert error < X_test.var() * 0.05
+    if isinstance(method, LinearAutoencoder):
+        assert best * 0.99 < error < best * 1.5
+
+
+def test_info_nce_at_its_extremes():
+    z = torch.eye(6)
+    assert info_nce(z, z, 0.05) == pytest.approx(0.0, abs=1e-6)
+    assert info_nce(torch.ones(6, 3), torch.ones(6, 3)) == pytest.approx(np.log(6))
+    assert info_nce(z, z.roll(1, 0), 0.05) == pytest.approx(1 / 0.05, rel=1e-3)
+
+
+def test_vicreg_at_its_extremes():
+    white = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
+    assert vicreg(white, white) == pytest.approx(0.0, abs=1e-6)
+    collapsed = torch.zeros(4, 2)
+    assert vicreg(collapsed, collapsed) == pytest.approx(25 * (1 - 0.01), rel=1e-4)
+    same = white[:, :1].expand(4, 2)  # both dimensions say the same: covariance 4 / 3, twice
+    assert vicreg(same, same) == pytest.approx(2 * 2 * (4 / 3) ** 2 / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["infonce", "vicreg"])
+def test_contrast_tells_kinds_of_equal_rate_apart(loss):
+    X, bursty = two_kinds(0)
+    X_test, bursty_test = two_kinds(1)
+    method = SegmentContrastive(
+        2, loss=loss, window_s=8, n_steps=80, width=8, device="cpu", batch_size=20
+    ).fit(X, groups=np.arange(len(X)) // 20)
+    probe = LogisticRegression().fit(method.transform(X), bursty)
+    assert probe.score(method.transform(X_test), bursty_test) > 0.9
+
+
+def test_segments_of_a_neuron_do_not_overlap():
+    method = SegmentContrastive(window_s=1.0, gain_sd=0.0)
+    X = np.tile(np.arange(45, dtype=np.float32), (500, 1))
+    first, second = method._segments(X, np.random.default_rng(0))
+    assert first.shape == second.shape == (500, 20)
+    assert (np.diff(first) == 1).all()
+    assert (second[:, 0] > first[:, -1]).all()
+    assert first.min() == 0
+    assert second.max() == 44
+
+
+def test_shuffled_traces_keep_their_frames_wherever_they_stand():
+    X, _ = two_kinds(0)
+    shuffled = shuffle_frames(X)
+    assert np.array_equal(np.sort(shuffled, axis=1), np.sort(X, axis=1))
+    assert not np.array_equal(shuffled, X)
+    assert np.array_equal(shuffle_frames(X[::-1]), shuffled[::-1])
+    orders = {tuple(np.argsort(row)) for row in shuffle_frames(X + np.arange(400) * 1e-3)}
+    assert len(orders) == len(X)
+
+
+@pytest.fixture(scope="module")
+def supervised():
+    X, bursty = (np.concatenate(parts) for parts in zip(two_kinds(0), two_kinds(1)))
+    culture = np.arange(len(X)) // 20
+    learns = culture < 3
+    depth = bursty * 2.0 + np.random.default_rng(0).normal(0, 0.3, len(X))
+    labels = pd.DataFrame({"firing_type": np.where(bursty, "CH", "RS"), "d": depth})
+    method = Supervised(n_steps=60, width=8, n_folds=3, device="cpu")
+
+    def embed(labels):
+        answers = Answers(labels[learns], ["firing_type", "d"])
+        return method.embed_traces(X, culture, learns, answers, 20.0)
+
+    return embed, labels, learns
+
+
+def test_supervised_knows_the_answers_of_unseen_cultures(supervised):
+    embed, labels, learns = supervised
+    Z = embed(labels)
+    assert Z.shape == (120, 3)
+    bursty = labels["firing_type"] == "CH"
+    assert ((Z[:, 0] > Z[:, 1]) == bursty)[~learns].mean() > 0.9
+    assert np.corrcoef(Z[~learns, 2], labels["d"][~learns])[0, 1] > 0.8
+
+
+def test_supervised_never_sees_labels_of_test_cultures(supervised):
+    embed, labels, learns = supervised
+    wrong = labels.copy()
+    wrong.loc[~learns, "firing_type"] = "RS"
+    wrong.loc[~learns, "d"] = np.nan
+    assert np.array_equal(embed(wrong), embed(labels))
+
+
+def test_supervised_lives_with_missing_numbers(supervised):
+    embed, labels, _ = supervised
+    holes = labels.copy()
+    holes.loc[::3, "d"] = np.nan
+    assert np.isfinite(embed(holes)).all()

@@ -1,0 +1,164 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from simbench import SimbenchError, benchmark, embed
+from simbench.methods import registry
+from simbench.methods.homes import load_home, source_digest
+from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
+
+SOURCE = """
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from simbench.methods.controls import Control
+
+class Mean(TransformerMixin, BaseEstimator):
+    def __init__(self, n_components=2):
+        self.n_components = n_components
+    def fit(self, X, y=None):
+        return self
+    def transform(self, X):
+        return np.repeat(X.mean(axis=1, keepdims=True), self.n_components, axis=1)
+
+class Peeks(Control):
+    def embed(self, dataset):
+        return dataset.labels[["a"]].to_numpy()
+
+class Bare:
+    def fit(self, X):
+        return self
+
+class Wants:
+    def __init__(self, n):
+        pass
+
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE)
+    return f"{path}:Mean"
+
+
+def test_every_line_has_what_a_table_shows():
+    for name, entry in METHODS.items():
+        assert entry.family in ("linear", "features", "learned", "control"), name
+        assert entry.summary
+        assert entry.source
+
+
+def test_families_of_controls():
+    controls = {name for name, entry in METHODS.items() if entry.is_control}
+    assert controls == {"chance", "spike-oracle", "supervised", "untrained", "shuffled-time"}
+
+
+def test_default_methods_are_quick_and_all_are_what_is_installed():
+    assert set(expand_names([])) == {
+        "chance", "spike-oracle", "trace-stats", "random-projection", "pca", "fa", "ica",
+        "avae-published", "avae",
+    }  # fmt: skip
+    installed = {name for name, entry in METHODS.items() if entry.is_available}
+    assert installed <= set(expand_names(["all"]))
+    assert expand_names(["ica", "pca", "ica"]) == ["ica", "pca"]
+
+
+def test_unknown_method_is_one_line():
+    with pytest.raises(SimbenchError, match="unknown method 'psa'; known: chance,.*path.py:Class"):
+        find_entry("psa")
+
+
+def test_a_missing_extra_is_named_and_skipped(monkeypatch):
+    entry = registry.MethodEntry("features", "nowhere:X", "something", "here", needs="aeon")
+    monkeypatch.setitem(METHODS, "needy", entry)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    assert entry.description == "something (needs pip install simbench[features])"
+    assert "needy" not in expand_names(["all"])
+    with pytest.raises(
+        SimbenchError, match=r"^method needy needs pip install simbench\[features\]"
+    ):
+        get_method("needy")
+
+
+def test_a_file_is_a_method(home, tiny_dataset):
+    assert find_entry(home).family == "outside"
+    latents = embed(get_method(home, n_components=3, frame_rate=1.0), tiny_dataset)
+    np.testing.assert_allclose(latents[:, 1], tiny_dataset.traces().mean(axis=1), rtol=1e-6)
+    assert latents.shape[1] == 3
+
+
+def test_a_module_is_a_method(home, tmp_path, monkeypatch):
+    (tmp_path / "package_of_mine").mkdir()
+    (tmp_path / "package_of_mine" / "__init__.py").write_text("")
+    (tmp_path / "package_of_mine" / "deep.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert get_method("package_of_mine.deep:Mean", n_components=5).n_components == 5
+    before = source_digest("package_of_mine.deep:Mean")
+    (tmp_path / "package_of_mine" / "__init__.py").write_text("x = 1")
+    assert source_digest("package_of_mine.deep:Mean") != before
+
+
+def test_a_control_from_outside_is_marked(home):
+    assert find_entry(home.replace("Mean", "Peeks")).is_control
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("mine.py", "other.py"), "no file .*other.py"),
+        (("Mean", "Median"), "no class 'Median' there; found: Mean, Peeks, Bare, Wants"),
+        (("Mean", "NUMBER"), "no class 'NUMBER' there"),
+        (("Mean", "Bare"), r"no transform; expected fit\(X\) and transform\(X\)"),
+        (("Mean", "Wants"), "can't be made without arguments"),
+    ],
+)
+def test_what_is_not_a_method_is_one_line(home, change, complaint):
+    with pytest.raises(SimbenchError, match=complaint) as caught:
+        get_method(home.replace(*change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["import nothing_of_that_name", "def (", "1 / 0"])
+def test_a_file_that_fails_is_one_line(tmp_path, text):
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(SimbenchError, match="importing it failed: "):
+        get_method(f"{tmp_path / 'bad.py'}:Mean")
+    with pytest.raises(SimbenchError, match="importing it failed: ModuleNotFoundError"):
+        get_method("nothing_of_that_name:Mean")
+
+
+def test_an_edited_file_is_another_unit(home, tiny, tmp_path):
+    unit = benchmark.Unit(tiny, 1, home)
+    folder, first = unit.folder, load_home(home)
+    assert unit.folder == folder
+    (tmp_path / "mine.py").write_text(SOURCE + "\n# changed\n")
+    assert unit.folder != folder
+    assert load_home(home) is not first
+
+
+def test_installed_packages_add_methods(tmp_path, monkeypatch):
+    (tmp_path / "their_package.py").write_text(SOURCE)
+    info = tmp_path / "their_package-2.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 2.5\n")
+    (info / "entry_points.txt").write_text(
+        "[simbench.methods]\ntheirs = their_package:Mean\npca = their_package:Mean\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = find_entry("theirs")
+    assert (entry.family, entry.source) == ("outside", "their-package 2.5")
+    assert get_method("theirs", n_components=4).n_components == 4
+    assert identity("theirs") == source_digest("their_package:Mean") != ""
+    assert find_entry("pca") is METHODS["pca"]
+    assert "theirs" in expand_names(["all"])
+
+
+def test_the_registry_imports_no_torch():
+    code = "import sys; import simbench.methods.registry; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
