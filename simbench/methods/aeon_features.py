@@ -8,6 +8,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from simbench.methods.randomness import seeded_numpy
 
 _MIN_FRAMES = 9
 """The length of MiniRocket's kernels; catch22's longest statistic needs no more."""
@@ -62,7 +65,8 @@ class MiniRocket(TransformerMixin, BaseEstimator):
 
         X = _long_enough(validate_data(self, X, dtype=np.float32))
         self.rocket_ = AeonMiniRocket(self.n_kernels, random_state=self.random_state or 0)
-        shares = self.rocket_.fit_transform(X[:, None])
+        with seeded_numpy(self.random_state), threadpool_limits(1):
+            shares = self.rocket_.fit_transform(X[:, None]).astype(np.float64)
         n_principal = min(self.n_principal, *shares.shape)
         pca = PCA(n_principal, random_state=self.random_state or 0)
         self.reduction_ = make_pipeline(StandardScaler(), pca).fit(shares)
@@ -72,7 +76,9 @@ class MiniRocket(TransformerMixin, BaseEstimator):
         """Components of each trace, shape (n_neurons, n_principal)."""
         check_is_fitted(self, "reduction_")
         X = _long_enough(validate_data(self, X, dtype=np.float32, reset=False))
-        return self.reduction_.transform(self.rocket_.transform(X[:, None]))
+        with threadpool_limits(1):  # and afterwards as many threads as before
+            shares = self.rocket_.transform(X[:, None]).astype(np.float64)
+        return self.reduction_.transform(shares)
 
 
 def _long_enough(X: np.ndarray) -> np.ndarray:

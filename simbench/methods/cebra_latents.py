@@ -1,7 +1,5 @@
 """CEBRA on windows of single neurons, with the neuron as its discrete label."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +8,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from simbench.methods import training
 from simbench.methods.features import compress, noise_level
-from simbench.seeds import seed32
+from simbench.methods.randomness import seeded_numpy
 
 
 class CebraLatents(TransformerMixin, BaseEstimator):
@@ -71,7 +69,7 @@ class CebraLatents(TransformerMixin, BaseEstimator):
         windows = self._windows(X)
         neuron = np.repeat(np.arange(len(X)), windows.shape[1])
         device = training.resolve_device(self.device)
-        with training.quiet_torch(self.random_state, device), _seeded_numpy(self.random_state):
+        with training.quiet_torch(self.random_state, device), seeded_numpy(self.random_state):
             self.model_ = CEBRA(
                 model_architecture="offset1-model",
                 output_dimension=self.n_components,
@@ -101,14 +99,3 @@ class CebraLatents(TransformerMixin, BaseEstimator):
         X = np.pad(X, ((0, 0), (0, max(0, self.n_window_ - X.shape[1]))), mode="edge")
         n_windows = X.shape[1] // self.n_window_
         return X[:, : n_windows * self.n_window_].reshape(len(X), n_windows, self.n_window_)
-
-
-@contextmanager
-def _seeded_numpy(random_state: int | None) -> Iterator[None]:
-    """NumPy's global generator, from which CEBRA draws, seeded and then left as it was found."""
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed32(random_state or 0, "cebra"))  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
