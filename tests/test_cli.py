@@ -12,6 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from simbench.cli import app
+from simbench.leaderboard import make_board, markdown, pairwise_markdown
+from simbench.rows import read_rows
 
 TINY = Path(__file__).parent / "tiny.toml"
 README = Path(__file__).parents[1] / "README.md"
@@ -159,3 +161,11 @@ def test_the_readme_snippet_runs():
     assert result.returncode == 0, result.stderr
     assert "firing_type" in result.stdout
     assert "recovery" in result.stdout
+
+
+def test_the_readme_shows_the_table_that_the_committed_rows_give():
+    folder = README.parent / "results" / "quickstart"
+    board = make_board(read_rows(folder))
+    assert markdown(board.table) in README.read_text()
+    text = markdown(board.table) + "\n" + pairwise_markdown(board)
+    assert (folder / "leaderboard.md").read_text() == text
