@@ -5,10 +5,10 @@ import hashlib
 import itertools
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -120,6 +120,17 @@ class Scenario(Recipe):
     def _digest(self) -> str:
         data = self.model_dump(mode="json", exclude={"question"})
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A checked copy with other values; nothing derived is taken along.
+
+        Raises
+        ------
+        SimbenchError
+            If the new values make no sense.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return read_recipe(type(self), fields | dict(update or {}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.digest() == other.digest()

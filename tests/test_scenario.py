@@ -123,3 +123,23 @@ def test_missing_files_and_unknown_names_are_refused(tmp_path):
         load_scenario(tmp_path / "absent.toml")
     with pytest.raises(SimbenchError, match="unknown scenario 'nope'; known: .*quickstart"):
         load_scenario("nope")
+
+
+def test_a_copy_with_other_values_takes_nothing_derived_along():
+    scenario = read_recipe(Scenario, RAW)
+    before = scenario.digest(), scenario.conditions
+    longer = scenario.culture.model_copy(update={"duration_s": 20.0})
+    copied = scenario.model_copy(update={"culture": longer})
+    assert copied.digest() != before[0]
+    assert copied.conditions[0].culture.duration_s == 20
+    assert scenario.conditions == before[1]
+    with pytest.raises(SimbenchError, match="leaves none to train"):
+        scenario.model_copy(update={"split": {"test_fraction": 0.01}})
+
+
+def test_levels_are_problems_of_their_own():
+    scenario = read_recipe(Scenario, changed("levels", {"imaging.nu": [0.5, 2.0]}))
+    assert list(scenario.at_levels) == ["0.5", "2.0"]
+    assert [level.imaging.nu for level in scenario.at_levels.values()] == [0.5, 2.0]
+    assert all(not level.levels for level in scenario.at_levels.values())
+    assert list(read_recipe(Scenario, RAW).at_levels) == [""]
