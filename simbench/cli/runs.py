@@ -104,14 +104,12 @@ def check(
     if what != "method":
         raise SimbenchError(f"check: unknown '{what}'; allowed: method")
     from simbench.methods.checking import check_method
-    from simbench.methods.registry import get_method
 
-    findings = check_method(get_method(method))
-    for finding in findings:
-        typer.echo(str(finding))
-    if findings:
+    findings = check_method(method)
+    rows = [[f.rule, "kept" if f.is_kept else "BROKEN", f.detail] for f in findings]
+    print_table(method, ["rule", "", "what was found"], rows)
+    if not all(finding.is_kept for finding in findings):
         raise typer.Exit(1)
-    typer.echo(f"{method}: obeys all rules")
 
 
 def _export_traces(scenarios: "list[Scenario]", seed: int, n_jobs: int, folder: Path) -> None:

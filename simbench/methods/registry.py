@@ -1,8 +1,10 @@
 """Every method by name, and the one way from a dataset to its latents."""
 
 import inspect
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points, version
 from importlib.util import find_spec
 from typing import Any
@@ -171,11 +173,15 @@ METHODS: dict[str, MethodEntry] = {
 
 def known_methods() -> dict[str, MethodEntry]:
     """The registry, and after it the methods of installed packages (entry points)."""
-    installed = {
-        point.name: _entry_of(point)
-        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    }
+    installed = _installed_methods(tuple(sys.path))
     return METHODS | {name: entry for name, entry in installed.items() if name not in METHODS}
+
+
+@lru_cache(maxsize=1)
+def _installed_methods(path: tuple[str, ...]) -> dict[str, MethodEntry]:
+    """Methods of the packages on the path. Kept, for a walk over all packages is slow."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return {point.name: _entry_of(point) for point in points}
 
 
 def find_entry(name: str) -> MethodEntry:
