@@ -113,12 +113,21 @@ class Scenario(Recipe):
         }
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form: all fields but the question."""
+        """SHA-256 of the canonical form: all fields but the question, and the files they name.
+
+        Raises
+        ------
+        SimbenchError
+            If a file of the wiring can't be read.
+        """
         return self._digest
 
     @cached_property
     def _digest(self) -> str:
         data = self.model_dump(mode="json", exclude={"question"})
+        files = [condition.culture.wiring.file_digest() for condition in self.conditions]
+        if any(files):
+            data["files"] = files
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

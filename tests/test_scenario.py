@@ -143,3 +143,16 @@ def test_levels_are_problems_of_their_own():
     assert [level.imaging.nu for level in scenario.at_levels.values()] == [0.5, 2.0]
     assert all(not level.levels for level in scenario.at_levels.values())
     assert list(read_recipe(Scenario, RAW).at_levels) == [""]
+
+
+def test_digest_follows_the_content_of_a_wiring_file(tmp_path):
+    path = tmp_path / "edges.csv"
+    wiring = {"topology": "custom", "edges": str(path)}
+    digests = set()
+    for text in ("pre,post\n0,1\n", "pre,post\n1,0\n"):
+        path.write_text(text)
+        digests.add(read_recipe(Scenario, changed("culture.wiring", wiring)).digest())
+    assert len(digests) == 2
+    path.unlink()
+    with pytest.raises(SimbenchError, match="cannot be read"):
+        read_recipe(Scenario, changed("culture.wiring", wiring)).digest()
