@@ -18,4 +18,6 @@ def load_brian2() -> ModuleType:
         with patch.object(signal, "signal"):
             import brian2
     brian2.prefs.core.stop_on_keyboard_interrupt = False
+    # An interrupted build leaves objects behind that no network took: no news for anybody.
+    brian2.BrianLogger.suppress_name("unused_brian_object")
     return brian2
