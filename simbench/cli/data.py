@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from simbench.cli.common import Folder, Jobs, ScenarioName, Seed, app, load, resumable
+from simbench.cli.common import (
+    CacheDir,
+    Folder,
+    Jobs,
+    ScenarioName,
+    Seed,
+    app,
+    load,
+    resumable,
+    use_cache,
+)
 from simbench.console import progress_bars
 from simbench.errors import SimbenchError
 
@@ -18,8 +28,10 @@ def simulate(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
     seed: Seed = 0,
     n_jobs: Jobs = -1,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
+    use_cache(cache_dir)
     (chosen,) = load([scenario])
     from simbench.simulation import simulate as simulate_scenario
     from simbench.storage import new_folder

@@ -1,46 +1,50 @@
 """The outside door: latents made elsewhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simbench.cli.common import Jobs, Seed, app, load
 from simbench.console import print_table
 
-Card = Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 ScenarioOption = Annotated[str, typer.Option("--scenario", help="Name or .toml file.")]
 
 
 @app.command(epilog="Example: simbench score latents.npz --scenario quickstart --seed 8276451093")
 def score(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Latents (.npz) or submission.")],
+    file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
     scenario: ScenarioOption = "quickstart",
-    card: Card = None,
+    card: Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")] = None,
     seed: Seed = 0,
     n_jobs: Jobs = -1,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Results folder that a submission joins.")
-    ] = None,
 ) -> None:
     """Score latents made elsewhere, by the same rules as every method."""
     (chosen,) = load([scenario])
-    from simbench import submission as door
+    from simbench.submission import read_card, score_latents
 
-    if out is None:
-        rows = door.score_latents(
-            file, chosen, seed, door.read_card(card) if card else None, n_jobs
-        )
-    else:
-        submitted = door.read_submission(file)
-        rows = door.score_submission(submitted, chosen, seed, n_jobs)
-        door.add_submission(rows, submitted.card, out / chosen.name)
-    columns = ["target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"]
-    cells = [
-        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
-        for row in rows[columns].itertuples(index=False)
-    ]
-    print_table(str(rows["method"].iloc[0]), columns, cells)
+    _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
+
+
+@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out results")
+def accept(
+    file: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="From `simbench submit`.")],
+    scenario: ScenarioOption = "quickstart",
+    seed: Seed = 0,
+    n_jobs: Jobs = -1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+) -> None:
+    """Score a submission and put it on the board, under a name that is still free."""
+    (chosen,) = load([scenario])
+    from simbench.submission import add_submission, read_submission, score_submission
+
+    submission = read_submission(file)
+    rows = score_submission(submission, chosen, seed, n_jobs)
+    add_submission(rows, submission.card, out / chosen.name)
+    _print_scores(rows)
 
 
 @app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")
@@ -54,3 +58,13 @@ def submit(
 
     pack_submission(file, read_card(card), out)
     typer.echo(str(out))
+
+
+def _print_scores(rows: "DataFrame") -> None:
+    columns = ["target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"]
+    shown = rows.loc[rows["probe"] != "none", columns]
+    cells = [
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in shown.itertuples(index=False)
+    ]
+    print_table(str(rows["method"].iloc[0]), columns, cells)
