@@ -109,3 +109,25 @@ def test_rows_are_plain_json(rows, tmp_path):
     write_rows(tmp_path / "rows.jsonl", rows)
     for line in (tmp_path / "rows.jsonl").read_text().splitlines():
         assert json.loads(line)["scenario"] == "tiny"
+
+
+@pytest.mark.parametrize("name", ["latents.npy", "scores.json"])
+def test_damaged_scores_are_made_again(rows, tiny, name):
+    unit = benchmark.Unit(tiny, 1, "pca")
+    before = benchmark.latents_of(unit)
+    path = unit.folder / name
+    path.write_bytes(path.read_bytes()[:-7])
+    again = benchmark.run(benchmark.plan([tiny], METHODS, seed=1))
+    np.testing.assert_array_equal(benchmark.latents_of(unit), before)
+    pd.testing.assert_frame_equal(rows.drop(columns=TIMING), again.drop(columns=TIMING))
+
+
+def test_a_scenario_that_cannot_be_simulated_does_not_stop_the_others(rows, tiny):
+    wiring = tiny.culture.wiring.model_copy(update={"mean_in_degree": 500.0})
+    culture = tiny.culture.model_copy(update={"wiring": wiring})
+    broken = tiny.model_copy(update={"name": "broken", "culture": culture})
+    with pytest.raises(SimbenchError, match="in_degree"):
+        benchmark.run(benchmark.plan([broken], METHODS, seed=1))
+    both = benchmark.run(benchmark.plan([broken, tiny], METHODS, seed=1))
+    assert (both.loc[both["scenario"] == "broken", "status"] == "failed").all()
+    assert (both.loc[both["scenario"] == "tiny", "status"] == "ok").all()
