@@ -24,6 +24,7 @@ from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.methods.registry import embed, expand_names, find_entry, get_method, identity
 from simbench.parallel import as_completed, time_limit
+from simbench.rows import with_numbers
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import place, score
@@ -34,6 +35,7 @@ from simbench.storage import checksum, new_folder, read_json
 Progress = Callable[[str, int, int], None]
 Key = tuple[Scenario, int]
 FLOOR, CEILING = "chance", "spike-oracle"
+CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")  # stand in every table
 COLUMNS = [
     "scenario", "scenario_version", "scenario_digest", "level", "seed", "method", "family",
     "target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery", "per_culture",
@@ -68,7 +70,8 @@ Log = Callable[[Unit, str], None]
 def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int = 0) -> list[Unit]:
     """All units of a run, in order: every method on every level of every scenario.
 
-    Floor and ceiling are always among them: without these no score can be placed.
+    The controls are always among them: without floor and ceiling no score can be placed, and
+    without the rate baseline and the untrained encoder none can be judged.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int =
     chosen = expand_names(methods)
     for name in chosen:
         find_entry(name)
-    names = list(dict.fromkeys([FLOOR, CEILING, *chosen]))
+    names = list(dict.fromkeys([*CONTROLS, *chosen]))
     return [
         Unit(at_level, seed, name, level)
         for scenario in scenarios
@@ -203,7 +206,7 @@ def assemble(units: Sequence[Unit], results: Sequence[dict[str, Any]]) -> pd.Dat
         }
         table = scores if len(scores) else pd.DataFrame(index=[0])
         tables.append(table.assign(**{k: [v] * len(table) for k, v in about.items()}))
-    return pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
+    return with_numbers(pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS))
 
 
 def _silent(what: str, done: int, total: int) -> None:

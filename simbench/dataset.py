@@ -1,6 +1,7 @@
 """A dataset: recordings, which of them test, and where they come from."""
 
 import json
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,15 @@ from simbench.scenario import Scenario
 from simbench.storage import check_files, checksum, digest_of, new_folder, read_json
 
 FORMAT = 1
+_IN_MEMORY_BYTES = 2**30
+
+
+def _room(shape: tuple[int, int]) -> np.ndarray:
+    """Float32 matrix, in memory or, if it is large, in a file that goes when it is let go."""
+    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +93,19 @@ class Dataset:
         return self.test[self.culture]
 
     def traces(self, recordings: Iterable[int] | None = None) -> np.ndarray:
-        """Estimated dF/F of all neurons, or of the given recordings' (n_neurons, n_frames)."""
-        chosen = range(len(self.recordings)) if recordings is None else recordings
-        return np.concatenate([self.recordings[i].dff for i in chosen])
+        """Estimated dF/F of all neurons, or of the given recordings' (n_neurons, n_frames).
+
+        Made recording by recording; above 1 GiB memory-mapped from a file without a name.
+        """
+        indices = range(len(self.recordings)) if recordings is None else recordings
+        chosen = [self.recordings[i] for i in indices]
+        n_frames = chosen[0].fluorescence.shape[1]
+        traces = _room((sum(r.n_neurons for r in chosen), n_frames))
+        first = 0
+        for recording in chosen:
+            traces[first : first + recording.n_neurons] = recording.dff
+            first += recording.n_neurons
+        return traces
 
     def blind(self) -> "Dataset":
         """The same traces, frame rate and test cultures, and nothing else."""

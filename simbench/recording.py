@@ -81,9 +81,9 @@ class Recording:
     def n_neurons(self) -> int:
         return len(self.fluorescence)
 
-    @cached_property
+    @property
     def dff(self) -> np.ndarray:
-        """dF/F against a running percentile baseline: what methods get. float32."""
+        """dF/F against a running percentile baseline: what methods get. float32, not kept."""
         return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
 
 

@@ -16,6 +16,10 @@ from simbench.storage import digest_of, write_text
 IDENTITY = ["scenario", "level", "seed", "method", "target", "metric", "probe", "split"]
 UNIT = ["scenario", "level", "seed", "method"]
 VERSIONS = ["scenario", "scenario_version", "scoring_version"]
+_NUMBERS = [
+    "value", "chance", "ceiling", "recovery",
+    "n_components", "n_parameters", "seconds", "peak_memory_mb",
+]  # fmt: skip
 _NEEDED = {*IDENTITY, *VERSIONS, "value", "chance", "ceiling", "recovery", "per_culture", "status"}
 
 
@@ -25,6 +29,7 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     Rows of another version of the scenario or of the scoring are dropped: they answer another
     question. Two runs that write at the same time wait for each other.
     """
+    rows = with_numbers(rows)
     with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
         if path.exists():
             old = read_rows(path)
@@ -34,6 +39,12 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
         records = (_plain(record) for record in rows.to_dict(orient="records"))
         write_text(path, "".join(json.dumps(record) + "\n" for record in records))
     return rows
+
+
+def with_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose numeric columns are numbers, with NaN for what is missing."""
+    present = [name for name in _NUMBERS if name in rows]
+    return rows.assign(**{name: rows[name].astype(float) for name in present})
 
 
 def _plain(value: Any) -> Any:
@@ -69,4 +80,4 @@ def read_rows(source: Path) -> pd.DataFrame:
             if missing:
                 raise SimbenchError(f"{path}, line {number}: lacks '{sorted(missing)[0]}'")
             records.append(record)
-    return pd.DataFrame(records)
+    return with_numbers(pd.DataFrame(records))

@@ -18,8 +18,9 @@ def rows(tiny):
     return benchmark.run(benchmark.plan([tiny], METHODS, seed=1))
 
 
-def test_plan_always_holds_floor_and_ceiling(tiny):
-    assert [u.method for u in benchmark.plan([tiny], ["pca"])] == ["chance", "spike-oracle", "pca"]
+def test_plan_always_holds_the_controls(tiny):
+    planned = [unit.method for unit in benchmark.plan([tiny], ["pca"])]
+    assert planned == ["chance", "spike-oracle", "trace-stats", "untrained", "pca"]
     default = {name for name, entry in registry.METHODS.items() if entry.default}
     assert {u.method for u in benchmark.plan([tiny])} == default
     with pytest.raises(SimbenchError, match="unknown method 'psa'; known: .*pca"):
@@ -29,7 +30,7 @@ def test_plan_always_holds_floor_and_ceiling(tiny):
 def test_rows_are_complete(rows, tiny):
     assert (rows["status"] == "ok").all()
     headline = rows[rows["probe"] != "none"]
-    assert len(headline) == 4 * len(tiny.targets) * 2 * 2
+    assert len(headline) == 5 * len(tiny.targets) * 2 * 2
     assert headline[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
     assert {"kmeans_ari", "culture_accuracy"} <= set(rows["metric"])
     assert rows.loc[rows["probe"] == "none", "recovery"].isna().all()

@@ -289,3 +289,17 @@ def test_any_label_survives(tmp_path_factory, rows):
     assert isinstance(recording, Recording)
     assert recording.truth.weights is None
     pd.testing.assert_frame_equal(recording.truth.labels, labels, check_exact=True)
+
+
+def test_large_traces_are_memory_mapped_and_give_the_same_latents(small_dataset, monkeypatch):
+    from simbench import dataset as module
+    from simbench import embed
+    from simbench.methods.baselines import TraceStats
+
+    in_memory, latents = small_dataset.traces(), embed(TraceStats(), small_dataset)
+    monkeypatch.setattr(module, "_IN_MEMORY_BYTES", 100)
+    mapped = small_dataset.traces()
+    assert isinstance(mapped, np.memmap)
+    assert not isinstance(in_memory, np.memmap)
+    np.testing.assert_array_equal(mapped, in_memory)
+    np.testing.assert_array_equal(embed(TraceStats(), small_dataset), latents)

@@ -60,7 +60,7 @@ def test_families_of_controls():
 def test_default_methods_are_quick_and_all_are_what_is_installed():
     assert set(expand_names([])) == {
         "chance", "spike-oracle", "trace-stats", "random-projection", "pca", "fa", "ica",
-        "avae-published", "avae",
+        "avae-published", "avae", "untrained",
     }  # fmt: skip
     installed = {name for name, entry in METHODS.items() if entry.is_available}
     assert installed <= set(expand_names(["all"]))
