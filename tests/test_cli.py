@@ -134,6 +134,9 @@ def test_unknown_names_are_one_line(tmp_path):
     refused(simbench("run", TINY, "-m", "psa", "--out", out), "unknown method 'psa'")
     assert not out.exists()
     refused(simbench("leaderboard", tmp_path), "no rows.jsonl")
+    refused(simbench("report", tmp_path), "rows.jsonl")
+    refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
+    refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.errors import SimbenchError
+
 if TYPE_CHECKING:
     from simbench.scenario import Scenario
 
@@ -19,8 +21,18 @@ app = typer.Typer(
     epilog="Example: simbench run quickstart",
 )
 
+
+def _check_jobs(n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise SimbenchError("--n-jobs 0: allowed: 1 or more, or -1 for one a core")
+    return n_jobs
+
+
 Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
-Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Worker processes; -1: one a core.")]
+Jobs = Annotated[
+    int,
+    typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Worker processes; -1: one a core."),
+]
 Folder = Annotated[Path, typer.Argument(metavar="DIR")]
 CacheDir = Annotated[
     Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
