@@ -28,6 +28,8 @@ def start(cache, out, *options):
         [*COMMAND, "--out", str(out), *options],
         env=os.environ | {"SIMBENCH_CACHE": str(cache)},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # a shell's background jobs ignore Ctrl-C, and so would this one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from simbench.culture import grow_culture
 from simbench.culture.engine import load_brian2
 from simbench.recipes import CultureRecipe
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in some shells' background
 network = load_brian2().Network
 
 def interrupt():
