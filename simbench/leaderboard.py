@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from simbench.errors import SimbenchError
+from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
-# What a target's score means: one metric a kind of label. All other metrics stand beside it.
-HEADLINE_METRICS = {"balanced_accuracy", "within_type_r2"}
 OVERALL = "all targets"
 ANCHORS = ("chance", "spike-oracle")
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
@@ -158,7 +157,7 @@ def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
     held_out = _scored(rows, probe)
     held_out = held_out[held_out["split"] == "culture"]
     tables, recoveries = {}, []
-    for target in rows.loc[rows["metric"].isin(HEADLINE_METRICS), "target"].unique():
+    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
         mine = held_out[held_out["target"] == target]
         mine = mine[mine.groupby("method")["method"].transform("size") == _n_units(rows)]
         table = _by_culture(mine)
@@ -191,7 +190,7 @@ def pairwise(board: Board) -> pd.DataFrame:
 
 
 def _scored(rows: pd.DataFrame, probe: str) -> pd.DataFrame:
-    is_headline = rows["metric"].isin(HEADLINE_METRICS)
+    is_headline = rows["metric"].isin(HEADLINE)
     return rows[(rows["status"] == "ok") & (rows["probe"] == probe) & is_headline]
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbench.leaderboard import HEADLINE_METRICS
 from simbench.recipes import read_recipe
 from simbench.scenario import Scenario, available_scenarios, load_scenario
+from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import bootstrap_interval
 from simbench.storage import read_json
 
@@ -52,7 +52,7 @@ def level_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Data
         (rows["status"] == "ok")
         & (rows["probe"] == probe)
         & (rows["split"] == "culture")
-        & rows["metric"].isin(HEADLINE_METRICS)
+        & rows["metric"].isin(HEADLINE)
     ]
     levels = list(dict.fromkeys(rows["level"]))
     if len(levels) < 2:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from simbench.labels import LABELS
 from simbench.leaderboard import (
-    HEADLINE_METRICS,
     OVERALL,
     Board,
     count,
@@ -19,6 +18,7 @@ from simbench.leaderboard import (
 )
 from simbench.report import svg
 from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 
 PROBES = ("linear", "nonlinear")
@@ -92,7 +92,7 @@ def other_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     mine = rows[
         (rows["status"] == "ok")
         & rows["metric"].notna()
-        & ~rows["metric"].isin(HEADLINE_METRICS)
+        & ~rows["metric"].isin(HEADLINE)
         & (rows["split"] != "neuron")
     ]
     if mine.empty:

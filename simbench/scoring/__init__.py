@@ -2,3 +2,6 @@
 
 VERSION = 1
 """Goes up whenever the same latents would get other scores."""
+
+HEADLINE = ("balanced_accuracy", "within_type_r2")
+"""The metric of a class and of a number; all others stand beside them."""

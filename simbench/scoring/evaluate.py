@@ -11,13 +11,13 @@ from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.labels import LABELS
+from simbench.scoring import HEADLINE
 from simbench.scoring.beside import beside
 from simbench.scoring.latents import check_latents
 from simbench.scoring.metrics import balanced_accuracy, within_type_r2
 from simbench.scoring.probes import PROBES, Problem, predict
 from simbench.scoring.splits import neuron_split
 
-HEADLINE = ("balanced_accuracy", "within_type_r2")
 _KEYS = ["target", "metric", "probe", "split"]
 
 
