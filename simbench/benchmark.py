@@ -27,8 +27,9 @@ from simbench.parallel import as_completed, time_limit
 from simbench.rows import with_numbers
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
-from simbench.scoring.evaluate import place, score
+from simbench.scoring.evaluate import place
 from simbench.scoring.latents import check_latents
+from simbench.scoring.protocols import Trial, apply_protocols
 from simbench.simulation import open_dataset, recording_folders, simulate
 from simbench.storage import checksum, new_folder, read_json
 
@@ -242,13 +243,15 @@ def _stored(folder: Path) -> dict[str, Any] | None:
 
 
 def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
-    method = get_method(unit.method, n_components=unit.scenario.n_components)
+    parameters = unit.scenario.model_dump(include={"n_components", "latents_per_minute"})
+    method = get_method(unit.method, **parameters)
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
         latents = check_latents(embed(method, dataset, unit.seed), len(dataset.labels))
         seconds = time.perf_counter() - start
-        scores = score(latents, dataset, unit.scenario.targets)
+        trial = Trial(method, latents, dataset, unit.seed)
+        scores = apply_protocols(trial, unit.scenario.protocols)
     result = {
         "status": "ok",
         "error": None,
@@ -257,7 +260,7 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(_peak_memory_mb()),
         "versions": cache.versions(),
-        "scores": scores.to_dict(orient="records"),
+        "scores": scores,
     }
     with new_folder(folder, keep_existing=True) as draft:
         np.save(draft / "latents.npy", latents)

@@ -8,21 +8,26 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simbench.errors import SimbenchError
 from simbench.labels import LABELS
-from simbench.recipes import CultureRecipe, Fraction, ImagingRecipe, Recipe, read_recipe
+from simbench.recipes import CultureRecipe, Fraction, ImagingRecipe, Positive, Recipe, read_recipe
 
 _FOLDER = Path(__file__).parent / "scenarios"
+# Not part of the digest where they are not given: it stays that of scenarios without such keys.
+_OPTIONAL = {"protocols": ["latents"], "latents_per_minute": None}
 
 
 class SplitRecipe(Recipe):
     """Which cultures test. Always whole cultures, the same share of every condition."""
 
     test_fraction: Annotated[Fraction, Field(gt=0, lt=1)] = 0.5
+    train_with: dict[str, Any] = Field(default={})
+    """What is different in the training cultures: dotted keys and their values, e.g.
+    ``{"imaging.indicator": "GCaMP6s"}``. A question of transfer."""
 
 
 class Condition(Recipe):
@@ -31,6 +36,11 @@ class Condition(Recipe):
     name: str
     culture: CultureRecipe
     imaging: ImagingRecipe
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """Duration (s) and frame rate (Hz): what all traces of a dataset share."""
+        return self.culture.duration_s, self.imaging.frame_rate_hz
 
 
 class Scenario(Recipe):
@@ -52,12 +62,19 @@ class Scenario(Recipe):
     imaging: ImagingRecipe
     axes: dict[str, list[Any]] = Field(default={})
     levels: dict[str, list[Any]] = Field(default={})
-    targets: list[str]
-    """Labels to recover."""
+    protocols: list[Literal["latents", "reconstruction", "published"]] = Field(
+        default=["latents"], min_length=1
+    )
+    """What is scored (`simbench.scoring.protocols`)."""
+    targets: list[str] = Field(default=[])
+    """Labels to recover; at least one if latents are scored."""
     nuisances: list[str] = Field(default=["culture"])
     """Labels that a good latent does not carry."""
     n_components: Annotated[int, Field(ge=1)] = 8
     """Latent values per neuron that every method with that parameter gets."""
+    latents_per_minute: Positive | None = None
+    """Latent values per neuron-minute that a reconstruction may spend; methods with that parameter
+    get it."""
     split: SplitRecipe = SplitRecipe()
 
     @model_validator(mode="after")
@@ -68,7 +85,7 @@ class Scenario(Recipe):
                     raise ValueError(
                         f"{key}: unknown label '{label}'; allowed: {', '.join(sorted(LABELS))}"
                     )
-        if not self.targets:
+        if not self.targets and "latents" in self.protocols:
             raise ValueError("targets: at least one label is needed")
         if not 0 < self.n_test < self.replicates:
             raise ValueError(
@@ -85,6 +102,12 @@ class Scenario(Recipe):
             )
         # an impossible value on an axis is an error now, not later
         _ = self.conditions, self.at_levels
+        for trained, tested in zip(self.train_conditions, self.conditions):
+            if trained.shape != tested.shape:
+                raise ValueError(
+                    "split.train_with: training and test cultures must share duration_s and "
+                    "frame_rate_hz"
+                )
         return self
 
     @property
@@ -99,6 +122,18 @@ class Scenario(Recipe):
         return tuple(
             read_recipe(Condition, {"name": name or self.name, **data})
             for name, data in _expand(recipes, self.axes, "axes")
+        )
+
+    @cached_property
+    def train_conditions(self) -> tuple[Condition, ...]:
+        """The conditions of the training cultures: those of the grid, but for `train_with`."""
+        changes = {key: [value] for key, value in self.split.train_with.items()}
+        if not changes:
+            return self.conditions
+        return tuple(
+            read_recipe(Condition, data)
+            for condition in self.conditions
+            for _, data in _expand(condition.model_dump(mode="json"), changes, "split.train_with")
         )
 
     @property
@@ -125,7 +160,11 @@ class Scenario(Recipe):
     @cached_property
     def _digest(self) -> str:
         data = self.model_dump(mode="json", exclude={"question"})
-        files = [condition.culture.wiring.file_digest() for condition in self.conditions]
+        for key, default in _OPTIONAL.items():
+            if data[key] == default:
+                del data[key]
+        conditions = self.conditions + (self.train_conditions if self.split.train_with else ())
+        files = [condition.culture.wiring.file_digest() for condition in conditions]
         if any(files):
             data["files"] = files
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -198,8 +198,18 @@ _ALL = [
         "Gneiting & Raftery 2007", "reconstruction:gaussian_nll", ("observed", "mean", "sd"),
     ),
     Metric(
-        "coverage", "nominal", 0, 1, None, "share of frames inside the 90 % predictive interval",
+        "gaussian_coverage", "nominal", 0, 1, None,
+        "share of frames inside the 90 % interval of a Gaussian prediction",
         "Gneiting & Raftery 2007", "reconstruction:coverage", ("observed", "mean", "sd"),
+    ),
+    Metric(
+        "coverage", "nominal", 0, 1, None, "share of frames inside the 90 % predictive interval",
+        "Gneiting & Raftery 2007", "reconstruction:interval_coverage", ("observed", "low", "high"),
+    ),
+    Metric(
+        "values_per_minute", "lower", 0, INF, None,
+        "latent values spent on one neuron for one minute: the price of a reconstruction",
+        "simbench", "reconstruction:values_per_minute", ("n_values", "n_frames", "frame_rate"),
     ),
 ]  # fmt: skip
 

@@ -91,10 +91,13 @@ def _headline(
 
 
 def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
-    """Place scores between a floor and a ceiling: adds ``chance``, ``ceiling``, ``recovery``."""
+    """Place scores between a floor and a ceiling: adds ``chance``, ``ceiling``, ``recovery``.
+
+    They are NaN where floor or ceiling have no such score.
+    """
     for name, anchor in {"chance": floor, "ceiling": ceiling}.items():
         values = anchor[[*_KEYS, "value"]].rename(columns={"value": name})
-        scores = scores.merge(values, on=_KEYS, validate="many_to_one")
+        scores = scores.merge(values, on=_KEYS, how="left", validate="many_to_one")
     room = scores["ceiling"] - scores["chance"]
     placed = scores["metric"].isin(HEADLINE) & (room > 0)
     scores["recovery"] = (scores["value"] - scores["chance"]) / room.where(placed)

@@ -109,6 +109,24 @@ def coverage(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray, level: floa
     return float(np.mean(np.abs(observed - mean) <= norm.ppf((1 + level) / 2) * sd))
 
 
+def interval_coverage(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of frames inside their predictive interval; right if equal to the interval's level.
+
+    Parameters
+    ----------
+    observed, low, high : ndarray, shape (n_neurons, n_frames)
+        dF/F. Frames where ``low`` or ``high`` is NaN are not predicted and don't count.
+
+    Returns
+    -------
+    float
+        NaN if nothing is predicted.
+    """
+    is_predicted = np.isfinite(low) & np.isfinite(high)
+    inside = (observed >= low) & (observed <= high)
+    return float(inside[is_predicted].mean()) if is_predicted.any() else float("nan")
+
+
 def _predictions(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> list[np.ndarray]:
     shape = np.shape(observed)
     try:

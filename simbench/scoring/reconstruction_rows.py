@@ -1,0 +1,64 @@
+"""What a fitted method can give back of traces it has never seen, culture by culture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simbench.recording import Recording
+from simbench.scoring.protocols import Row, Trial
+from simbench.scoring.reconstruction import (
+    interval_coverage,
+    reconstruction_r2,
+    reconstruction_skill,
+    values_per_minute,
+)
+
+LEVEL = 0.9
+"""Probability of the predictive intervals that are scored."""
+
+
+def score_reconstruction(trial: Trial) -> list[Row]:
+    """Rows of target "trace", over held-out cultures; none if the method gives nothing back.
+
+    With ``inverse_transform(Z) -> (n_neurons, n_frames)``: ``reconstruction_r2``,
+    ``reconstruction_skill`` and ``values_per_minute``, of dF/F against the clean dF/F. With
+    ``predict_interval(X, level) -> (low, high)``: ``coverage`` of the noisy dF/F; frames whose
+    interval is NaN are not predicted.
+    """
+    dataset = trial.dataset
+    tested = [r for r, is_test in zip(dataset.recordings, dataset.test) if is_test]
+    scores: dict[str, list[float]] = {}
+    if callable(getattr(trial.method, "inverse_transform", None)):
+        latents = [trial.latents[dataset.culture == i] for i in np.flatnonzero(dataset.test)]
+        scores |= _reconstruction(trial.method, tested, latents)
+    if callable(getattr(trial.method, "predict_interval", None)):
+        scores["coverage"] = [_coverage(trial.method, recording) for recording in tested]
+    return [_row(metric, values) for metric, values in scores.items()]
+
+
+def _reconstruction(
+    method: Any, recordings: Sequence[Recording], latents: Sequence[np.ndarray]
+) -> dict[str, list[float]]:
+    scores: dict[str, list[float]] = {
+        "reconstruction_r2": [], "reconstruction_skill": [], "values_per_minute": [],
+    }  # fmt: skip
+    for recording, z in zip(recordings, latents):
+        traces, clean = method.inverse_transform(z), recording.read_truth().clean_dff
+        price = values_per_minute(z.shape[1], clean.shape[1], recording.frame_rate)
+        scores["reconstruction_r2"].append(reconstruction_r2(traces, clean))
+        scores["reconstruction_skill"].append(reconstruction_skill(traces, clean, recording.dff))
+        scores["values_per_minute"].append(price)
+    return scores
+
+
+def _coverage(method: Any, recording: Recording) -> float:
+    observed = recording.dff
+    return interval_coverage(observed, *method.predict_interval(observed, level=LEVEL))
+
+
+def _row(metric: str, values: list[float]) -> Row:
+    return {
+        "target": "trace", "metric": metric, "probe": "none", "split": "culture",
+        "value": float(np.nanmean(values)), "per_culture": values,
+    }  # fmt: skip
