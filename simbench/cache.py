@@ -1,4 +1,4 @@
-"""Content-addressed store of recordings and scores: checked on read, safe to delete."""
+"""Content-addressed store of cultures, recordings and scores: checked on read, safe to delete."""
 
 import hashlib
 import json
@@ -12,14 +12,15 @@ from typing import Any
 from platformdirs import user_cache_path
 
 # What the bytes of an entry depend on, by kind of entry: package sources and libraries.
-_SIMULATION = (
-    "seeds.py", "spikes.py", "recipes.py", "optics_tables.py", "recording.py", "culture", "imaging",
-)  # fmt: skip
+_CULTURE = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "grown.py", "culture")
+_SIMULATION = (*_CULTURE, "optics_tables.py", "imaging")
 _SOURCES = {
+    "cultures": _CULTURE,
     "recordings": _SIMULATION,
     "scores": (*_SIMULATION, "dataset.py", "anchors.py", "methods", "scoring"),
 }
 _LIBRARIES = {
+    "cultures": ("brian2", "numpy", "scipy", "numba", "networkx"),
     "recordings": ("brian2", "numpy", "scipy", "numba", "networkx"),
     "scores": ("brian2", "numpy", "scipy", "numba", "networkx", "torch", "scikit-learn"),
 }
@@ -55,7 +56,7 @@ def entry(kind: str, part: Any) -> Path:
 
     Parameters
     ----------
-    kind : {"recordings", "scores"}
+    kind : {"cultures", "recordings", "scores"}
     part : JSON-serialisable
         What the entry is made from, besides package sources and library versions.
     """

@@ -122,7 +122,7 @@ def write_recording(
         files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
         about = _About(
             frame_rate=float(frame_rate),
-            text_labels=_text_columns(truth.labels) if truth else [],
+            text_labels=text_columns(truth.labels) if truth else [],
             summary=truth.summary if truth else None,
             files=files,
         )
@@ -130,7 +130,8 @@ def write_recording(
         return {**files, "recording.json": checksum(draft / "recording.json")}
 
 
-def _text_columns(labels: pd.DataFrame) -> list[str]:
+def text_columns(labels: pd.DataFrame) -> list[str]:
+    """Columns of a label table that hold words."""
     kinds = pd.api.types
     return [
         name
@@ -147,12 +148,18 @@ def write_truth(folder: Path, truth: Truth) -> None:
         np.save(folder / "neuropil.npy", np.asarray(truth.neuropil, dtype=np.float32))
     if truth.weights is not None:
         sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
-    truth.labels.to_csv(folder / "labels.csv", index=False, lineterminator="\n")
-    spikes = truth.spikes
-    np.savez(
-        folder / "spikes.npz",
-        times=spikes.times, offsets=spikes.offsets, duration=spikes.duration,
-    )  # fmt: skip
+    write_labels(folder / "labels.csv", truth.labels)
+    write_spikes(folder / "spikes.npz", truth.spikes)
+
+
+def write_labels(path: Path, labels: pd.DataFrame) -> None:
+    """Write a label table; every number is read back bit by bit (`read_labels`)."""
+    labels.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_spikes(path: Path, spikes: SpikeTrains) -> None:
+    """Write spike trains, without what came before the recording."""
+    np.savez(path, times=spikes.times, offsets=spikes.offsets, duration=spikes.duration)
 
 
 def read_recording(folder: Path, name: str | None = None, verify: bool = True) -> Recording:
@@ -185,16 +192,23 @@ def _read_truth(folder: Path, about: _About, shape: tuple[int, int]) -> Truth:
     neuropil = folder / "neuropil.npy"
     wiring = folder / "wiring.npz"
     return Truth(
-        labels=_read_labels(folder / "labels.csv", about.text_labels, n_neurons),
-        spikes=_read_spikes(folder / "spikes.npz", n_neurons),
-        weights=_read_weights(wiring, n_neurons) if wiring.name in about.files else None,
+        labels=read_labels(folder / "labels.csv", about.text_labels, n_neurons),
+        spikes=read_spikes(folder / "spikes.npz", n_neurons),
+        weights=read_weights(wiring, n_neurons) if wiring.name in about.files else None,
         clean_dff=read_array(folder / "clean_dff.npy", shape),
         summary=about.summary or {},
         neuropil=read_array(neuropil, shape) if neuropil.name in about.files else None,
     )
 
 
-def _read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
+def read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
+    """Read a label table whose columns ``text`` hold words.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or not one row a neuron.
+    """
     with reading(path):
         labels = pd.read_csv(
             path,
@@ -212,7 +226,14 @@ def _header(path: Path) -> list[str]:
     return list(pd.read_csv(path, nrows=0).columns)
 
 
-def _read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
+def read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
+    """Read the spike trains of so many neurons.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or holds something else.
+    """
     with reading(path):
         with np.load(path, allow_pickle=False) as file:
             spikes = SpikeTrains(file["times"], file["offsets"], float(file["duration"]))
@@ -222,7 +243,14 @@ def _read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
     return spikes
 
 
-def _read_weights(path: Path, n_neurons: int) -> sparse.csr_array:
+def read_weights(path: Path, n_neurons: int) -> sparse.csr_array:
+    """Read the weights among so many neurons.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or holds something else.
+    """
     with reading(path):
         weights = sparse.csr_array(sparse.load_npz(path))
         if weights.shape != (n_neurons, n_neurons):

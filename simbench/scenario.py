@@ -195,6 +195,8 @@ def _expand(
         changed = copy.deepcopy(data)
         for path, value in zip(axes, values):
             *parents, leaf = path.split(".")
+            if path == "imaging.preset":  # its values were filled in when the recipe was read
+                raise ValueError(f"{key}: a preset can't vary; vary the keys that it sets")
             table = changed
             for parent in parents:
                 table = table.get(parent, {}) if isinstance(table, dict) else {}

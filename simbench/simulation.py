@@ -1,6 +1,7 @@
 """Scenario in, dataset out: every recording made once, in parallel, through the cache."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Data
 
 def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
     """Index and condition of every recording; conditions take turns, training cultures first."""
-    rounds = [scenario.conditions] * scenario.replicates
+    n_train = scenario.replicates - scenario.n_test
+    rounds = [scenario.train_conditions] * n_train + [scenario.conditions] * scenario.n_test
     return list(enumerate(condition for conditions in rounds for condition in conditions))
 
 
@@ -95,20 +97,25 @@ def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
 def make_recording(
     folder: Path, condition: Condition, seed: int, index: int, target: str = "numpy"
 ) -> None:
-    """Simulate and image one culture into a folder."""
-    from simbench.culture import grow_culture
+    """Simulate one culture, or take it from the cache, and image it into a folder."""
+    from simbench.grown import grown_culture
     from simbench.imaging import image
 
-    culture = grow_culture(condition.culture, seed, index, target)
+    culture = grown_culture(condition.culture, seed, index, target)
     positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
-    imaged = image(culture.spikes, positions, condition.imaging, seed, index)
-    labels = culture.labels.join(imaged.nuisances)
-    labels.insert(0, "culture", f"culture-{index:03d}")
-    labels.insert(1, "condition", condition.name)
-    truth = Truth(
-        labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary, imaged.neuropil
-    )
-    write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".imaging-", dir=folder.parent) as scratch:
+        imaged = image(
+            culture.spikes, positions, condition.imaging, seed, index, folder=Path(scratch)
+        )
+        labels = culture.labels.join(imaged.nuisances)
+        labels.insert(0, "culture", f"culture-{index:03d}")
+        labels.insert(1, "condition", condition.name)
+        truth = Truth(
+            labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary,
+            imaged.neuropil,
+        )  # fmt: skip
+        write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
 
 
 def _read(folder: Path) -> Recording | None:

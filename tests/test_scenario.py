@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from simbench import SimbenchError, load_scenario
 from simbench.recipes import read_recipe
 from simbench.scenario import Scenario, available_scenarios
+from simbench.simulation import recording_folders, recording_units
 
 RAW = tomllib.loads((Path(__file__).parent / "tiny.toml").read_text())
 
@@ -156,3 +157,37 @@ def test_digest_follows_the_content_of_a_wiring_file(tmp_path):
     path.unlink()
     with pytest.raises(SimbenchError, match="cannot be read"):
         read_recipe(Scenario, changed("culture.wiring", wiring)).digest()
+
+
+def test_training_cultures_can_differ_from_test_cultures():
+    changes = {"split": {"train_with": {"imaging.indicator": "GCaMP6f"}}}
+    levels = {"levels": {"imaging.indicator": ["GCaMP6f", "jGCaMP8m"]}}
+    scenario = read_recipe(Scenario, RAW | changes | levels)
+    for indicator, level in scenario.at_levels.items():
+        units = recording_units(level)
+        seen = [condition.imaging.indicator for _, condition in units]
+        n_train = level.replicates - level.n_test
+        assert seen == ["GCaMP6f"] * n_train + [indicator] * level.n_test
+        assert [index for index, _ in units] == list(range(level.replicates))
+    same, other = (recording_folders(level, 0) for level in scenario.at_levels.values())
+    assert same[:n_train] == other[:n_train]
+    assert not set(same[n_train:]) & set(other[n_train:])
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"imaging.colour": "red"}, "split.train_with: unknown key 'imaging.colour'"),
+        ({"imaging.indicator": "X"}, "unknown 'X'; allowed: GCaMP6s"),
+        ({"imaging.frame_rate_hz": 5.0}, "must share duration_s and frame_rate_hz"),
+        ({"culture.duration_s": 5.0}, "must share duration_s and frame_rate_hz"),
+    ],
+)
+def test_impossible_transfers_are_refused(changes, complaint):
+    with pytest.raises(SimbenchError, match=complaint):
+        read_recipe(Scenario, changed("split", {"train_with": changes}))
+
+
+def test_a_preset_is_no_axis_for_it_would_change_nothing():
+    with pytest.raises(SimbenchError, match="a preset can't vary"):
+        read_recipe(Scenario, changed("levels", {"imaging.preset": ["ideal", "harsh"]}))
