@@ -41,7 +41,7 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
     Parameters
     ----------
     rows_file : Path
-        ``rows.jsonl`` of a results folder, with ``scenario.json`` beside it.
+        ``rows.jsonl.gz`` of a results folder, with ``scenario.json`` beside it.
     number : int
         Line of the row, from 1.
     n_jobs : int

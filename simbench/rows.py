@@ -1,5 +1,6 @@
-"""Result rows on disk: JSON lines, one file a scenario."""
+"""Result rows on disk: gzipped JSON lines, one file a scenario."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from filelock import FileLock
 
 from simbench.cache import cache_folder
 from simbench.errors import SimbenchError
-from simbench.storage import digest_of, write_text
+from simbench.storage import digest_of, reading, write_bytes
 
+ROWS_FILE = "rows.jsonl.gz"
 # A new row replaces an old one that agrees in these.
 IDENTITY = ["scenario", "level", "seed", "method", "target", "metric", "probe", "split"]
 UNIT = ["scenario", "level", "seed", "method"]
 VERSIONS = ["scenario", "scenario_version", "scoring_version"]
+_DECIMALS = 5  # of the scores of single cultures; all other numbers keep every bit
 _NUMBERS = [
     "value", "chance", "ceiling", "recovery",
     "n_components", "n_parameters", "seconds", "peak_memory_mb",
@@ -30,6 +33,7 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     question. Two runs that write at the same time wait for each other.
     """
     rows = with_numbers(rows)
+    rows = rows.assign(per_culture=[_rounded(values) for values in rows["per_culture"]])
     with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
         if path.exists():
             old = read_rows(path)
@@ -37,7 +41,8 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
             redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
             rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
         records = (_plain(record) for record in rows.to_dict(orient="records"))
-        write_text(path, "".join(json.dumps(record) + "\n" for record in records))
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        write_bytes(path, gzip.compress(text.encode(), mtime=0))
     return rows
 
 
@@ -45,6 +50,12 @@ def with_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows whose numeric columns are numbers, with NaN for what is missing."""
     present = [name for name in _NUMBERS if name in rows]
     return rows.assign(**{name: rows[name].astype(float) for name in present})
+
+
+def _rounded(values: Any) -> Any:
+    """Scores by culture with the decimals that are kept; anything else as it is."""
+    is_list = isinstance(values, list | np.ndarray)
+    return np.round(np.asarray(values, dtype=float), _DECIMALS).tolist() if is_list else values
 
 
 def _plain(value: Any) -> Any:
@@ -59,19 +70,16 @@ def _plain(value: Any) -> Any:
 
 
 def read_rows(source: Path) -> pd.DataFrame:
-    """Read the rows of a file, or of all ``rows.jsonl`` below a folder.
+    """Read the rows of a file, or of all ``rows.jsonl.gz`` below a folder.
 
     Raises
     ------
     SimbenchError
         If there are none, or a line is not a row.
     """
-    files = sorted(source.rglob("rows.jsonl")) if source.is_dir() else [source]
-    if not files or not files[0].exists():
-        raise SimbenchError(f"{source}: no rows.jsonl there; `simbench run` makes one")
     records = []
-    for path in files:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for path in row_files(source):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
             try:
                 record = json.loads(line)
                 missing = _NEEDED - set(record)
@@ -81,3 +89,32 @@ def read_rows(source: Path) -> pd.DataFrame:
                 raise SimbenchError(f"{path}, line {number}: lacks '{sorted(missing)[0]}'")
             records.append(record)
     return with_numbers(pd.DataFrame(records))
+
+
+def row_files(source: Path) -> list[Path]:
+    """A file of rows, or all ``rows.jsonl.gz`` below a folder, in order.
+
+    Raises
+    ------
+    SimbenchError
+        If there are none.
+    """
+    files = sorted(source.rglob(ROWS_FILE)) if source.is_dir() else [source]
+    if not files or not files[0].exists():
+        raise SimbenchError(f"{source}: no {ROWS_FILE} there; `simbench run` makes one")
+    return files
+
+
+def read_text(path: Path) -> str:
+    """The JSON lines of a file of rows.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is damaged, or is no gzip file.
+    """
+    with reading(path):
+        text = gzip.decompress(path.read_bytes()).decode("utf-8")
+        if not text:
+            raise ValueError("no rows")
+    return text

@@ -1,4 +1,6 @@
+import gzip
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 from simbench import SimbenchError, benchmark, evaluate
 from simbench.leaderboard import leaderboard, markdown
 from simbench.methods import registry
-from simbench.rows import read_rows, write_rows
+from simbench.rows import ROWS_FILE, read_rows, read_text, write_rows
 
 METHODS = ["pca", "trace-stats"]
 TIMING = ["seconds", "peak_memory_mb"]
@@ -79,10 +81,14 @@ def test_a_failure_is_a_row_and_is_not_kept(tiny, monkeypatch):
 
 
 def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
-    path = tmp_path / "rows.jsonl"
-    write_rows(path, rows)
+    path = tmp_path / ROWS_FILE
+    written = write_rows(path, rows)
     read = read_rows(tmp_path)
-    pd.testing.assert_frame_equal(read, rows, check_dtype=False)
+    pd.testing.assert_frame_equal(read, written, check_dtype=False)
+    rest = rows.columns.drop("per_culture")
+    pd.testing.assert_frame_equal(read[rest], rows[rest], check_dtype=False)
+    for kept, exact in zip(read["per_culture"], rows["per_culture"]):
+        np.testing.assert_allclose(kept, exact, atol=5.01e-6)
     pca = rows[rows["method"] == "pca"].assign(value=0.25)
     merged = write_rows(path, pca)
     assert len(merged) == len(read_rows(path)) == len(rows)
@@ -96,19 +102,37 @@ def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     [("{", "line 1: not a JSON row"), ("3", "not a JSON row"), ("{}", "lacks 'ceiling'")],
 )
 def test_broken_rows_are_refused(tmp_path, text, complaint):
-    (tmp_path / "rows.jsonl").write_text(text)
+    (tmp_path / ROWS_FILE).write_bytes(gzip.compress(text.encode()))
     with pytest.raises(SimbenchError, match=complaint):
         read_rows(tmp_path)
 
 
 def test_no_rows_are_refused(tmp_path):
-    with pytest.raises(SimbenchError, match="no rows.jsonl there"):
+    with pytest.raises(SimbenchError, match=r"no rows.jsonl.gz there"):
         read_rows(tmp_path)
 
 
+def test_damaged_files_of_rows_are_refused_by_name(rows, tmp_path):
+    path = tmp_path / ROWS_FILE
+    write_rows(path, rows)
+    whole = path.read_bytes()
+    for damaged in (b"", b"{}", whole[: len(whole) // 2], whole[:-4] + b"\0\0\0\0"):
+        path.write_bytes(damaged)
+        with pytest.raises(SimbenchError, match=r"rows.jsonl.gz: (truncated|not a JSON)"):
+            read_rows(tmp_path)
+
+
+def test_the_same_rows_give_the_same_bytes(rows, tmp_path, monkeypatch):
+    write_rows(tmp_path / "one" / ROWS_FILE, rows)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    write_rows(tmp_path / "two" / ROWS_FILE, rows)
+    one, two = ((tmp_path / name / ROWS_FILE).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
 def test_rows_are_plain_json(rows, tmp_path):
-    write_rows(tmp_path / "rows.jsonl", rows)
-    for line in (tmp_path / "rows.jsonl").read_text().splitlines():
+    write_rows(tmp_path / ROWS_FILE, rows)
+    for line in read_text(tmp_path / ROWS_FILE).splitlines():
         assert json.loads(line)["scenario"] == "tiny"
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from simbench.cli import app
 from simbench.leaderboard import make_board, markdown, pairwise_markdown
-from simbench.rows import read_rows
+from simbench.rows import read_rows, read_text
 
 TINY = Path(__file__).parent / "tiny.toml"
 README = Path(__file__).parents[1] / "README.md"
@@ -45,13 +45,13 @@ def results(tmp_path_factory):
 def test_run_leaves_rows_tables_and_figures(results):
     folder, result = results
     assert {p.name for p in folder.iterdir()} == {
-        "rows.jsonl", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
+        "rows.jsonl.gz", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
         *(f"{figure}.{kind}" for kind in ("png", "svg")
           for figure in ("traces", "latents", "leaderboard", "pairwise")),
     }  # fmt: skip
     assert "spike-oracle (control)" in result.stdout
     assert result.stderr == ""  # no progress bars where there is no terminal
-    for line in (folder / "rows.jsonl").read_text().splitlines():
+    for line in read_text(folder / "rows.jsonl.gz").splitlines():
         json.loads(line)
 
 
@@ -66,7 +66,7 @@ def test_leaderboard_prints_what_the_run_printed(results):
 def test_second_run_gives_the_same_values(results, tmp_path):
     folder, _ = results
     simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", tmp_path)
-    assert (folder / "rows.jsonl").read_bytes() == (tmp_path / "tiny/rows.jsonl").read_bytes()
+    assert (folder / "rows.jsonl.gz").read_bytes() == (tmp_path / "tiny/rows.jsonl.gz").read_bytes()
 
 
 def test_simulate_and_verify(tmp_path):
@@ -133,8 +133,8 @@ def test_unknown_names_are_one_line(tmp_path):
     refused(simbench("run", "nope", "--out", out), "unknown scenario 'nope'")
     refused(simbench("run", TINY, "-m", "psa", "--out", out), "unknown method 'psa'")
     assert not out.exists()
-    refused(simbench("leaderboard", tmp_path), "no rows.jsonl")
-    refused(simbench("report", tmp_path), "rows.jsonl")
+    refused(simbench("leaderboard", tmp_path), "no rows.jsonl.gz")
+    refused(simbench("report", tmp_path), "rows.jsonl.gz")
     refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
     refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
 

@@ -1,24 +1,25 @@
+import gzip
 import json
 
 import pytest
 
 from simbench import SimbenchError, benchmark
 from simbench.provenance import keep_scenario, reproduce
-from simbench.rows import write_rows
+from simbench.rows import ROWS_FILE, read_text, write_rows
 
 
 @pytest.fixture
 def results(tiny, tmp_path):
     rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seed=1))
-    write_rows(tmp_path / "rows.jsonl", rows)
+    write_rows(tmp_path / ROWS_FILE, rows)
     keep_scenario(tiny, tmp_path)
-    return tmp_path / "rows.jsonl"
+    return tmp_path / ROWS_FILE
 
 
 def edit(path, number, **changes):
-    lines = path.read_text().splitlines()
+    lines = read_text(path).splitlines()
     lines[number - 1] = json.dumps(json.loads(lines[number - 1]) | changes)
-    path.write_text("\n".join(lines) + "\n")
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
 
 
 def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simbench.rows import read_rows
+from simbench.rows import ROWS_FILE, read_rows
 
 TINY = Path(__file__).parent / "tiny.toml"
 COMMAND = [sys.executable, "-m", "simbench", "run", str(TINY), "-m", "pca", "-m", "avae-published"]
@@ -19,7 +19,7 @@ TIMING = ["seconds", "peak_memory_mb"]
 MOMENTS = {
     "simulation": lambda cache, out: len(list(cache.glob("recordings/*/*/recording.json"))) >= 2,
     "training": lambda cache, out: len(list(cache.glob("scores/*/*/scores.json"))) >= 2,
-    "writing": lambda cache, out: (out / "tiny" / "rows.jsonl").exists(),
+    "writing": lambda cache, out: (out / "tiny" / ROWS_FILE).exists(),
 }
 
 
@@ -101,4 +101,4 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == "simbench: stopped; the same command goes on where it was\n"
-    assert not (tmp_path / "out" / "tiny" / "rows.jsonl").exists()
+    assert not (tmp_path / "out" / "tiny" / ROWS_FILE).exists()

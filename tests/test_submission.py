@@ -28,7 +28,7 @@ from simbench.benchmark import COLUMNS
 from simbench.dataset import Dataset
 from simbench.leaderboard import leaderboard
 from simbench.recording import Recording
-from simbench.rows import read_rows, write_rows
+from simbench.rows import ROWS_FILE, read_rows, read_text, write_rows
 from simbench.scenario import Scenario
 from simbench.submission import (
     MethodCard,
@@ -316,8 +316,9 @@ def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
 
 def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     mine = rows.assign(method="pca", family="linear")
-    write_rows(tmp_path / "rows.jsonl", mine)
-    before = (tmp_path / "rows.jsonl").read_text()
+    path = tmp_path / ROWS_FILE
+    write_rows(path, mine)
+    before, written = path.read_bytes(), read_text(path)
     for name in ("pca", "P.C.A"):
         with pytest.raises(SimbenchError, match="has rows of 'pca' already"):
             add_submission(
@@ -326,11 +327,11 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     for column in ("scenario_version", "scoring_version"):
         with pytest.raises(SimbenchError, match="another version"):
             add_submission(rows.assign(**{column: 7}), card, tmp_path)
-    assert content(tmp_path) == {"rows.jsonl": before.encode()}
+    assert content(tmp_path) == {ROWS_FILE: before}
     add_submission(rows, card, tmp_path)
     stored = read_rows(tmp_path)
     assert set(stored["method"]) == {"pca", "Spike2Vec"}
-    assert (tmp_path / "rows.jsonl").read_text().startswith(before)
+    assert read_text(path).startswith(written)
     told = json.loads((tmp_path / "submissions" / "spike2vec.json").read_text())
     assert MethodCard.model_validate(told) == card
     with pytest.raises(SimbenchError, match="'Spike2Vec' already"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: simbench leaderboard results/quickstart")
 def leaderboard(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with rows.jsonl.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with rows.jsonl.gz.")],
     probe: Annotated[str, typer.Option(help="linear or nonlinear.")] = "linear",
 ) -> None:
     """Print the ranked table of the rows in a folder."""
@@ -40,9 +40,9 @@ def report(
     typer.echo(str(write_page(folder, out)))
 
 
-@app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl --row 3")
+@app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
 def reproduce(
-    rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl")],
+    rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl.gz")],
     row: Annotated[int, typer.Option("--row", min=1, help="Line of the row, from 1.")],
     n_jobs: Jobs = -1,
 ) -> None:

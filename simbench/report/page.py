@@ -17,7 +17,7 @@ from simbench.leaderboard import boards
 from simbench.report.cards import method_cards
 from simbench.report.page_data import board_data
 from simbench.report.pictures import embed_pictures, find_pictures
-from simbench.rows import read_rows
+from simbench.rows import read_rows, read_text, row_files
 from simbench.storage import write_text
 
 LIMIT = 3_000_000
@@ -31,7 +31,7 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Parameters
     ----------
     folder : Path
-        Holds one or more ``rows.jsonl``, at any depth, with the pictures of their runs beside.
+        Holds one or more ``rows.jsonl.gz``, at any depth, with the pictures of their runs beside.
     out : Path, optional
         File to write; by default ``index.html`` in the folder.
 
@@ -47,9 +47,9 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
         page would be larger than 3 MB.
     """
     folder = Path(folder)
-    files = sorted(folder.rglob("rows.jsonl")) if folder.is_dir() else []
-    tables = {file.parent: read_rows(file) for file in files or [folder]}
-    html = render(tables, "".join(file.read_text(encoding="utf-8") for file in files or [folder]))
+    files = row_files(folder)
+    tables = {file.parent: read_rows(file) for file in files}
+    html = render(tables, "".join(read_text(file) for file in files))
     size = len(html.encode())
     if size > LIMIT:
         raise SimbenchError(

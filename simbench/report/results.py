@@ -24,7 +24,7 @@ from simbench.report.figures import (
 )
 from simbench.report.levels import axis_name, level_scores
 from simbench.report.style import save
-from simbench.rows import write_rows
+from simbench.rows import ROWS_FILE, write_rows
 from simbench.scenario import Scenario
 from simbench.simulation import simulate
 from simbench.storage import write_text
@@ -43,7 +43,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     seed : int
     """
     keep_scenario(scenario, folder)
-    everything = write_rows(folder / "rows.jsonl", rows)
+    everything = write_rows(folder / ROWS_FILE, rows)
     board = make_board(everything)
     pairs = pairwise(board)
     write_text(folder / "leaderboard.csv", flat_table(board.table).to_csv(float_format="%.6g"))

@@ -13,7 +13,7 @@ from simbench import __version__, cache
 from simbench.benchmark import COLUMNS
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.rows import VERSIONS, read_rows, write_rows
+from simbench.rows import ROWS_FILE, VERSIONS, read_rows, write_rows
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
@@ -79,7 +79,7 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
         Of `score_latents` or `score_submission`.
     card : MethodCard
     folder : str or Path
-        Results of the scenario: ``rows.jsonl``, and cards under ``submissions/``.
+        Results of the scenario: ``rows.jsonl.gz``, and cards under ``submissions/``.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
         If the folder has a method of that name, or one that reads the same, or holds rows of
         another version of the scenario or of the scoring: these would be lost.
     """
-    path = Path(folder) / "rows.jsonl"
+    path = Path(folder) / ROWS_FILE
     lock = cache.cache_folder() / "locks" / f"submission-{digest_of({'path': str(path.resolve())})}"
     with FileLock(lock):  # two at the same time can't both find a name free
         if path.exists():

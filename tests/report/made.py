@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from simbench.rows import write_rows
+from simbench.rows import ROWS_FILE, write_rows
 from simbench.seeds import stream
 
 METRICS = {"firing_type": "balanced_accuracy", "in_degree": "within_type_r2"}
@@ -66,5 +66,5 @@ def failed_row(rows, method, error):
 def write_folder(folder, *tables):
     """Each table in a folder of its own, as runs leave them."""
     for k, table in enumerate(tables):
-        write_rows(folder / f"{table['scenario'].iloc[0]}-{k}" / "rows.jsonl", table)
+        write_rows(folder / f"{table['scenario'].iloc[0]}-{k}" / ROWS_FILE, table)
     return folder

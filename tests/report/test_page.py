@@ -21,6 +21,7 @@ from simbench import SimbenchError
 from simbench.leaderboard import leaderboard
 from simbench.report.cards import safe_link
 from simbench.report.page import LIMIT, pack_rows, render, write_page
+from simbench.rows import read_text, row_files
 
 
 class Reader(html.parser.HTMLParser):
@@ -154,7 +155,7 @@ def test_everything_that_the_page_owes_is_there(read, text):
 
 def test_download_holds_the_very_rows(results, text):
     packed = re.search(r'<script type="text/plain" id="rows">(.*?)</script>', text, re.S)[1]
-    stored = "".join(p.read_text() for p in sorted(results.rglob("rows.jsonl")))
+    stored = "".join(map(read_text, row_files(results)))
     assert gzip.decompress(base64.b64decode(packed)).decode() == stored
 
 
@@ -206,7 +207,7 @@ def test_rows_of_two_scenarios_under_one_name_are_refused(tmp_path):
 
 
 def test_no_rows_are_refused(tmp_path):
-    with pytest.raises(SimbenchError, match=r"no rows.jsonl there"):
+    with pytest.raises(SimbenchError, match=r"no rows.jsonl.gz there"):
         write_page(tmp_path)
 
 

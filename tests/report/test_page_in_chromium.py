@@ -3,6 +3,8 @@
 import pytest
 from conftest import IMAGE, SCRIPT
 
+from simbench.rows import read_text, row_files
+
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -256,7 +258,7 @@ def test_download_is_the_rows(tab, results, tmp_path):
         tab.click("#download")
     assert download.value.suggested_filename == "rows.jsonl"
     download.value.save_as(tmp_path / "rows.jsonl")
-    stored = "".join(p.read_text() for p in sorted(results.rglob("rows.jsonl")))
+    stored = "".join(map(read_text, row_files(results)))
     assert (tmp_path / "rows.jsonl").read_text() == stored
 
 
