@@ -1,8 +1,16 @@
 """Tables and progress bars on the terminal."""
 
+import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+Step = TypeVar("Step")
+
+_open_bars = 0
+"""Blocks of `progress_bars` that are running: a display of its own inside would garble theirs."""
 
 
 def print_table(title: str, header: list[str], rows: Iterable[list[str]]) -> None:
@@ -24,6 +32,7 @@ def print_table(title: str, header: list[str], rows: Iterable[list[str]]) -> Non
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Progress bars on a terminal, nothing elsewhere; yields ``report(what, done, total)``."""
+    global _open_bars
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -39,4 +48,38 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
 
-        yield report
+        _open_bars += 1
+        try:
+            yield report
+        finally:
+            _open_bars -= 1
+
+
+def is_watched() -> bool:
+    """Whether somebody sits before this process: a terminal, no worker, no bars drawn already."""
+    is_worker = multiprocessing.parent_process() is not None
+    return sys.stderr.isatty() and not is_worker and not _open_bars
+
+
+def track(steps: Sequence[Step], what: str, after_s: float = 2.0) -> Iterator[Step]:
+    """Go through steps, with a progress bar from ``after_s`` seconds on if `is_watched`.
+
+    Parameters
+    ----------
+    steps : sequence
+    what : str
+        Stands before the bar.
+    after_s : float
+        Shorter work shows nothing.
+    """
+    if not is_watched():
+        yield from steps
+        return
+    start, report = time.monotonic(), None
+    with ExitStack() as stack:
+        for done, step in enumerate(steps, 1):
+            yield step
+            if report is None and time.monotonic() - start > after_s:
+                report = stack.enter_context(progress_bars())
+            if report:
+                report(what, done, len(steps))

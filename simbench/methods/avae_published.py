@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from simbench.console import track
 from simbench.errors import SimbenchError
 from simbench.methods import training
 from simbench.seeds import stream
@@ -201,7 +202,7 @@ class PublishedAVAE(TransformerMixin, BaseEstimator):
         best = training.BestWeights(self.network_, self.patience, self.min_improvement)
         optimizer = torch.optim.Adam(self.network_.parameters(), self.learning_rate, eps=1e-6)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
-        for _ in range(self.n_epochs):
+        for _ in track(range(self.n_epochs), "training avae-published"):
             order = torch.from_numpy(rng.permutation(len(seen))).to(X.device)
             for batch in order.split(self.batch_size):
                 optimizer.zero_grad()

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
+from simbench.console import track
 from simbench.methods import training
 from simbench.seeds import stream
 
@@ -166,7 +167,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, course.learning_rate, total_steps=course.n_steps + 1, pct_start=0.1
     )
-    for step in range(course.n_steps):
+    for step in track(range(course.n_steps), "training"):
         network.train()
         optimizer.zero_grad()
         loss(step).backward()

@@ -28,13 +28,23 @@ def quiet_torch(random_state: int | None, device: torch.device) -> Iterator[None
 
 
 def resolve_device(device: str) -> torch.device:
-    """``auto`` takes a GPU if there is one; else whatever torch knows under that name."""
+    """``auto`` takes a GPU if there is one; else the device that torch knows under that name.
+
+    Raises
+    ------
+    SimbenchError
+        If torch knows no such device, or finds none in this machine.
+    """
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if n_gpus else "cpu")
     try:
-        return torch.device(device)
+        found = torch.device(device)
     except RuntimeError:
         raise SimbenchError(f"unknown device '{device}'; allowed: auto, cpu, cuda") from None
+    if found.type == "cuda" and (found.index or 0) >= n_gpus:
+        raise SimbenchError(f"device '{device}': torch finds {n_gpus} GPUs; allowed: auto, cpu")
+    return found
 
 
 def held_out(
