@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -48,8 +48,9 @@ class Scenario(Recipe):
 
     A scenario pools the recordings of all its ``conditions``: ``replicates`` cultures of each.
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
-    ``{"culture.wiring.topology": ["flat", "tracks"]}``. ``levels`` is written the same way, but
-    each combination is a problem of its own, with its own training and its own scores: a curve.
+    ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value.
+    ``levels`` is written the same way, but each combination is a problem of its own, with its own
+    training and its own scores: a curve.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -193,7 +194,7 @@ def _expand(
     """Name and data of each combination of values at the dotted paths."""
     for values in itertools.product(*axes.values()):
         changed = copy.deepcopy(data)
-        for path, value in zip(axes, values):
+        for path, value in _settings(axes, values):
             *parents, leaf = path.split(".")
             if path == "imaging.preset":  # its values were filled in when the recipe was read
                 raise ValueError(f"{key}: a preset can't vary; vary the keys that it sets")
@@ -203,7 +204,20 @@ def _expand(
             if not isinstance(table, dict) or leaf not in table:
                 raise ValueError(f"{key}: unknown key '{path}'")
             table[leaf] = value
-        yield ", ".join(str(value) for value in values), changed
+        yield ", ".join(map(_level_name, values)), changed
+
+
+def _settings(axes: Iterable[str], values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Every path with its value; paths joined by a comma take the same one."""
+    for paths, value in zip(axes, values):
+        for path in paths.split(","):
+            yield path.strip(), value
+
+
+def _level_name(value: Any) -> str:
+    """A value as people read it; shares that are all one thing by the name of that thing."""
+    is_one = isinstance(value, dict) and list(value.values()) == [1.0]
+    return next(iter(value)) if is_one else str(value)
 
 
 def available_scenarios() -> dict[str, Path]:

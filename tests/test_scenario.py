@@ -92,6 +92,16 @@ def test_any_value_anywhere_is_accepted_or_refused_in_one_line(value, path):
         assert "\n" not in str(error)
 
 
+def test_joined_keys_of_an_axis_take_the_same_value(tiny):
+    types = [{"RS": 1.0}, {"CH": 1.0}]
+    axes = {"culture.excitatory_types, culture.inhibitory_types": types}
+    scenario = tiny.model_copy(update={"axes": axes})
+    assert [condition.name for condition in scenario.conditions] == ["RS", "CH"]
+    for condition, shares in zip(scenario.conditions, types):
+        culture = condition.culture
+        assert culture.excitatory_types == culture.inhibitory_types == shares
+
+
 def test_axes_expand_to_the_grid_of_their_values():
     grid = {"culture.duration_s": [5.0, 6.0], "imaging.frame_rate_hz": [10.0, 20.0, 40.0]}
     conditions = read_recipe(Scenario, changed("axes", grid)).conditions
