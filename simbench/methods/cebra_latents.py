@@ -1,14 +1,18 @@
 """CEBRA on windows of single neurons, with the neuron as its discrete label."""
 
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from simbench.console import is_watched
 from simbench.methods import training
 from simbench.methods.features import compress, noise_level
 from simbench.methods.randomness import seeded_numpy
+
+_ARCHITECTURE = "offset1-model"
 
 
 class CebraLatents(TransformerMixin, BaseEstimator):
@@ -34,6 +38,13 @@ class CebraLatents(TransformerMixin, BaseEstimator):
     max_iterations, batch_size : int
         Gradient steps, and windows a step.
     learning_rate : float
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        CEBRA's ``offset1-model``.
+    noise_ : float
+        S.d. of the frame noise in dF/F: the one scale of all traces.
     """
 
     def __init__(
@@ -70,8 +81,8 @@ class CebraLatents(TransformerMixin, BaseEstimator):
         neuron = np.repeat(np.arange(len(X)), windows.shape[1])
         device = training.resolve_device(self.device)
         with training.quiet_torch(self.random_state, device), seeded_numpy(self.random_state):
-            self.model_ = CEBRA(
-                model_architecture="offset1-model",
+            model = CEBRA(
+                model_architecture=_ARCHITECTURE,
                 output_dimension=self.n_components,
                 num_hidden_units=self.n_hidden,
                 max_iterations=self.max_iterations,
@@ -79,19 +90,53 @@ class CebraLatents(TransformerMixin, BaseEstimator):
                 learning_rate=self.learning_rate,
                 conditional="time_delta",
                 device=str(device),
-                verbose=False,
+                verbose=is_watched(),
             ).fit(windows.reshape(-1, self.n_window_), neuron)
+        self.network_ = model.solver_.model.eval()
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Mean embedding over the windows of each neuron, shape (n_neurons, n_components)."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self, "network_")
         X = check_array(X, dtype=np.float32, estimator=self)
         windows = self._windows(X)
         device = training.resolve_device(self.device)
+        network = self.network_.to(device)
         with training.quiet_torch(self.random_state, device):
-            embedded = self.model_.transform(windows.reshape(-1, self.n_window_))
-        return np.asarray(embedded).reshape(*windows.shape[:2], -1).mean(axis=1)
+            embedded = training.in_batches(
+                network, windows.reshape(-1, self.n_window_, 1), 4096, device
+            )
+        return embedded.reshape(*windows.shape[:2], -1).mean(axis=1)
+
+    @property
+    def n_parameters_(self) -> int:
+        """Trained numbers."""
+        return sum(weights.numel() for weights in self.network_.parameters())
+
+    def save(self, path: str | Path) -> None:
+        """Write to one ``.npz`` file, nothing pickled."""
+        check_is_fitted(self, "network_")
+        about = {
+            "parameters": self.get_params(),
+            "noise": self.noise_,
+            "n_window": self.n_window_,
+            "n_frames": self.n_features_in_,
+        }
+        training.save_weights(path, about, self.network_)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote."""
+        from cebra.models import init
+
+        about, weights = training.read_weights(path)
+        method = cls(**about["parameters"])
+        method.noise_, method.n_window_ = about["noise"], about["n_window"]
+        method.n_features_in_ = about["n_frames"]
+        network = init(_ARCHITECTURE, method.n_window_, method.n_hidden, method.n_components)
+        network.load_state_dict(weights)
+        method.network_ = network.eval()
+        return method
 
     def _windows(self, X: np.ndarray) -> np.ndarray:
         """Windows side by side, shape (n_neurons, n_windows, n_window); at least one."""
