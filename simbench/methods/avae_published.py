@@ -50,14 +50,21 @@ class GatedVAE(nn.Module):
         self.log_variance = nn.Linear(n_hidden, n_latents)
         self.decoder = nn.Sequential(nn.Linear(n_latents, n_hidden), GatedLayer(n_hidden, n_frames))
 
+    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log variance of each latent."""
+        h = self.encoder(x)
+        return self.mean(h), self.log_variance(h)
+
     def loss(self, x: torch.Tensor, beta: float) -> torch.Tensor:
         """Squared error plus ``beta`` KL, summed over frames and latents, mean over traces."""
-        h = self.encoder(x)
-        mean, log_variance = self.mean(h), self.log_variance(h)
-        z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        error = ((self.decoder(z) - x) ** 2).sum()
+        mean, log_variance = self.posterior(x)
+        error = ((self.decoder(_draw(mean, log_variance)) - x) ** 2).sum()
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
         return (error + beta * kl) / len(x)
+
+
+def _draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 
 class PublishedAVAE(TransformerMixin, BaseEstimator):
@@ -137,14 +144,11 @@ class PublishedAVAE(TransformerMixin, BaseEstimator):
         SimbenchError
             If the number of frames is not the one of the training traces.
         """
-        check_is_fitted(self, "network_")
-        X = training.check_traces(X)
-        if X.shape[1] != self.n_features_in_:
-            raise SimbenchError(
-                f"avae-published: {X.shape[1]} frames, fitted on {self.n_features_in_}; "
-                "the published network takes traces of one length only"
-            )
-        return self._apply(lambda x: self.network_.mean(self.network_.encoder(x)), self._scale(X))
+        return self._apply(lambda x: self.network_.posterior(x)[0], self._check_and_scale(X))
+
+    def sample(self, X: Any) -> np.ndarray:
+        """One draw from each posterior, shape (n_neurons, n_components); as `transform`."""
+        return self._apply(lambda x: _draw(*self.network_.posterior(x)), self._check_and_scale(X))
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Decoded dF/F, shape (n_neurons, n_frames), of latents (n_neurons, n_components)."""
@@ -185,6 +189,16 @@ class PublishedAVAE(TransformerMixin, BaseEstimator):
     @property
     def _span(self) -> float:
         return (self.high_ - self.low_) or 1.0
+
+    def _check_and_scale(self, X: Any) -> np.ndarray:
+        check_is_fitted(self, "network_")
+        X = training.check_traces(X)
+        if X.shape[1] != self.n_features_in_:
+            raise SimbenchError(
+                f"avae-published: {X.shape[1]} frames, fitted on {self.n_features_in_}; "
+                "the published network takes traces of one length only"
+            )
+        return self._scale(X)
 
     def _scale(self, X: np.ndarray) -> np.ndarray:
         return (X - np.float32(self.low_)) / np.float32(self._span) - np.float32(0.5)

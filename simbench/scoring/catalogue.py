@@ -71,6 +71,7 @@ _DCI = ("latents", "factors", "train")
 _HUBERT = "Hubert & Arabie 1985"
 _VINH = "Vinh, Epps & Bailey 2010"
 _EASTWOOD = "Eastwood & Williams 2018"
+_ABANTE = "Abante et al. 2025, arXiv 2501.14615"
 _RULE_MEANING = {
     "kmeans": "k-means, k = number of classes",
     "gmm": "a Gaussian mixture, k = number of classes",
@@ -210,6 +211,22 @@ _ALL = [
         "values_per_minute", "lower", 0, INF, None,
         "latent values spent on one neuron for one minute: the price of a reconstruction",
         "simbench", "reconstruction:values_per_minute", ("n_values", "n_frames", "frame_rate"),
+    ),
+    Metric(
+        "published_ari", "higher", -0.5, 1, None,
+        "best ARI of DBSCAN over the published eps, chosen on the labels; for a replication only",
+        _ABANTE, "published:published_ari", ("embedding", "labels", "family"),
+        tuned_on_labels=True,
+    ),
+    Metric(
+        "published_mse", "lower", 0, INF, None,
+        "squared error between two scalings: above 0 if perfect; for a replication only",
+        _ABANTE, "published:published_mse", ("reconstruction", "clean", "noisy"),
+    ),
+    Metric(
+        "pooled_correlation", "higher", -1, 1, 0,
+        "correlation over all types, so that a type's mean counts; for a replication only",
+        _ABANTE, "published:pooled_correlation", ("truth", "predicted"),
     ),
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ For a replication only: nothing here belongs in a ranking. It follows the author
 - clusters are DBSCAN's with 50 neurons a core point, eps in steps of 0.01 from 0.01 to 0.49 for
   the AVAE and from 0.50 to 1.99 for PCA, and the best ARI with the true types counts, chosen on
   the very neurons that are scored (`published_ari`);
+- parameters are read by correlation over neurons of all types (`pooled_correlation`);
 - the reconstruction, made and scaled from noisy traces, is compared with clean traces that carry
   the clean scale (`published_mse`); the AVAE's comes from one sampled latent, not from the mean.
 
@@ -67,14 +68,16 @@ def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.nd
     return (traces - low) / (high - low) - 0.5
 
 
-def published_ari(latents: Any, labels: Any, family: str, min_samples: int = MIN_SAMPLES) -> float:
+def published_ari(
+    embedding: Any, labels: Any, family: str, min_samples: int = MIN_SAMPLES
+) -> float:
     """Best ARI of DBSCAN over the family's eps, chosen on the labels that it is scored with.
 
     Parameters
     ----------
-    latents : array_like, shape (n_neurons, n_components)
-        Of the neurons scored, not standardised: eps has their unit. To follow the publication
-        they embed clean traces (`published_scale`).
+    embedding : array_like, shape (n_neurons, n_components)
+        Latents of the neurons scored, not standardised: eps has their unit. To follow the
+        publication they embed clean traces (`published_scale`).
     labels : array_like, shape (n_neurons,)
     family : {"avae", "pca"}
         Which range of eps is tried.
@@ -87,20 +90,46 @@ def published_ari(latents: Any, labels: Any, family: str, min_samples: int = MIN
     """
     if family not in EPSILONS:
         raise SimbenchError(f"published_ari: unknown family '{family}'; allowed: avae, pca")
-    classes = check_labels(labels, len(np.asarray(latents)))
-    points = check_latents(latents, len(classes))
+    classes = check_labels(labels, len(np.asarray(embedding)))
+    points = check_latents(embedding, len(classes))
     return float(best_dbscan_ari(points, classes, EPSILONS[family], min_samples))
 
 
-def published_mse(reconstruction: np.ndarray, clean: np.ndarray, noisy: np.ndarray) -> float:
+def published_mse(
+    reconstruction: np.ndarray,
+    clean: np.ndarray,
+    noisy: np.ndarray,
+    scored: np.ndarray | slice = slice(None),
+) -> float:
     """Mean squared difference of two signals in two scalings, that of the noisy and the clean.
 
     A perfect reconstruction scores above 0, and the more the noisier the traces.
 
     Parameters
     ----------
-    reconstruction, clean, noisy : ndarray, shape (n_neurons, n_frames)
-        In one unit, e.g. dF/F; the function applies the published scales.
+    reconstruction : ndarray, shape (n_scored, n_frames)
+    clean, noisy : ndarray, shape (n_neurons, n_frames)
+        All traces, whose minimum and maximum make the scales; in one unit, e.g. dF/F, and so is
+        the reconstruction.
+    scored : ndarray of bool, shape (n_neurons,)
+        Which neurons are reconstructed; all by default.
     """
-    difference = published_scale(reconstruction, like=noisy) - published_scale(clean)
+    difference = published_scale(reconstruction, like=noisy) - published_scale(clean)[scored]
     return float(np.mean(difference**2))
+
+
+def pooled_correlation(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Pearson correlation of a label over neurons of all types: it reads the types' means.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (n_neurons,)
+
+    Returns
+    -------
+    float
+        NaN where one of them is constant.
+    """
+    if np.ptp(truth) == 0 or np.ptp(predicted) == 0:
+        return float("nan")
+    return float(np.corrcoef(truth, predicted)[0, 1])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 from sklearn.base import clone
 
 from simbench.errors import SimbenchError
@@ -57,6 +58,16 @@ def test_reconstructs_what_two_latents_hold(fitted, traces):
     assert Z.shape == (300, 2)
     error = np.mean((fitted.inverse_transform(Z) - traces) ** 2)
     assert error < 0.1 * traces.var()
+
+
+def test_samples_are_draws_around_the_posterior_mean(traces):
+    method = PublishedAVAE(2, device="cpu", n_epochs=2).fit(traces)
+    mean, drawn = method.transform(traces), method.sample(traces)
+    assert np.array_equal(drawn, method.sample(traces))
+    network = method.network_
+    log_variance = network.posterior(torch.from_numpy(method._scale(traces)))[1]
+    deviation = (drawn - mean) / torch.exp(0.5 * log_variance).detach().numpy()
+    assert kstest(deviation.ravel(), "norm").pvalue > 0.01
 
 
 def test_same_random_state_same_latents(traces):

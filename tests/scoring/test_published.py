@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import pearsonr
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import train_test_split
@@ -9,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from simbench.errors import SimbenchError
 from simbench.scoring.published import (
     EPSILONS,
+    pooled_correlation,
     published_ari,
     published_mse,
     published_scale,
@@ -69,3 +71,18 @@ def test_error_of_a_perfect_reconstruction_in_closed_form():
     expected = np.mean((clean - (clean + 1) / 4) ** 2)
     assert published_mse(clean, clean, noisy) == pytest.approx(expected)
     assert published_mse(clean, clean, clean) == 0
+
+
+def test_scales_are_those_of_all_neurons_where_some_are_scored():
+    clean = np.array([[0.0, 1.0, 0.5], [0.0, 0.2, 0.1]])
+    scored = np.array([False, True])
+    assert published_mse(clean[scored], clean, clean, scored) == 0
+    assert published_mse(clean[scored], clean[scored], clean) > 0.01
+
+
+def test_pooled_correlation_is_pearsons():
+    truth = RNG.normal(size=50)
+    predicted = truth + RNG.normal(size=50)
+    expected = pearsonr(truth, predicted).statistic
+    assert pooled_correlation(truth, predicted) == pytest.approx(expected)
+    assert np.isnan(pooled_correlation(truth, np.ones(50)))
