@@ -46,8 +46,9 @@ def save(method: BaseEstimator, path: str | Path) -> None:
         "method": _encode(method, type(method).__name__, arrays),
         "scikit-learn": version("scikit-learn"),
     }
+    arrays["about"] = np.array(json.dumps(about))
     buffer = io.BytesIO()
-    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_bytes(Path(path), buffer.getvalue())
 
 
@@ -99,7 +100,8 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
         return {"dict": {k: _encode(v, f"{where}[{k!r}]", arrays) for k, v in value.items()}}
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
-        return {kind: _keep(np.asarray(value), arrays)}
+        # rows or columns first: the order in memory decides the last bits of a product
+        return {kind: _keep(np.array(value, order="K"), arrays)}
     if isinstance(value, BaseEstimator):
         if _saves_itself(type(value)):
             return {"saved": [_home(type(value)), _keep(_own_file(value), arrays)]}
@@ -126,7 +128,7 @@ def _decode(value: Any, arrays: dict[str, np.ndarray], find_class: Callable[[str
     found = find_class(home)
     if kind == "saved":
         return _from_own_file(found, arrays[content])
-    estimator = object.__new__(found)
+    estimator: Any = object.__new__(found)
     vars(estimator).update(_decode({"dict": content}, arrays, find_class))
     return estimator
 
