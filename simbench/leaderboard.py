@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.errors import SimbenchError
-from simbench.scoring import HEADLINE
+from simbench.scoring import HEADLINE, REPLICATION
 from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
 OVERALL = "all targets"
@@ -69,17 +69,24 @@ def check_comparable(rows: pd.DataFrame) -> None:
         )
 
 
+def is_replication(rows: pd.DataFrame) -> bool:
+    """Whether a published protocol was scored again: such rows rank nobody."""
+    return bool(rows["metric"].isin(REPLICATION).any())
+
+
 @dataclass(frozen=True)
 class Board:
     """What the rows of one scenario say with one probe.
 
     ``table`` is that of `leaderboard`; ``scores`` those of `culture_scores`; ``p_values`` holds
     the Holm-adjusted Wilcoxon p of all pairs of ranked methods, by target and for "all targets".
+    In a replication no method is ranked: methods keep the order of the run, and none is compared.
     """
 
     table: pd.DataFrame
     scores: dict[str, pd.DataFrame]
     p_values: dict[str, pd.DataFrame]
+    is_replication: bool = False
 
     @property
     def targets(self) -> list[str]:
@@ -87,7 +94,7 @@ class Board:
 
     @property
     def ranked(self) -> list[str]:
-        """Methods, best first, without the controls."""
+        """Methods, best first (in a replication: as they were run), without the controls."""
         return list(self.table.index[self.table["method", "family"] != "control"])
 
 
@@ -103,14 +110,15 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: method, best first by mean recovery, controls last. Columns for each target:
+        Index: method, best first by mean recovery, controls last; a replication
+        (`is_replication`) has no rank, tie group or mean recovery. Columns for each target:
         ``score``, ``low`` and ``high`` (95 % bootstrap interval over test cultures), ``chance``,
         ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
         taken as given), ``leakage_gap`` (score of the neuron-level split minus this one) and
         ``group`` (rank of the tie group, `simbench.scoring.statistics.tie_groups`). Then:
-        ``recovery`` (mean over all targets; missing unless all are scored) with its interval and
-        ``group``, ``coverage`` (share of targets, seeds and levels scored), ``family``,
-        ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
+        ``rank``, ``recovery`` (mean over all targets; missing unless all are scored) with its
+        interval and ``group``, ``coverage`` (share of targets, seeds and levels scored),
+        ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
 
     Raises
     ------
@@ -140,8 +148,10 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.index.name = "method"
+    if is_replication(rows):
+        return _unranked(table, scores)
     table = _ranked(table)
-    ranked = table.index[table["method", "family"] != "control"]
+    ranked = table.index[table["method", "rank"].notna()]
     compared = {t: values[[m for m in ranked if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values) for target, values in compared.items()}
     return Board(_with_groups(table, compared, p_values), scores, p_values)
@@ -267,7 +277,20 @@ def _about(mine: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> dict[str, 
 def _ranked(table: pd.DataFrame) -> pd.DataFrame:
     control = (table["method", "family"] == "control").rename("control")
     order = pd.concat([control, -table["method", "recovery"].rename("recovery")], axis=1)
-    return table.loc[order.sort_values(["control", "recovery"], kind="stable").index]
+    table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
+    is_control = table["method", "family"] == "control"
+    table["method", "rank"] = (~is_control).cumsum().where(~is_control)
+    return table
+
+
+def _unranked(table: pd.DataFrame, scores: dict[str, pd.DataFrame]) -> Board:
+    """The board of a replication: methods as they were run, controls last, none compared."""
+    is_control = table["method", "family"] == "control"
+    table = table.loc[is_control.sort_values(kind="stable").index].copy()
+    for key in ("rank", "recovery", "recovery_low", "recovery_high"):
+        table["method", key] = float("nan")
+    nobody = {target: pd.DataFrame() for target in scores}
+    return Board(_with_groups(table, nobody, nobody), scores, nobody, is_replication=True)
 
 
 def _with_groups(
@@ -286,6 +309,8 @@ def _with_groups(
 def pairwise_markdown(board: Board, target: str = OVERALL) -> str:
     """Holm-adjusted p of the ranked methods as a Markdown table, best first."""
     p = board.p_values[target]
+    if p.empty:
+        return ""
     names = [str(name).replace("|", "\\|") for name in p]
     lines = [
         ["Adjusted p, " + target, *map(str, range(1, len(names) + 1))],
@@ -326,12 +351,10 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         header += [target.replace("_", " "), "leakage gap"]
     header += ["coverage", "latents", "time", "memory", "parameters"]
     cells = []
-    rank = 0
     for method, line in table.iterrows():
-        is_control = line["method", "family"] == "control"
-        rank += not is_control
+        rank, is_control = line["method", "rank"], line["method", "family"] == "control"
         name = f"{method} (control)" if is_control else str(method)
-        row = ["" if is_control else str(rank), name]
+        row = [number(rank, ".0f") if np.isfinite(rank) else "", name]
         if line["method", "coverage"] == 0 and line["method", "status"] != "ok":
             cells.append([*row, f"failed: {line['method', 'status']}", *[""] * (len(header) - 3)])
             continue

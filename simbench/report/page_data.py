@@ -12,12 +12,14 @@ from simbench.leaderboard import (
     Board,
     count,
     duration,
+    is_replication,
     make_board,
     memory,
     number,
 )
 from simbench.report import svg
 from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.replication import NOTE, cells, over_levels, replication_table
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 
@@ -63,7 +65,14 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
             if (rows["probe"] == probe).any() or probe == PROBES[0]
         ],
         "others": other_metrics(rows),
+        "replication": replication(rows) if is_replication(rows) else {},
     }
+
+
+def replication(rows: pd.DataFrame) -> dict[str, Any]:
+    """A published protocol beside held-out cultures, mean over all levels and seeds."""
+    means = over_levels(replication_table(rows))
+    return {"note": NOTE, "columns": list(means.columns), "lines": cells(means)}
 
 
 def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
@@ -71,13 +80,15 @@ def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
     board = make_board(rows, probe)
     table, targets, ranked = board.table, board.targets, board.ranked
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
+    if board.is_replication:
+        tested = []
     tests = {target: _matrix(board, target) for target in tested}
     return {
         "probe": probe,
         "targets": [_target(name) for name in targets],
         "finding": _finding(board),
-        "ranked": [_line(m, table, targets, i) for i, m in enumerate(ranked, 1)],
-        "controls": [_line(m, table, targets, 0) for m in table.index if m not in ranked],
+        "ranked": [_line(m, table, targets) for m in ranked],
+        "controls": [_line(m, table, targets) for m in table.index if m not in ranked],
         "bars": [{**_target(name), **svg.bars(table, name)} for name in targets],
         "tests": [{"target": _readable(t), **matrix} for t, matrix in tests.items()],
         "curves": [
@@ -124,9 +135,10 @@ def _target(name: str) -> dict[str, str]:
     }
 
 
-def _line(method: str, table: pd.DataFrame, targets: list[str], rank: int) -> dict[str, Any]:
+def _line(method: str, table: pd.DataFrame, targets: list[str]) -> dict[str, Any]:
     line = table.loc[method]
     about = line["method"]
+    rank = int(about["rank"]) if np.isfinite(about["rank"]) else 0
     return {
         "method": str(method),
         "rank": rank,
@@ -189,6 +201,8 @@ def _p_cell(p: float) -> tuple[bool, str]:
 
 def _finding(board: Board) -> list[str]:
     """Two plain sentences: who leads and by how much, and what the tests can say at all."""
+    if board.is_replication:
+        return ["A replication of a published protocol: nobody is ranked, and no method compared."]
     table = board.table
     placed = [m for m in board.ranked if np.isfinite(table.loc[m, ("method", "recovery")])]
     if not placed:

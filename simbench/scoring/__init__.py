@@ -5,3 +5,6 @@ VERSION = 1
 
 HEADLINE = ("balanced_accuracy", "within_type_r2")
 """The metric of a class and of a number; all others stand beside them."""
+
+REPLICATION = ("published_ari", "published_mse", "pooled_correlation")
+"""Metrics of a published protocol that is scored again. A board that has them ranks nobody."""

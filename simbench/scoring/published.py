@@ -26,9 +26,12 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from simbench.errors import SimbenchError
+from simbench.optics_tables import NU_PER_SD
 from simbench.scoring.clustering import best_dbscan_ari
 from simbench.scoring.latents import check_labels, check_latents
 
+BASELINE = 42
+SAMPLING_RATE_HZ = 500
 TEST_FRACTION = 0.2
 MIN_SAMPLES = 50
 # eps tried on each family's latents, in the units of those latents
@@ -36,6 +39,14 @@ EPSILONS = {
     "avae": np.round(np.arange(1, 50) / 100, 2),
     "pca": np.round(np.arange(50, 200) / 100, 2),
 }
+
+
+def published_sigma(nu: float) -> float:
+    """S.d. of the published white noise that has this nu at rest (%/sqrt(Hz)).
+
+    Published: s.d. of each sample at 500 Hz, on a baseline of 42.
+    """
+    return BASELINE * nu / (100 * NU_PER_SD) * SAMPLING_RATE_HZ**0.5
 
 
 def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:

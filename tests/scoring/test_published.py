@@ -8,16 +8,25 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import train_test_split
 
 from simbench.errors import SimbenchError
+from simbench.imaging.camera import measure_nu
 from simbench.scoring.published import (
     EPSILONS,
     pooled_correlation,
     published_ari,
     published_mse,
     published_scale,
+    published_sigma,
     published_split,
 )
 
 RNG = np.random.default_rng(0)
+
+
+def test_sigma_of_nu_is_that_of_white_noise_on_the_published_baseline():
+    sigma = 1.5
+    trace = 42 + sigma * RNG.normal(size=(1, 400_000))
+    (nu,) = measure_nu(trace / 42 - 1, frame_rate=500)
+    assert published_sigma(nu) == pytest.approx(sigma, rel=0.01)
 
 
 def test_the_split_is_scikit_learns_and_divides_every_culture():
