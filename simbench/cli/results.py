@@ -66,4 +66,6 @@ def reproduce(
 def print_leaderboard(title: str, board: "DataFrame") -> None:
     from simbench.leaderboard import readable
 
-    print_table(f"{title}: recovery of the truth on held-out cultures", *readable(board))
+    is_ranked = board["method", "rank"].notna().any()
+    what = "recovery of the truth" if is_ranked else "a replication, not ranked: scores"
+    print_table(f"{title}: {what} on held-out cultures", *readable(board))
