@@ -1,6 +1,6 @@
 """How well latents recover the truth. Knows latents and labels, and no method."""
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the same latents would get other scores."""
 
 HEADLINE = ("balanced_accuracy", "within_type_r2")
