@@ -51,13 +51,16 @@ def test_ridge_is_that_of_a_grid_search(seed, signal, n_latents):
     np.testing.assert_allclose(found, grid_search(z, number, False), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("signal", [0.7, 2.0])
-@pytest.mark.parametrize("n_latents", [3, 8, 16])
+@pytest.mark.parametrize("signal", [0.2, 0.7, 2.0])
+@pytest.mark.parametrize("n_latents", [1, 3, 8, 16])
 def test_logistic_is_that_of_a_grid_search(signal, n_latents):
-    """Where strengths differ by more than the tolerance of the solver."""
+    """Up to the tolerance of the solver, which may decide between strengths that are level."""
     z, kind, _ = data(1, signal, n_latents)
     found = predict(z, kind, TRAIN, ~TRAIN, CULTURE, "linear", True)
-    assert np.array_equal(found, grid_search(z, kind, True))
+    expected = grid_search(z, kind, True)
+    assert np.mean(found == expected) > 0.9
+    truth = kind[~TRAIN]
+    assert np.mean(found == truth) == pytest.approx(np.mean(expected == truth), abs=0.02)
 
 
 def test_more_latents_than_neurons_and_constant_latents_are_no_trouble():
