@@ -68,8 +68,10 @@ class Unit:
 Log = Callable[[Unit, str], None]
 
 
-def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int = 0) -> list[Unit]:
-    """All units of a run, in order: every method on every level of every scenario.
+def plan(
+    scenarios: Iterable[Scenario], methods: Sequence[str] = (), seeds: Sequence[int] = (0,)
+) -> list[Unit]:
+    """All units of a run, in order: every method on every level of every scenario, seed by seed.
 
     The controls are always among them: without floor and ceiling no score can be placed, and
     without the rate baseline and the untrained encoder none can be judged.
@@ -86,6 +88,7 @@ def plan(scenarios: Iterable[Scenario], methods: Sequence[str] = (), seed: int =
     return [
         Unit(at_level, seed, name, level)
         for scenario in scenarios
+        for seed in dict.fromkeys(seeds)
         for level, at_level in scenario.at_levels.items()
         for name in names
     ]

@@ -1,7 +1,7 @@
 """What a run will cost, roughly: seconds and bytes, before any work is done."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 
 from simbench.benchmark import Unit
 from simbench.methods.registry import find_entry
@@ -53,6 +53,11 @@ def estimate(units: Sequence[Unit]) -> Estimate:
         len(folders), len(folders) - to_make, len(units), len(units) - len(to_run), seconds,
         to_make / len(folders) * samples * _BYTES_PER_SAMPLE,
     )  # fmt: skip
+
+
+def total(costs: Iterable[Estimate]) -> Estimate:
+    """Sum of estimates, field by field."""
+    return Estimate(*map(sum, zip(*map(astuple, costs))))
 
 
 def _size(scenario: Scenario) -> tuple[int, float]:

@@ -68,7 +68,7 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
     if not levels:
         raise SimbenchError(f"{rows_file}, row {number}: scenario.json is not the one it came from")
     with _empty_cache():
-        made = run(plan(levels.values(), [row["method"]], int(row["seed"])), n_jobs)
+        made = run(plan(levels.values(), [row["method"]], [int(row["seed"])]), n_jobs)
     keys = [key for key in IDENTITY if key != "level"]
     again = made[(made[keys] == row[keys]).all(axis=1)]
     if again.empty:

@@ -17,7 +17,7 @@ TIMING = ["seconds", "peak_memory_mb"]
 
 @pytest.fixture(scope="module")
 def rows(tiny):
-    return benchmark.run(benchmark.plan([tiny], METHODS, seed=1))
+    return benchmark.run(benchmark.plan([tiny], METHODS, seeds=[1]))
 
 
 def test_plan_always_holds_the_controls(tiny):
@@ -44,7 +44,7 @@ def test_rows_are_complete(rows, tiny):
 
 def test_row_values_do_not_depend_on_workers(rows, tiny, monkeypatch, tmp_path):
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
-    again = benchmark.run(benchmark.plan([tiny], METHODS, seed=1), n_jobs=2)
+    again = benchmark.run(benchmark.plan([tiny], METHODS, seeds=[1]), n_jobs=2)
     pd.testing.assert_frame_equal(rows.drop(columns=TIMING), again.drop(columns=TIMING))
 
 
@@ -67,7 +67,7 @@ class Broken:
 def test_a_failure_is_a_row_and_is_not_kept(tiny, monkeypatch):
     entry = registry.MethodEntry("learned", f"{__name__}:Broken", "fails", "here")
     monkeypatch.setitem(registry.METHODS, "broken", entry)
-    units = benchmark.plan([tiny], ["broken", "pca"], seed=1)
+    units = benchmark.plan([tiny], ["broken", "pca"], seeds=[1])
     rows = benchmark.run(units)
     failed = rows[rows["method"] == "broken"]
     assert len(failed) == 1
@@ -142,7 +142,7 @@ def test_damaged_scores_are_made_again(rows, tiny, name):
     before = benchmark.latents_of(unit)
     path = unit.folder / name
     path.write_bytes(path.read_bytes()[:-7])
-    again = benchmark.run(benchmark.plan([tiny], METHODS, seed=1))
+    again = benchmark.run(benchmark.plan([tiny], METHODS, seeds=[1]))
     np.testing.assert_array_equal(benchmark.latents_of(unit), before)
     pd.testing.assert_frame_equal(rows.drop(columns=TIMING), again.drop(columns=TIMING))
 
@@ -152,7 +152,7 @@ def test_a_scenario_that_cannot_be_simulated_does_not_stop_the_others(rows, tiny
     culture = tiny.culture.model_copy(update={"wiring": wiring})
     broken = tiny.model_copy(update={"name": "broken", "culture": culture})
     with pytest.raises(SimbenchError, match="in_degree"):
-        benchmark.run(benchmark.plan([broken], METHODS, seed=1))
-    both = benchmark.run(benchmark.plan([broken, tiny], METHODS, seed=1))
+        benchmark.run(benchmark.plan([broken], METHODS, seeds=[1]))
+    both = benchmark.run(benchmark.plan([broken, tiny], METHODS, seeds=[1]))
     assert (both.loc[both["scenario"] == "broken", "status"] == "failed").all()
     assert (both.loc[both["scenario"] == "tiny", "status"] == "ok").all()

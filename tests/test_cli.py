@@ -12,7 +12,6 @@ import typer
 from typer.testing import CliRunner
 
 from simbench.cli import app
-from simbench.leaderboard import make_board, markdown, pairwise_markdown
 from simbench.rows import read_rows, read_text
 
 TINY = Path(__file__).parent / "tiny.toml"
@@ -46,11 +45,11 @@ def test_run_leaves_rows_tables_and_figures(results):
     folder, result = results
     assert {p.name for p in folder.iterdir()} == {
         "rows.jsonl.gz", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
-        *(f"{figure}.{kind}" for kind in ("png", "svg")
-          for figure in ("traces", "latents", "leaderboard", "pairwise")),
+        "leaderboard.svg", "leaderboard.png", "pairwise.png", "latents.png", "traces.png",
     }  # fmt: skip
     assert "spike-oracle (control)" in result.stdout
     assert result.stderr == ""  # no progress bars where there is no terminal
+    assert (folder.parent / "index.html").is_file()
     for line in read_text(folder / "rows.jsonl.gz").splitlines():
         json.loads(line)
 
@@ -61,6 +60,28 @@ def test_leaderboard_prints_what_the_run_printed(results):
     assert again.returncode == 0
     assert again.stdout.strip() in run.stdout
     assert simbench("leaderboard", folder, "--probe", "nonlinear").returncode == 0
+
+
+def test_several_scenarios_and_seeds_in_one_command(tmp_path):
+    broken, second = tmp_path / "broken.toml", tmp_path / "second.toml"
+    second.write_text(TINY.read_text().replace('"tiny"', '"second"', 1))
+    text = TINY.read_text().replace('"tiny"', '"broken"', 1)
+    edges = tmp_path / "edges.csv"
+    edges.write_text("no edges")
+    wiring = f'topology = "custom"\nedges = "{edges}"'
+    broken.write_text(text.replace('topology = "flat"', wiring))
+    out = tmp_path / "out"
+    arguments = ("run", broken, TINY, second, "-m", "pca", "--seed", "1", "--seed", "2")
+    result = simbench(*arguments, "--out", out)
+    assert result.returncode == 2
+    assert "edges.csv" in result.stderr.splitlines()[-1]
+    for name in ("tiny", "second"):
+        rows = read_rows(out / name)
+        assert set(rows["seed"]) == {1, 2}
+        assert f"Rows, tables and figures: {out / name}" in result.stdout
+    assert {p.name for p in out.glob("*.*")} == {
+        "index.html", *(f"summary.{kind}" for kind in ("csv", "md", "png", "svg"))
+    }  # fmt: skip
 
 
 def test_second_run_gives_the_same_values(results, tmp_path):
@@ -87,6 +108,10 @@ def test_dry_run_does_nothing(tmp_path):
     assert result.returncode == 0
     assert "16 (0 cached)" in result.stdout
     assert "avae" in result.stdout
+    more = simbench("run", "quickstart", TINY, "--seed", "1", "--seed", "2", "--dry-run")
+    assert re.search(r"quickstart v1 +32 \(0 cached\)", more.stdout)
+    assert re.search(r"tiny v\d+ +12 ", more.stdout)
+    assert re.search(r"all +44 ", more.stdout)
     assert not (tmp_path / "none").exists()
 
 
@@ -164,11 +189,3 @@ def test_the_readme_snippet_runs():
     assert result.returncode == 0, result.stderr
     assert "firing_type" in result.stdout
     assert "recovery" in result.stdout
-
-
-def test_the_readme_shows_the_table_that_the_committed_rows_give():
-    folder = README.parent / "results" / "quickstart"
-    board = make_board(read_rows(folder))
-    assert markdown(board.table) in README.read_text()
-    text = markdown(board.table) + "\n" + pairwise_markdown(board)
-    assert (folder / "leaderboard.md").read_text() == text

@@ -10,7 +10,7 @@ from simbench.rows import ROWS_FILE, read_text, write_rows
 
 @pytest.fixture
 def results(tiny, tmp_path):
-    rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seed=1))
+    rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seeds=[1]))
     write_rows(tmp_path / ROWS_FILE, rows)
     keep_scenario(tiny, tmp_path)
     return tmp_path / ROWS_FILE

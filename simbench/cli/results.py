@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simbench.cli.common import Folder, Jobs, app
-from simbench.console import print_table
+from simbench.console import print_table, progress_bars
 from simbench.errors import SimbenchError
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ def report(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
 ) -> None:
-    """Write one self-contained HTML page of all results below a folder."""
-    from simbench.report.page import write_page
+    """Make all tables and figures anew from the rows below a folder, and one page of it all."""
+    from simbench.report.tables import rebuild
 
-    typer.echo(str(write_page(folder, out)))
+    with progress_bars() as progress:
+        rebuild(folder, progress)
+    write_overview(folder, out)
 
 
 @app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
@@ -69,3 +71,12 @@ def print_leaderboard(title: str, board: "DataFrame") -> None:
     is_ranked = board["method", "rank"].notna().any()
     what = "recovery of the truth" if is_ranked else "a replication, not ranked: scores"
     print_table(f"{title}: {what} on held-out cultures", *readable(board))
+
+
+def write_overview(folder: Path, page: Path | None = None) -> None:
+    """One table, one figure and one page of all results below a folder."""
+    from simbench.report.page import write_page
+    from simbench.report.summary import write_summary
+
+    write_summary(folder)
+    typer.echo(f"Page of all results: {write_page(folder, page)}")

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.cli.common import CacheDir, Jobs, Seed, app, load, resumable, use_cache
-from simbench.cli.results import print_leaderboard
+from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
+from simbench.cli.results import print_leaderboard, write_overview
 from simbench.console import print_table, progress_bars
 from simbench.errors import SimbenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simbench.benchmark import Unit
     from simbench.scenario import Scenario
 
@@ -20,14 +22,22 @@ if TYPE_CHECKING:
 @app.command(epilog="Example: simbench run quickstart --method avae --method pca --n-jobs 2")
 def run(
     scenarios: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Default: quickstart.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO]...", help="Names, .toml files or all; default: quickstart."
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option("--method", "-m", help="Name, path.py:Class or all; can be repeated."),
     ] = None,
     n_jobs: Jobs = -1,
-    seed: Seed = 0,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--seed", min=0, help="Names all random streams; default: 0; can be repeated."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="Longest time for one method, s.")
@@ -48,36 +58,68 @@ def run(
     Stopped or killed, it goes on where it was when started again.
     """
     use_cache(cache_dir)
-    chosen = load(scenarios or ["quickstart"])
+    chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
     from simbench import benchmark
     from simbench.parallel import parallel_backend
     from simbench.storage import check_writable
 
-    units = benchmark.plan(chosen, method or [], seed)
+    plans = {scenario: benchmark.plan([scenario], method or [], seeds) for scenario in chosen}
     if dry_run:
-        _print_plan(units)
+        _print_plan(plans)
         return
     if export_traces is not None:
-        _export_traces(chosen, seed, n_jobs, export_traces)
+        _export_traces(chosen, seeds, n_jobs, export_traces)
         return
     for scenario in chosen:
         check_writable(out / scenario.name)
+    with resumable(), parallel_backend(backend, scheduler):
+        failed = _run_one_by_one(plans, partial(_run_scenario, seeds[0], n_jobs, timeout, out))
+    if len(failed) < len(plans):
+        write_overview(out)
+    if failed:
+        raise SimbenchError("; ".join(failed))
 
-    def log(unit: benchmark.Unit, traceback: str) -> None:
-        with (out / unit.scenario.name / "failures.log").open("a") as file:
-            file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
-    with resumable(), parallel_backend(backend, scheduler), progress_bars() as report:
-        rows = benchmark.run(units, n_jobs, report, timeout, log)
+def _run_one_by_one(
+    plans: "dict[Scenario, list[Unit]]", run_scenario: "Callable[[Scenario, list[Unit]], None]"
+) -> list[str]:
+    """Each scenario is finished and written before the next; returns what failed, and why.
+
+    One that fails stops no other.
+    """
+    failed = []
+    for number, (scenario, units) in enumerate(plans.items(), 1):
+        if len(plans) > 1:
+            typer.echo(f"{scenario.name} ({number} of {len(plans)})", err=True)
+        try:
+            run_scenario(scenario, units)
+        except Exception as error:
+            if len(plans) == 1:
+                raise
+            failed.append(f"{scenario.name}: {error}")
+            typer.echo(failed[-1], err=True)
+    return failed
+
+
+def _run_scenario(
+    seed: int, n_jobs: int, timeout_s: float | None, out: Path,
+    scenario: "Scenario", units: "list[Unit]",
+) -> None:  # fmt: skip
+    from simbench import benchmark
     from simbench.report.results import write_results
 
-    for scenario in chosen:
-        folder = out / scenario.name
-        with progress_bars() as report:
-            report("figures", 0, 1)
-            board = write_results(folder, rows[rows["scenario"] == scenario.name], scenario, seed)
-        print_leaderboard(f"{scenario.name} v{scenario.version}", board)
-        typer.echo(f"Rows, tables and figures: {folder}")
+    folder = out / scenario.name
+
+    def log(unit: benchmark.Unit, traceback: str) -> None:
+        with (folder / "failures.log").open("a") as file:
+            file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
+
+    with progress_bars() as report:
+        rows = benchmark.run(units, n_jobs, report, timeout_s, log)
+        report("figures", 0, 1)
+        board = write_results(folder, rows, scenario, seed)
+    print_leaderboard(f"{scenario.name} v{scenario.version}", board)
+    typer.echo(f"Rows, tables and figures: {folder}")
 
 
 @app.command(epilog="Example: simbench cache info")
@@ -112,10 +154,25 @@ def check(
         raise typer.Exit(1)
 
 
-def _export_traces(scenarios: "list[Scenario]", seed: int, n_jobs: int, folder: Path) -> None:
+def _expanded(names: list[str]) -> list[str]:
+    """Names as given, each once; "all" stands for every scenario that comes with simbench."""
+    from simbench.scenario import available_scenarios
+
+    expanded = [
+        part for name in names for part in (available_scenarios() if name == "all" else [name])
+    ]
+    return list(dict.fromkeys(expanded))
+
+
+def _export_traces(
+    scenarios: "list[Scenario]", seeds: list[int], n_jobs: int, folder: Path
+) -> None:
     from simbench.simulation import simulate
     from simbench.submission import export_traces
 
+    if len(seeds) > 1:
+        raise SimbenchError("--export-traces: allowed: one seed")
+    (seed,) = seeds
     for scenario in scenarios:
         for level, plain in scenario.at_levels.items():
             with resumable(), progress_bars() as report:
@@ -123,20 +180,26 @@ def _export_traces(scenarios: "list[Scenario]", seed: int, n_jobs: int, folder: 
             typer.echo(str(export_traces(dataset, folder / scenario.name / level)))
 
 
-def _print_plan(units: "list[Unit]") -> None:
-    from simbench.estimate import estimate
+def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:
+    from simbench.estimate import estimate, total
 
-    rows = []
-    for (scenario, level), group in groupby(units, key=lambda u: (u.scenario, u.level)):
-        cost = estimate(list(group))
-        rows.append(
-            [
-                f"{scenario.name} v{scenario.version}", level,
-                f"{cost.n_recordings} ({cost.n_recordings_cached} cached)",
-                f"{cost.n_units} ({cost.n_units_cached} cached)",
-                f"{cost.core_s / 60:.1f}", f"{cost.disk_bytes / 1e6:.0f}",
-            ]
-        )  # fmt: skip
-    header = ["scenario", "level", "cultures", "methods", "core minutes (rough)", "new disk (MB)"]
-    print_table("plan", header, rows)
+    costs = {
+        f"{scenario.name} v{scenario.version}": total(
+            estimate(list(group)) for _, group in groupby(units, key=lambda u: (u.seed, u.level))
+        )
+        for scenario, units in plans.items()
+    }
+    if len(costs) > 1:
+        costs["all"] = total(costs.values())
+    rows = [
+        [
+            name, f"{cost.n_recordings} ({cost.n_recordings_cached} cached)",
+            f"{cost.n_units} ({cost.n_units_cached} cached)",
+            f"{cost.core_s / 60:.1f}", f"{cost.disk_bytes / 1e6:.0f}",
+        ]
+        for name, cost in costs.items()
+    ]  # fmt: skip
+    header = ["scenario", "cultures", "fits", "core minutes (rough)", "new disk (MB)"]
+    print_table("plan, over all levels and seeds", header, rows)
+    units = [unit for group in plans.values() for unit in group]
     typer.echo("methods: " + ", ".join(dict.fromkeys(unit.method for unit in units)))

@@ -4,7 +4,8 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,7 @@ from simbench.report.pictures import embed_pictures, find_pictures
 from simbench.rows import read_rows, read_text, row_files
 from simbench.storage import write_text
 
-LIMIT = 3_000_000
+LIMIT = 4_000_000
 _PICTURES = 1_200_000
 _ROWS = 900_000
 
@@ -44,24 +45,25 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     ------
     SimbenchError
         If there are no rows, or rows that can't share a table, or a broken picture, or if the
-        page would be larger than 3 MB.
+        page would be larger than 4 MB.
     """
     folder = Path(folder)
     files = row_files(folder)
+    path = Path(out) if out else folder / "index.html"
     tables = {file.parent: read_rows(file) for file in files}
-    html = render(tables, "".join(read_text(file) for file in files))
+    links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
+    html = render(tables, "".join(read_text(file) for file in files), links)
     size = len(html.encode())
     if size > LIMIT:
         raise SimbenchError(
             f"{folder}: the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB; "
             "make one page a scenario"
         )
-    path = Path(out) if out else folder / "index.html"
     write_text(path, html)
     return path
 
 
-def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
+def render(tables: Mapping[Path, pd.DataFrame], text: str, links: Sequence[str] = ()) -> str:
     """The page as text.
 
     Parameters
@@ -70,6 +72,8 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
         Rows by the folder they lie in; the pictures, cards and scenario beside them are shown.
     text : str
         All rows as JSON lines, for the download.
+    links : sequence of str
+        Where the files of the rows lie, seen from the page: shown if they are too large for it.
     """
     homes = {str(name): home for home, rows in tables.items() for name in rows["scenario"].unique()}
     rows = pd.concat(tables.values(), ignore_index=True)
@@ -80,13 +84,14 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
         name = str(mine["scenario"].iloc[0])
         board = board_data(f"board-{len(data) + 1}", title, mine, homes[name])
         data.append(board | {"pictures": embed_pictures(found[name], budget)})
-    packed, is_rounded = pack_rows(text)
+    packed, is_rounded = pack_rows(text, _ROWS)
     script, style = _part("page.js"), _part("page.css")
     return _template().render(
         boards=data,
         cards=method_cards(rows, homes.values()),
         n_rows=len(rows),
         rows=packed,
+        links=links,
         is_rounded=is_rounded,
         script=script,
         style=style,
@@ -95,22 +100,23 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str) -> str:
     )
 
 
-def pack_rows(text: str, limit: int = _ROWS) -> tuple[str, bool]:
+def pack_rows(text: str, limit: int) -> tuple[str, bool]:
     """Rows gzipped, in base64, and whether numbers had to be rounded to take ``limit`` bytes.
 
-    Base64 holds no character that could end a script element.
+    Nothing if they take more even so. Base64 holds no character that could end a script element.
     """
     packed = _pack(text)
-    for digits in (4, 3, 2):
-        if len(packed) <= limit:
-            return packed, digits < 4
-        packed = _pack("".join(_rounded(line, digits) for line in text.splitlines()))
-    return packed, True
+    if len(packed) <= limit:
+        return packed, False
+    packed = _pack("".join(map(_rounded, text.splitlines())))
+    return (packed, True) if len(packed) <= limit else ("", False)
 
 
-def _rounded(line: str, digits: int) -> str:
+def _rounded(line: str) -> str:
+    """A row with four decimals."""
+
     def parse(number: str) -> float:
-        return round(float(number), digits)
+        return round(float(number), 4)
 
     return json.dumps(json.loads(line, parse_float=parse)) + "\n"
 

@@ -167,9 +167,20 @@ def test_rows_too_large_for_a_page_are_rounded_and_it_says_so():
     assert len(packed) <= 20_000
     values = [json.loads(line) for line in gzip.decompress(base64.b64decode(packed)).splitlines()]
     original = [json.loads(line)["value"] for line in rows]
-    np.testing.assert_allclose([v["value"] for v in values], original, atol=5.01e-3)
+    np.testing.assert_allclose([v["value"] for v in values], original, atol=5.01e-5)
     assert {v["n"] for v in values} == {3}
-    assert pack_rows("".join(rows))[1] is False
+    assert pack_rows("".join(rows), limit=40_000)[1] is False
+    assert pack_rows("".join(rows), limit=1000) == ("", False)
+
+
+def test_rows_too_large_even_so_are_linked(tmp_path, monkeypatch):
+    monkeypatch.setattr("simbench.report.page._ROWS", 1000)
+    write_folder(tmp_path, made_rows())
+    text = write_page(tmp_path, tmp_path / "page" / "index.html").read_text()
+    links = [link["href"] for link in Reader(text).attributes("a") if "rows" in link["href"]]
+    assert links == ["../made-0/rows.jsonl.gz"]
+    assert 'id="rows"' not in text
+    assert 'id="download"' not in text
 
 
 def test_the_same_rows_give_the_same_bytes(results, page, tmp_path):
@@ -189,7 +200,7 @@ def test_five_thousand_rows_with_pictures_stay_below_three_megabytes(tmp_path):
     for k in range(5):
         pixels = noise.integers(0, 255, (700, 1400, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"s-{k}-{k}" / "latents.png")
-    assert write_page(tmp_path).stat().st_size < LIMIT == 3_000_000
+    assert write_page(tmp_path).stat().st_size < 3_000_000 < LIMIT
 
 
 def test_broken_picture_is_refused_by_name(tmp_path):

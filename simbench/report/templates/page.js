@@ -108,7 +108,7 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
-  byId("download").addEventListener("click", async () => {
+  byId("download")?.addEventListener("click", async () => {
     const bytes = Uint8Array.from(atob(byId("rows").textContent), (c) => c.charCodeAt(0));
     const packed = new Blob([bytes], { type: "application/gzip" });
     if (!("DecompressionStream" in window)) return save(packed, "rows.jsonl.gz");
@@ -116,6 +116,6 @@
     save(await new Response(plain).blob(), "rows.jsonl");
   });
 
-  for (const id of ["theme", "controls", "download"]) byId(id).hidden = false;
+  for (const id of ["theme", "controls", "download"]) byId(id)?.toggleAttribute("hidden", false);
   fromAddress();
 })();

@@ -1,0 +1,141 @@
+"""All scenarios at one glance: one table and one figure of their first targets."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simbench.leaderboard import Board, boards, make_board, number
+from simbench.report.style import PAGE, save, use_style
+from simbench.rows import read_rows, row_files
+from simbench.storage import write_text
+
+BEST_LINEAR = "best linear"
+# Methods shown, worst expected first, with their colours.
+SHOWN = {
+    BEST_LINEAR: "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
+    "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",
+    "avae": "#D55E00", "supervised": "#000000",
+}  # fmt: skip
+_CONTROLS = ("untrained", "supervised")
+_COLUMNS = [
+    "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
+    "recovery", "recovery_low", "recovery_high", "group", "n_cultures",
+]  # fmt: skip
+
+
+def write_summary(folder: Path) -> pd.DataFrame:
+    """Write ``summary.csv``, ``.md``, ``.png`` and ``.svg`` of all results below a folder.
+
+    Returns
+    -------
+    DataFrame
+        As `summarise`; nothing is written where it is empty.
+    """
+    summary = summarise(pd.concat(map(read_rows, row_files(folder)), ignore_index=True))
+    if len(summary):
+        home = folder if folder.is_dir() else folder.parent
+        write_text(home / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
+        write_text(home / "summary.md", markdown(summary))
+        save(draw_summary(summary), home / "summary.png", home / "summary.svg")
+    return summary
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores of the methods that make the point, on the first target of every scenario.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of any number of scenarios; of one in several versions, the newest counts.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario and method shown, with score and recovery, their 95 % bootstrap
+        intervals over test cultures, and the tie ``group`` in the scenario's whole leaderboard.
+        Scenarios come by the recovery of their best method, highest first. "best linear" is the
+        linear method that scores highest on the very cultures it is shown for.
+    """
+    newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
+    lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
+    summary = pd.DataFrame(lines, columns=_COLUMNS)
+    best = summary[summary["group"].notna()].groupby("scenario")["recovery"].max()
+    return summary.sort_values(
+        "scenario", key=lambda names: -names.map(best), kind="stable", ignore_index=True
+    )
+
+
+def _lines(scenario: str, board: Board) -> list[dict]:
+    if not board.targets or board.is_replication:
+        return []
+    target = board.targets[0]
+    scored = board.table[board.table[target, "score"].notna()]
+    is_linear = scored["method", "family"] == "linear"
+    linear = scored.loc[is_linear, (target, "score")].sort_values(ascending=False, kind="stable")
+    chosen = {name: name for name in SHOWN if name in scored.index}
+    if len(linear):
+        chosen = {BEST_LINEAR: str(linear.index[0])} | chosen
+    return [
+        {
+            "scenario": scenario, "target": target, "shown_as": shown_as, "method": method,
+            "n_cultures": len(board.scores[target]), **scored.loc[method, target].to_dict(),
+        }
+        for shown_as, method in chosen.items()
+    ]  # fmt: skip
+
+
+def markdown(summary: pd.DataFrame) -> str:
+    """The summary as a Markdown table: one line a scenario; the first tie group is bold."""
+    header = ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
+    lines = [header, ["---", "---"] + ["---:"] * (len(header) - 2)]
+    for (scenario, target), mine in summary.groupby(["scenario", "target"], sort=False):
+        first, cells = mine.iloc[0], mine.set_index("shown_as")
+        lines.append(
+            [
+                scenario, target.replace("_", " "), str(first["n_cultures"]),
+                number(first["chance"]),
+                *(_cell(cells.loc[name]) if name in cells.index else "–" for name in SHOWN),
+                number(first["ceiling"]),
+            ]
+        )  # fmt: skip
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _cell(line: pd.Series) -> str:
+    score = number(line["score"])
+    if line["group"] == 1:
+        score = f"**{score}**"
+    return f"{score} ± {number((line['high'] - line['low']) / 2)}"
+
+
+def draw_summary(summary: pd.DataFrame) -> Figure:
+    """Recovery of every method shown in every scenario, between chance and the true spikes."""
+    use_style()
+    scenarios = summary.drop_duplicates("scenario")
+    place = {name: k for k, name in enumerate(scenarios["scenario"])}
+    figure, axis = plt.subplots(figsize=(PAGE, 0.36 * len(place) + 1.1), layout="constrained")
+    for k in range(0, len(place), 2):
+        axis.axhspan(k - 0.5, k + 0.5, color="0.95", lw=0, zorder=0)
+    for x, name in ((0, "chance"), (1, "true spikes")):
+        axis.axvline(x, color="0.45", ls="--", lw=0.8, zorder=1)
+        axis.annotate(
+            name, (x, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+            textcoords="offset points", fontsize=7, color="0.35", ha="center", va="bottom",
+        )  # fmt: skip
+    offsets = np.linspace(-0.36, 0.36, len(SHOWN))
+    for offset, (name, color) in zip(offsets, SHOWN.items()):
+        mine = summary[summary["shown_as"] == name]
+        y = mine["scenario"].map(place).to_numpy(dtype=float) + offset
+        axis.hlines(y, mine["recovery_low"], mine["recovery_high"], color=color, lw=1.4)
+        marker = "D" if name in _CONTROLS else "o"
+        axis.plot(mine["recovery"], y, marker, color=color, ms=3.2, label=name)
+    labels = [f"{s}: {t}".replace("_", " ") for s, t in zip(place, scenarios["target"])]
+    axis.set_yticks(range(len(place)), labels)
+    axis.set_ylim(len(place) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlabel("recovery on cultures never seen: (score - chance) / (oracle - chance)")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure

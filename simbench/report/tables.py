@@ -1,0 +1,99 @@
+"""Tables and figures that need nothing but rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simbench.leaderboard import (
+    OVERALL,
+    Board,
+    flat_table,
+    make_board,
+    markdown,
+    pairwise,
+    pairwise_markdown,
+)
+from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
+from simbench.report.levels import axis_name, find_scenario, level_scores
+from simbench.report.replication import NOTE, replication_texts
+from simbench.report.style import save
+from simbench.rows import read_rows, row_files
+from simbench.scenario import Scenario
+from simbench.storage import write_text
+
+FORMATS = {"leaderboard": ("png", "svg"), "curves": ("png", "svg"), "pairwise": ("png",)}
+"""Of the figures of `row_figures`; an SVG of hundreds of cells is larger than it is useful."""
+
+
+def rebuild(folder: Path, progress: Callable[[str, int, int], None] = lambda *_: None) -> None:
+    """Write all tables and figures that need nothing but rows anew, from the rows below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    progress : callable, optional
+        Called with (what, done, total).
+
+    Raises
+    ------
+    SimbenchError
+        If there are no rows, or rows that can't share a table.
+    """
+    files = row_files(folder)
+    for done, file in enumerate(files):
+        progress("tables and figures", done, len(files))
+        rows = read_rows(file)
+        write_tables(file.parent, rows, find_scenario(rows, file.parent))
+    progress("tables and figures", len(files), len(files))
+
+
+def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) -> Board:
+    """Write the tables of one scenario, and the figures that are drawn from its rows.
+
+    Parameters
+    ----------
+    folder : Path
+    rows : DataFrame
+        All rows of one scenario.
+    scenario : Scenario, optional
+        Names the axis of its levels.
+    """
+    board = make_board(rows)
+    texts = table_texts(board, rows)
+    if board.is_replication:
+        texts |= replication_texts(rows, scenario)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    for name, figure in row_figures(board, rows, axis_name(scenario)).items():
+        save(figure, *(folder / f"{name}.{kind}" for kind in FORMATS[name]))
+    return board
+
+
+def table_texts(board: Board, rows: pd.DataFrame) -> dict[str, str]:
+    """Content of each table's file, by its name."""
+    tables = {"leaderboard": flat_table(board.table).reset_index(), "pairwise": pairwise(board)}
+    levels = level_scores(rows)
+    if levels:
+        tables["curves"] = pd.concat(levels, names=["target"]).reset_index("target")
+    texts = {
+        f"{name}.csv": table.to_csv(index=False, float_format="%.6g")
+        for name, table in tables.items()
+    }
+    note = f"{NOTE}\n\n" if board.is_replication else ""
+    tests = "\n" + pairwise_markdown(board)
+    return texts | {"leaderboard.md": note + markdown(board.table) + tests}
+
+
+def row_figures(board: Board, rows: pd.DataFrame, axis: str) -> dict[str, Figure]:
+    """The figures that need nothing but rows, by name."""
+    figures = {}
+    if board.targets:
+        figures["leaderboard"] = draw_leaderboard(board)
+    if len(board.p_values[OVERALL]) > 1:
+        figures["pairwise"] = draw_pairwise(board)
+    levels = level_scores(rows)
+    if levels:
+        figures["curves"] = draw_curves(board, levels, axis)
+    return figures

@@ -1,0 +1,88 @@
+"""All scenarios at one glance."""
+
+import pandas as pd
+import pytest
+from made import METHODS, made_rows, write_folder
+
+from simbench.leaderboard import leaderboard
+from simbench.report.summary import BEST_LINEAR, SHOWN, draw_summary, markdown, summarise
+from simbench.report.summary import write_summary as write
+
+LOW = {name: (family, place if family == "control" else place / 4)
+       for name, (family, place) in METHODS.items()}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows():
+    hard = made_rows(LOW, "a-hard-one", seeds=(1, 2), targets=("in_degree", "firing_type"))
+    return pd.concat([hard, made_rows(scenario="easy")], ignore_index=True)
+
+
+def test_numbers_are_those_of_the_leaderboards(rows):
+    summary = summarise(rows)
+    assert set(summary["shown_as"]) == {BEST_LINEAR, "trace-stats", "avae"}
+    for line in summary.to_dict(orient="records"):
+        table = leaderboard(rows[rows["scenario"] == line["scenario"]])
+        cells = table.loc[line["method"], line["target"]]
+        for key in ("score", "low", "high", "recovery", "group", "chance", "ceiling"):
+            assert line[key] == cells[key]
+
+
+def test_it_shows_the_first_target_and_the_best_linear_method(rows):
+    summary = summarise(rows).set_index(["scenario", "shown_as"])
+    assert summary.loc["a-hard-one", "target"].eq("in_degree").all()
+    assert summary.loc["easy", "target"].eq("firing_type").all()
+    table = leaderboard(rows[rows["scenario"] == "easy"])
+    best = table.loc[["pca", "fa"], ("firing_type", "score")].idxmax()
+    assert summary.loc[("easy", BEST_LINEAR), "method"] == best
+
+
+def test_scenarios_come_by_what_is_recovered(rows):
+    assert list(dict.fromkeys(summarise(rows)["scenario"])) == ["easy", "a-hard-one"]
+
+
+def test_only_the_newest_version_counts(rows):
+    newer = made_rows(scenario="easy", version=2, seeds=(5,))
+    both = summarise(pd.concat([rows, newer], ignore_index=True))
+    pd.testing.assert_frame_equal(
+        both[both["scenario"] == "easy"].reset_index(drop=True), summarise(newer)
+    )
+
+
+def test_the_table_names_ties_and_what_is_missing(rows):
+    table = markdown(summarise(rows)).splitlines()
+    header = [cell.strip() for cell in table[0].split("|")[1:-1]]
+    assert header == ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
+    easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
+    assert easy["scenario"] == "easy"
+    assert easy["cultures"] == "12"
+    assert easy["supervised"] == "–"
+    assert easy["avae"].startswith("**")
+    assert not easy[BEST_LINEAR].startswith("**")
+    assert easy["spike-oracle"] == "0.90"
+
+
+def test_one_tie_group_is_all_bold():
+    few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=4)
+    (line,) = markdown(summarise(few)).splitlines()[2:]
+    assert line.count("**") == 2 * 3
+
+
+def test_figure_has_a_dot_for_every_number(rows):
+    summary = summarise(rows)
+    (axis,) = draw_summary(summary).axes
+    dots = [x for line in axis.lines if line.get_marker() in "oD" for x in line.get_xdata()]
+    assert sorted(dots) == sorted(summary["recovery"])
+
+
+def test_it_is_written_beside_the_scenarios(rows, tmp_path):
+    write_folder(tmp_path, rows[rows["scenario"] == "easy"])
+    written = write(tmp_path)
+    assert (tmp_path / "summary.md").read_text() == markdown(written)
+    assert {p.suffix for p in tmp_path.glob("summary.*")} == {".csv", ".md", ".png", ".svg"}
+
+
+def test_nothing_to_show_writes_nothing(tmp_path):
+    write_folder(tmp_path, made_rows(targets=("trace",)).assign(metric="reconstruction_r2"))
+    assert write(tmp_path).empty
+    assert not list(tmp_path.glob("summary.*"))
