@@ -115,6 +115,11 @@ METHODS: dict[str, MethodEntry] = {
         "linear autoencoder of the trace, by gradient descent with early stopping",
         "Baldi & Hornik 1989, Neural Networks 2:53",
     ),
+    "windowed-pca": MethodEntry(
+        "linear", "simbench.methods.windowed_pca:WindowedPCA",
+        "principal components of short windows, for reconstruction within a budget of values",
+        _SKLEARN,
+    ),
     "pca-spectrum": MethodEntry(
         "linear", "simbench.methods.linear:pca_spectrum",
         "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
