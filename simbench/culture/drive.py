@@ -13,6 +13,8 @@ TOLERANCE = 0.1
 AIM = 0.05  # stop searching here, so that the rate stays within the tolerance
 RANGE = 256.0  # the noise is searched from 1/256 to 256 times the recipe's
 MAX_PILOTS = 16
+NARROW = 0.2  # a bracket of the noise (natural log) that pilots, noisy themselves, can't narrow
+MAX_RUNS = 16
 MAX_CURRENT = 30.0
 Events = tuple[np.ndarray, np.ndarray]
 Run = Callable[[float, dict[str, float], float], Events]
@@ -24,7 +26,7 @@ def simulated_s(recipe: CultureRecipe) -> float:
     """Seconds that growing such a culture simulates, pilots included; an estimate for planning."""
     full = recipe.settle_s + recipe.duration_s
     if recipe.target_rate_hz is not None:
-        return full + 8 * (recipe.settle_s + min(PILOT_S, recipe.duration_s))
+        return 2 * full + 5 * (recipe.settle_s + min(PILOT_S, recipe.duration_s))
     if recipe.match_type_rates_hz is not None:
         return full + 12 * (recipe.settle_s + min(TYPE_PILOT_S, recipe.duration_s))
     return full
@@ -34,7 +36,7 @@ def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
     """Run with the noise that gives the recipe's mean rate within 10 %.
 
     Bisection on pilots, which are the first 20 s of the run; the noise is then corrected on whole
-    runs, where the pilot was not like the rest.
+    runs by ever smaller steps (Robbins & Monro 1951), for network bursts make the rate random.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
 
     start = np.log(recipe.noise_sigma or 1.0)
     log_sigma, slope = _bisect(pilot, start, np.log(RANGE))
-    for _ in range(6):
+    for attempt in range(MAX_RUNS):
         sigma = float(np.exp(log_sigma))
         events, reached = rate(sigma, recipe.duration_s)
         tried[sigma] = reached
@@ -68,7 +70,7 @@ def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
             return events, sigma
         if not reached or abs(np.log(reached / goal)) > 1:
             break  # the bisection ended at the end of its range
-        log_sigma -= np.log(reached / goal) / slope
+        log_sigma -= np.log(reached / goal) / slope / (1 + attempt / 2)
     best = min(tried, key=lambda sigma: abs(np.log((tried[sigma] + 1e-9) / goal)))
     raise SimbenchError(
         f"culture.target_rate_hz = {goal:g} can't be reached: noise_sigma from {min(tried):.3g} to "
@@ -88,7 +90,7 @@ def _bisect(pilot: Callable[[float], float], start: float, reach: float) -> tupl
         known.append((x, y))
         step *= 1.5
     (x0, y0), (x1, y1) = sorted(known[-2:])
-    while abs(y - 1) > AIM and len(known) < MAX_PILOTS and y0 < 1 < y1:
+    while abs(y - 1) > AIM and x1 - x0 > NARROW and y0 < 1 < y1:
         x = (x0 + x1) / 2
         y = pilot(x)
         known.append((x, y))
@@ -98,7 +100,7 @@ def _bisect(pilot: Callable[[float], float], start: float, reach: float) -> tupl
             x1, y1 = x, y
     best = min(known, key=lambda point: abs(point[1] - 1))[0]
     slope = np.log((y1 + 1e-6) / (y0 + 1e-6)) / (x1 - x0)
-    return best, float(np.clip(slope, 0.3, 5.0))
+    return best, float(np.clip(slope, 0.5, 5.0))
 
 
 def match_type_rates(recipe: CultureRecipe, firing_type: np.ndarray, run: Run) -> dict[str, float]:
