@@ -7,9 +7,10 @@ from scipy.stats import ortho_group
 
 from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate
 from simbench.recording import Truth
+from simbench.scoring.catalogue import METRICS
 from simbench.scoring.evaluate import score
 from simbench.scoring.latents import check_latents
-from simbench.scoring.metrics import balanced_accuracy, within_type_r2
+from simbench.scoring.metrics import balanced_accuracy, macro_f1, within_type_r2
 
 N_CULTURES, N = 10, 40
 
@@ -146,6 +147,64 @@ def test_balanced_accuracy_agrees_with_scikit_learn():
     assert balanced_accuracy(truth, predicted) == pytest.approx(
         balanced_accuracy_score(truth, predicted)
     )
+
+
+def test_macro_f1_agrees_with_scikit_learn():
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)
+    expected = f1_score(truth, predicted, average="macro")
+    assert macro_f1(truth, predicted) == pytest.approx(expected)
+    # a class that is called but not there takes precision from nobody but itself
+    few = truth != "3"
+    expected = f1_score(truth[few], predicted[few], labels=["0", "1", "2"], average="macro")
+    assert macro_f1(truth[few], predicted[few]) == pytest.approx(expected)
+
+
+def test_every_row_is_in_the_catalogue_and_within_its_bounds(dataset):
+    latents = perfect(dataset) + np.random.default_rng(6).normal(size=(len(dataset.labels), 2))
+    table = score(latents, dataset, ["firing_type", "in_degree"])
+    assert not table.duplicated(["target", "metric", "probe", "split"]).any()
+    for row in table.itertuples():
+        metric = METRICS[row.metric]
+        assert metric.low <= row.value <= metric.high
+    assert {name for name, m in METRICS.items() if m.needs[0] == "latents"} <= set(table["metric"])
+
+
+def together(latents, dataset):
+    table = score(latents, dataset, ["firing_type", "in_degree"], ["linear"])
+    return table[table["target"] == "all targets"].set_index("metric")["value"]
+
+
+def test_latents_that_are_the_targets_line_up_with_all_of_them(dataset):
+    values = together(perfect(dataset) / [0.5, 3], dataset)
+    assert (values[["disentanglement", "completeness", "informativeness"]] > 0.9).all()
+    assert (values[["mcc_affine", "truth_r2", "latents_r2", "smaller_r2", "cka"]] > 0.95).all()
+    # the two classes are two columns of the truth, and one latent can match only one of them
+    assert values["mcc"] == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_noise_lines_up_with_nothing(dataset):
+    latents = np.random.default_rng(7).normal(size=(len(dataset.labels), 3))
+    values = together(latents, dataset)
+    assert (values.drop(["disentanglement", "completeness"]).abs() < 0.15).all()
+
+
+def test_rotation_hides_the_targets_from_single_latents_only(dataset):
+    latents = perfect(dataset) / [0.5, 3]
+    turn = np.array([[1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
+    straight, rotated = together(latents, dataset), together(latents @ turn, dataset)
+    assert rotated["disentanglement"] < straight["disentanglement"] - 0.3
+    assert rotated["mcc"] < straight["mcc"] - 0.1
+    assert rotated["mcc_affine"] == pytest.approx(straight["mcc_affine"], abs=0.01)
+    assert rotated["truth_r2"] == pytest.approx(straight["truth_r2"], abs=0.01)
+
+
+def test_the_type_is_not_counted_twice(dataset):
+    """In-degree is mostly the type here; latents that know the type alone hold one target."""
+    latents = (dataset.labels["firing_type"] == "CH").to_numpy(float)[:, None]
+    assert together(latents, dataset)["informativeness"] == pytest.approx(0.5, abs=0.03)
 
 
 def test_within_type_r2_closed_form():

@@ -8,14 +8,16 @@ import numpy as np
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
 from simbench.scoring.catalogue import METRICS
+from simbench.scoring.latents import check_labels, check_latents
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.probes import predict
 from simbench.scoring.splits import neuron_split
 
 _OF_CLASSES = (
-    "kmeans_ari", "kmeans_ami", "gmm_ari", "oracle_dbscan_ari", "knn_purity", "label_entropy",
+    "kmeans_ari", "kmeans_ami", "gmm_ari", "gmm_ami", "hdbscan_ari", "hdbscan_ami",
+    "oracle_dbscan_ari", "knn_purity", "label_entropy",
 )  # fmt: skip
-_OF_CULTURES = ("kbet_rejection", "ilisi", "cilisi", "bras")
+_OF_CULTURES = ("kbet_rejection", "ilisi", "cilisi", "bras", "culture_accuracy")
 
 
 def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,16 +49,21 @@ def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> lis
             _row("culture", metric, METRICS[metric](latents=shown, labels=kinds, culture=culture))
             for metric in _OF_CULTURES
         ]
-        rows.append(_row("culture", "culture_accuracy", _culture_accuracy(shown, culture)))
     return rows
 
 
-def _culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
-    """Balanced accuracy with which a linear probe names the culture of unseen neurons."""
-    scored = neuron_split(len(culture), 0.5)
-    groups = np.arange(len(culture))
-    names = culture.astype(str)
-    predicted = predict(latents, names, ~scored, scored, groups, "linear", True)
+def culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
+    """Balanced accuracy with which a linear probe names the culture of unseen neurons.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n_neurons, n_components)
+    culture : ndarray, shape (n_neurons,)
+    """
+    latents = check_latents(latents, len(culture))
+    names = check_labels(culture, len(culture), "culture").astype(str)
+    scored = neuron_split(len(names), 0.5)
+    predicted = predict(latents, names, ~scored, scored, np.arange(len(names)), "linear", True)
     return balanced_accuracy(names[scored], predicted)
 
 

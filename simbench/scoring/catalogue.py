@@ -102,6 +102,11 @@ _ALL = [
         "Brodersen et al. 2010", "metrics:balanced_accuracy", ("truth", "predicted"),
     ),
     Metric(
+        "macro_f1", "higher", 0, 1, None,
+        "harmonic mean of precision and recall of a probe, mean over classes; chance 1 / n_classes",
+        "van Rijsbergen 1979", "metrics:macro_f1", ("truth", "predicted"),
+    ),
+    Metric(
         "within_type_r2", "higher", -INF, 1, 0,
         "share of a label's variance around its type's mean that a probe predicts",
         "coefficient of determination", "metrics:within_type_r2", ("residual", "predicted"),
@@ -141,6 +146,11 @@ _ALL = [
         "bras", "higher", 0, 1, None,
         "1 - |silhouette| of the cultures inside each class; chance is best, near 1",
         "Rautenstrauch & Ohler 2025", "neighbours:bras", _MIXING,
+    ),
+    Metric(
+        "culture_accuracy", "lower", 0, 1, None,
+        "balanced accuracy with which a linear probe names the culture; chance 1 / n_cultures",
+        "Brodersen et al. 2010", "beside:culture_accuracy", ("latents", "culture"),
     ),
     Metric(
         "disentanglement", "higher", 0, 1, 0, "whether each latent serves one factor",

@@ -1,6 +1,6 @@
 """Latents in, scores out: the one door at which every method is judged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,15 +10,16 @@ import pandas as pd
 from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.beside import beside
+from simbench.scoring.catalogue import METRICS
 from simbench.scoring.latents import check_latents
-from simbench.scoring.metrics import balanced_accuracy, within_type_r2
-from simbench.scoring.probes import PROBES, Problem, predict
+from simbench.scoring.probes import PROBES, predict, problems
 from simbench.scoring.splits import neuron_split
+from simbench.scoring.together import together
 
 _KEYS = ["target", "metric", "probe", "split"]
+_OF_CLASSES, _OF_NUMBERS = ("balanced_accuracy", "macro_f1"), ("within_type_r2",)
 
 
 def evaluate(
@@ -65,29 +66,29 @@ def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
-    rows = list(_headline(latents, dataset, targets, probes))
+    rows = list(_read_by_probes(latents, dataset, targets, probes))
     rows += beside(latents, dataset, targets)
+    rows += together(latents, dataset, targets)
     return pd.DataFrame(rows)
 
 
-def _headline(
+def _read_by_probes(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    for problem in _problems(dataset, targets):
+    for problem in problems(dataset, targets):
         for probe in probes:
             for split, train, groups in _splits(dataset):
                 train, scored = train & problem.known, ~train & problem.known
                 answer = problem.answer(train)
                 predicted = predict(latents, answer, train, scored, groups, probe, problem.is_class)
-                values = _by_culture(problem, answer[scored], predicted, dataset.culture[scored])
-                yield {
-                    "target": problem.name,
-                    "metric": problem.metric,
-                    "probe": probe,
-                    "split": split,
-                    "value": float(np.nanmean(values)),
-                    "per_culture": values,
-                }
+                for metric in _OF_CLASSES if problem.is_class else _OF_NUMBERS:
+                    values = _by_culture(
+                        METRICS[metric].function, answer[scored], predicted, dataset.culture[scored]
+                    )
+                    yield {
+                        "target": problem.name, "metric": metric, "probe": probe, "split": split,
+                        "value": float(np.nanmean(values)), "per_culture": values,
+                    }  # fmt: skip
 
 
 def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
@@ -125,14 +126,6 @@ def _targets(dataset: Dataset, targets: Sequence[str] | None) -> tuple[str, ...]
     return tuple(targets)
 
 
-def _problems(dataset: Dataset, targets: Sequence[str]) -> Iterator[Problem]:
-    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
-    for name in targets:
-        is_class = LABELS[name].kind == "class"
-        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
-        yield Problem(name, is_class, label, firing_type)
-
-
 def _splits(dataset: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, training neurons and cross-validation groups of each split."""
     test = dataset.test_neurons
@@ -141,7 +134,9 @@ def _splits(dataset: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def _by_culture(
-    problem: Problem, answer: np.ndarray, predicted: np.ndarray, culture: np.ndarray
+    metric: Callable[[np.ndarray, np.ndarray], float],
+    answer: np.ndarray,
+    predicted: np.ndarray,
+    culture: np.ndarray,
 ) -> list[float]:
-    metric = balanced_accuracy if problem.is_class else within_type_r2
     return [metric(answer[culture == c], predicted[culture == c]) for c in np.unique(culture)]

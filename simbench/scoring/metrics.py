@@ -8,6 +8,15 @@ def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[truth == kind] == kind) for kind in np.unique(truth)]))
 
 
+def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean over the classes present of the harmonic mean of precision and recall (0 to 1)."""
+    scores = []
+    for kind in np.unique(truth):
+        is_kind, is_called = truth == kind, predicted == kind
+        scores.append(2 * np.sum(is_kind & is_called) / (is_kind.sum() + is_called.sum()))
+    return float(np.mean(scores))
+
+
 def within_type_r2(residual: np.ndarray, predicted: np.ndarray) -> float:
     """Share of a label's variance around its type's mean that is predicted (at most 1).
 

@@ -4,6 +4,7 @@ Strength is chosen by cross-validation grouped by culture inside the training ne
 tuned on test labels.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from simbench.dataset import Dataset
+from simbench.labels import LABELS
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.splits import grouped_folds
 
@@ -43,10 +46,6 @@ class Problem:
     firing_type: np.ndarray
 
     @property
-    def metric(self) -> str:
-        return "balanced_accuracy" if self.is_class else "within_type_r2"
-
-    @property
     def known(self) -> np.ndarray:
         """Neurons that have the label: an interval statistic has none where spikes are few."""
         return np.ones(len(self.label), bool) if self.is_class else np.isfinite(self.label)
@@ -61,6 +60,15 @@ class Problem:
             same = self.firing_type == kind
             answer[same] = values[same] - values[same & train].mean()
         return answer
+
+
+def problems(dataset: Dataset, targets: Sequence[str]) -> Iterator[Problem]:
+    """Each target as a problem, in their order."""
+    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
+    for name in targets:
+        is_class = LABELS[name].kind == "class"
+        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
+        yield Problem(name, is_class, label, firing_type)
 
 
 def predict(

@@ -84,7 +84,7 @@ def test_uninformative_latents_score_chance(metric: Metric):
 
 @pytest.mark.parametrize(
     "metric",
-    [m for m in OF_LATENTS if m.name not in ("kbet_rejection", "ilisi", "cilisi", "bras")],
+    [m for m in OF_LATENTS if "culture" not in m.needs or "labels" in m.needs[:2]],
     ids=lambda m: m.name,
 )
 def test_perfect_latents_beat_random_and_constant_ones(metric: Metric):
@@ -122,5 +122,7 @@ def test_the_order_of_neurons_does_not_matter(metric: Metric):
     order = np.random.default_rng(9).permutation(N)
     moved = {key: value[order] for key, value in given.items() if key != "factors"}
     moved["factors"] = {key: value[order] for key, value in given["factors"].items()}
-    tolerance = 0.1 if metric.path.startswith(("disentanglement:dci", "clustering")) else 1e-6
+    # trees and k-means are drawn by place, and so are the neurons that name the culture
+    drawn = metric.path.startswith(("disentanglement:dci", "clustering", "beside"))
+    tolerance = 0.1 if drawn else 1e-6
     assert metric(**moved) == pytest.approx(metric(**given), abs=tolerance)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from simbench.scoring.probes import predict
 from simbench.scoring.splits import grouped_folds
 
-N, N_CULTURES = 240, 8
+N, N_CULTURES = 960, 8
 CULTURE = np.arange(N) % N_CULTURES
 TRAIN = CULTURE < N_CULTURES // 2
 
@@ -60,11 +60,11 @@ def test_logistic_is_that_of_a_grid_search(signal, n_latents):
     expected = grid_search(z, kind, True)
     assert np.mean(found == expected) > 0.9
     truth = kind[~TRAIN]
-    assert np.mean(found == truth) == pytest.approx(np.mean(expected == truth), abs=0.02)
+    assert np.mean(found == truth) == pytest.approx(np.mean(expected == truth), abs=0.03)
 
 
-def test_more_latents_than_neurons_and_constant_latents_are_no_trouble():
-    z, kind, number = data(2, 1.0, N + 20)
+def test_more_latents_than_training_neurons_and_constant_latents_are_no_trouble():
+    z, kind, number = data(2, 1.0, N // 2 + 20)
     for latents in (z, np.ones((N, 3)), np.repeat(z[:, :1], 3, axis=1)):
         found = predict(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False)
         np.testing.assert_allclose(found, grid_search(latents, number, False), rtol=1e-6, atol=1e-6)
