@@ -62,7 +62,7 @@ def test_no_error_was_left_behind(shelf):
 
 def test_the_tables_are_what_the_rows_give(shelf):
     folder, rows, board = shelf
-    texts = table_texts(board, rows)
+    texts = table_texts(board, rows, find_scenario(rows, folder))
     for name, text in texts.items():
         assert (folder / name).read_text(encoding="utf-8") == text, name
     others = {p.name for kind in ("csv", "md") for p in folder.glob(f"*.{kind}")} - set(texts)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from simbench.leaderboard import Board, boards, make_board, number
 from simbench.report.style import PAGE, save, use_style
 from simbench.rows import read_rows, row_files
+from simbench.scoring.statistics import min_cultures
 from simbench.storage import write_text
 
 BEST_LINEAR = "best linear"
@@ -56,8 +57,9 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and the tie ``group`` in the scenario's whole leaderboard.
-        Scenarios come by the recovery of their best method, highest first. "best linear" is the
-        linear method that scores highest on the very cultures it is shown for.
+        Replications, and scenarios in which no two methods could be told apart for want of test
+        cultures, are left out. The others come by the recovery of their best method, highest
+        first. "best linear" is the linear method that scores highest on the very cultures shown.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
@@ -69,9 +71,9 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lines(scenario: str, board: Board) -> list[dict]:
-    if not board.targets or board.is_replication:
+    target = board.targets[0] if board.targets else ""
+    if board.is_replication or len(board.scores.get(target, ())) < min_cultures(2):
         return []
-    target = board.targets[0]
     scored = board.table[board.table[target, "score"].notna()]
     is_linear = scored["method", "family"] == "linear"
     linear = scored.loc[is_linear, (target, "score")].sort_values(ascending=False, kind="stable")

@@ -61,17 +61,14 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
         Names the axis of its levels.
     """
     board = make_board(rows)
-    texts = table_texts(board, rows)
-    if board.is_replication:
-        texts |= replication_texts(rows, scenario)
-    for name, text in texts.items():
+    for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
     for name, figure in row_figures(board, rows, axis_name(scenario)).items():
         save(figure, *(folder / f"{name}.{kind}" for kind in FORMATS[name]))
     return board
 
 
-def table_texts(board: Board, rows: pd.DataFrame) -> dict[str, str]:
+def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, str]:
     """Content of each table's file, by its name."""
     tables = {"leaderboard": flat_table(board.table).reset_index(), "pairwise": pairwise(board)}
     levels = level_scores(rows)
@@ -81,9 +78,11 @@ def table_texts(board: Board, rows: pd.DataFrame) -> dict[str, str]:
         f"{name}.csv": table.to_csv(index=False, float_format="%.6g")
         for name, table in tables.items()
     }
-    note = f"{NOTE}\n\n" if board.is_replication else ""
     tests = "\n" + pairwise_markdown(board)
-    return texts | {"leaderboard.md": note + markdown(board.table) + tests}
+    if not board.is_replication:
+        return texts | {"leaderboard.md": markdown(board.table) + tests}
+    texts["leaderboard.md"] = f"{NOTE}\n\n{markdown(board.table)}{tests}"
+    return texts | replication_texts(rows, scenario)
 
 
 def row_figures(board: Board, rows: pd.DataFrame, axis: str) -> dict[str, Figure]:

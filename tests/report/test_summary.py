@@ -63,7 +63,7 @@ def test_the_table_names_ties_and_what_is_missing(rows):
 
 
 def test_one_tie_group_is_all_bold():
-    few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=4)
+    few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=6)
     (line,) = markdown(summarise(few)).splitlines()[2:]
     assert line.count("**") == 2 * 3
 
@@ -80,6 +80,14 @@ def test_it_is_written_beside_the_scenarios(rows, tmp_path):
     written = write(tmp_path)
     assert (tmp_path / "summary.md").read_text() == markdown(written)
     assert {p.suffix for p in tmp_path.glob("summary.*")} == {".csv", ".md", ".png", ".svg"}
+
+
+def test_replications_and_a_handful_of_cultures_are_left_out(rows):
+    first = rows[rows["scenario"] == "easy"].drop_duplicates("method")
+    published = first.assign(metric="published_ari", probe="none")
+    both = pd.concat([rows, published], ignore_index=True)
+    assert set(summarise(both)["scenario"]) == {"a-hard-one"}
+    assert summarise(made_rows(n_cultures=5)).empty
 
 
 def test_nothing_to_show_writes_nothing(tmp_path):

@@ -97,7 +97,7 @@ def test_pngs_look_the_same_with_fewer_colours(results, tmp_path):
 
 def test_texts_are_those_that_were_written(results):
     rows = read_rows(results / "ladder-1")
-    texts = table_texts(make_board(rows), rows)
+    texts = table_texts(make_board(rows), rows, None)
     assert set(texts) == {"leaderboard.csv", "leaderboard.md", "pairwise.csv", "curves.csv"}
     for name, text in texts.items():
         assert (results / "ladder-1" / name).read_text() == text
