@@ -153,6 +153,18 @@ _ALL = [
         "Brodersen et al. 2010", "beside:culture_accuracy", ("latents", "culture"),
     ),
     Metric(
+        "nuisance_r2", "lower", -INF, 1, 0,
+        "share of a nuisance's variance that a linear probe predicts in unseen cultures",
+        "coefficient of determination", "nuisance:nuisance_r2",
+        ("latents", "nuisance", "culture", "train"),
+    ),
+    Metric(
+        "nuisance_accuracy", "lower", 0, 1, None,
+        "balanced accuracy with which a linear probe names a nuisance; chance 1 / n_classes",
+        "Brodersen et al. 2010", "nuisance:nuisance_accuracy",
+        ("latents", "nuisance", "culture", "train"),
+    ),
+    Metric(
         "disentanglement", "higher", 0, 1, 0, "whether each latent serves one factor",
         _EASTWOOD, "disentanglement:dci", _DCI, field="disentanglement",
     ),

@@ -14,6 +14,7 @@ from simbench.scoring import HEADLINE
 from simbench.scoring.beside import beside
 from simbench.scoring.catalogue import METRICS
 from simbench.scoring.latents import check_latents
+from simbench.scoring.nuisance import nuisances
 from simbench.scoring.probes import PROBES, predict, problems
 from simbench.scoring.splits import neuron_split
 from simbench.scoring.together import together
@@ -68,6 +69,7 @@ def score(
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
     rows = list(_read_by_probes(latents, dataset, targets, probes))
     rows += beside(latents, dataset, targets)
+    rows += nuisances(latents, dataset)
     rows += together(latents, dataset, targets)
     return pd.DataFrame(rows)
 

@@ -20,7 +20,8 @@ def inputs(latents, seed=0):
     culture = np.arange(N) % 8
     return {
         "latents": latents, "labels": labels, "culture": culture, "train": culture < 4,
-        "factors": factors, "reference": truth_matrix(factors),
+        "factors": factors, "nuisance": rng.integers(0, 2, N).astype(float),
+        "reference": truth_matrix(factors),
     }  # fmt: skip
 
 
