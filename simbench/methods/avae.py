@@ -1,32 +1,29 @@
 """An autoregressive variational autoencoder whose latents say what kind of neuron it is."""
 
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from simbench.errors import SimbenchError
-from simbench.methods import training
 from simbench.methods.avae_network import AVAENetwork
+from simbench.methods.features import compress, noise_level
+from simbench.methods.learned import Course, LearnedTransformer, divide, of_one_group, train
+from simbench.methods.training import in_batches
 from simbench.methods.windows import Pairs, Windows
-from simbench.seeds import stream
 
-_CHECK_EVERY = 50  # steps between looks at the held-out cultures
-_N_CHECKS = 4  # fixed draws of the held-out neurons at each look
+_N_CHECKS = 4  # fixed draws of each held-out culture at each look
 _MIN_FRAMES = 32
 
 
-class AVAE(TransformerMixin, BaseEstimator):
+class AVAE(LearnedTransformer):
     """Autoregressive variational autoencoder of calcium traces.
 
-    A convolutional encoder, pooled over time, reads one window of a neuron; its latent z drives a
-    causal decoder p(x_t | x_<t, z) that predicts frames elsewhere in the recording of the same
-    neuron, and a linear head that predicts the summary of segments outside the window. What all
-    windows share is what kind of neuron this is; when it fired is not shared.
+    The encoder reads the statistics of one window of a neuron (quantiles of frames and steps,
+    power in bands), which do not hold when the neuron fired. Its latent z drives a causal decoder
+    p(x_t | x_<t, z) of another window of the same neuron, and it has to foretell that window's
+    statistics and to tell it from the windows of other neurons of the same culture. What windows
+    of a neuron share is what kind of neuron it is.
 
     Parameters
     ----------
@@ -38,13 +35,13 @@ class AVAE(TransformerMixin, BaseEstimator):
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     window_s : float
-        Length of a window in seconds; at most half of the recording.
+        Length of a window in seconds; at most 3/8 of the recording.
     reach_s : float
         How far back the decoder sees, in seconds.
     n_targets : int
         Frames predicted for each window.
     width : int
-        Channels of the convolutions.
+        Channels of the decoder.
     n_parts : int
         Gaussians in the predictive mixture.
     beta : float
@@ -53,11 +50,16 @@ class AVAE(TransformerMixin, BaseEstimator):
         KL of each latent that costs nothing, in nats.
     warmup : float
         Share of the steps over which ``beta`` grows from 0.
-    summary_weight : float
-        Weight of the summary's Huber loss against the NLL of a frame; 0 leaves it out.
+    nll_weight : float
+        Weight of the NLL of a frame.
+    statistics_weight : float
+        Weight of the Huber loss of the other window's statistics.
+    contrast_weight : float
+        Weight of the cross-entropy of finding the other window among those of other neurons.
     n_steps : int
         0 leaves the network untrained.
     batch_size : int
+        Neurons a step, all of one culture.
     learning_rate : float
         Highest rate of a one-cycle schedule.
     patience : int
@@ -66,13 +68,16 @@ class AVAE(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     network_ : AVAENetwork
-    noise_ : float
-        Typical s.d. of the frame noise in dF/F: the one scale of all traces.
+    scaling_ : dict
+        ``noise``: typical s.d. of the frame noise in dF/F, the one scale of all traces.
 
     References
     ----------
-    Abante et al. 2025, arXiv 2501.14615, for the idea; the network is simbench's.
+    Abante et al. 2025, arXiv 2501.14615, for the idea; the network is simbench's. The contrast is
+    InfoNCE (van den Oord et al. 2018, arXiv 1807.03748).
     """
+
+    any_length = True
 
     def __init__(
         self,
@@ -83,17 +88,19 @@ class AVAE(TransformerMixin, BaseEstimator):
         device: str = "auto",
         window_s: float = 45.0,
         reach_s: float = 1.5,
-        n_targets: int = 192,
+        n_targets: int = 48,
         width: int = 48,
         n_parts: int = 4,
         beta: float = 1.0,
         free_bits: float = 0.05,
         warmup: float = 0.2,
-        summary_weight: float = 2.0,
-        n_steps: int = 900,
-        batch_size: int = 48,
+        nll_weight: float = 1.0,
+        statistics_weight: float = 1.0,
+        contrast_weight: float = 0.3,
+        n_steps: int = 1500,
+        batch_size: int = 96,
         learning_rate: float = 3e-3,
-        patience: int = 6,
+        patience: int = 20,
     ) -> None:
         self.n_components = n_components
         self.frame_rate = frame_rate
@@ -107,131 +114,77 @@ class AVAE(TransformerMixin, BaseEstimator):
         self.beta = beta
         self.free_bits = free_bits
         self.warmup = warmup
-        self.summary_weight = summary_weight
+        self.nll_weight = nll_weight
+        self.statistics_weight = statistics_weight
+        self.contrast_weight = contrast_weight
         self.n_steps = n_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.patience = patience
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
-        """Train on dF/F (n_neurons, n_frames); ``groups`` only choose who stops the training.
+        """Train on dF/F (n_neurons, n_frames).
+
+        ``groups`` (cultures) choose who stops the training and whose windows are told apart.
 
         Raises
         ------
         SimbenchError
-            If the traces are too short or not finite.
+            If the traces are too short.
         """
-        X = training.check_traces(X)
-        if X.shape[1] < _MIN_FRAMES:
-            raise SimbenchError(f"avae: {X.shape[1]} frames; training needs {_MIN_FRAMES} or more")
-        self.n_features_in_ = X.shape[1]
-        self.noise_ = _noise_level(X)
-        device = training.resolve_device(self.device)
-        windows = self._windows(self._compress(X))
-        self._n_summaries = windows.summaries.shape[2]
-        with training.quiet_torch(self.random_state, device):
-            self.network_ = self._network().to(device)
-            self._train(windows, groups, device)
-        return self
+        n_frames = np.shape(X)[1] if np.ndim(X) == 2 else _MIN_FRAMES
+        if n_frames < _MIN_FRAMES:
+            raise SimbenchError(f"avae: {n_frames} frames; training needs {_MIN_FRAMES} or more")
+        return super().fit(X, y, groups)
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Posterior mean given the whole trace, shape (n_neurons, n_components)."""
-        check_is_fitted(self, "network_")
-        X = self._compress(training.check_traces(X))
-        device = training.resolve_device(self.device)
-        network = self.network_.to(device).eval()
-        with training.quiet_torch(self.random_state, device):
-            return training.in_batches(lambda x: network.encoder(x)[0], X, 64, device)
+    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
+        return {"noise": noise_level(X)}
 
-    @property
-    def n_parameters_(self) -> int:
-        """Trained numbers."""
-        return sum(weights.numel() for weights in self.network_.parameters())
-
-    def save(self, path: str | Path) -> None:
-        """Write to one ``.npz`` file, nothing pickled."""
-        check_is_fitted(self, "network_")
-        about = {
-            "parameters": self.get_params(),
-            "noise": self.noise_,
-            "n_frames": self.n_features_in_,
-            "n_summaries": self._n_summaries,
-        }
-        training.save_weights(path, about, self.network_)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote."""
-        about, weights = training.read_weights(path)
-        method = cls(**about["parameters"])
-        method.noise_, method.n_features_in_ = about["noise"], about["n_frames"]
-        method._n_summaries = about["n_summaries"]
-        method.network_ = method._network()
-        method.network_.load_state_dict(weights)
-        return method
-
-    def _shape(self) -> tuple[int, int]:
-        """Frames of a window and of the decoder's reach; both shrink for short recordings."""
-        n_frames = self.n_features_in_
-        length = max(1, min(round(self.window_s * self.frame_rate), n_frames // 2))
-        reach = max(1, min(round(self.reach_s * self.frame_rate), (n_frames - length) // 4))
-        return length, reach
-
-    def _windows(self, X: np.ndarray) -> Windows:
-        return Windows(X, *self._shape(), self.n_targets)
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        return compress(X, self.scaling_["noise"])
 
     def _network(self) -> AVAENetwork:
-        reach = self._shape()[1]
-        return AVAENetwork(self.n_components, self.width, reach, self.n_parts, self._n_summaries)
+        length = int(min(self.window_s * self.frame_rate, self.n_features_in_ / 4))
+        reach = max(1, min(round(self.reach_s * self.frame_rate), length // 2))
+        return AVAENetwork(self.frame_rate, self.n_components, self.width, reach, self.n_parts)
 
-    def _compress(self, X: np.ndarray) -> np.ndarray:
-        """Linear within the noise, logarithmic above; one scale for all neurons."""
-        return np.arcsinh(X / np.float32(4 * self.noise_))
+    def _encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network_(x)
 
-    def _train(self, windows: Windows, groups: Any, device: torch.device) -> None:
+    def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
+        network, rng = self.network_, self._rng("training")
+        windows = Windows(
+            X,
+            lambda x: in_batches(network.describe, x, 256, device),
+            round(self.window_s * self.frame_rate),
+            network.decoder.reach,
+            self.n_targets,
+        )
+        trains, stops = divide(X, groups, rng)
+        groups = np.zeros(len(X), dtype=int) if groups is None else np.asarray(groups)
+        seen = torch.from_numpy(windows.statistics[trains]).flatten(0, 1)
+        network.encoder.learn_scale(seen.to(device))
         if self.n_steps == 0:
             return
-        rng = stream(self.random_state or 0, "avae")
-        held = training.held_out(groups, len(windows.X), 0.15, rng)
-        seen = np.flatnonzero(~held)
-        checks = [
-            windows.draw(np.flatnonzero(held), rng) for _ in range(_N_CHECKS if held.any() else 0)
-        ]
-        best = training.BestWeights(self.network_, self.patience)
-        optimizer = torch.optim.AdamW(self.network_.parameters(), self.learning_rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=self.n_steps + 1, pct_start=0.15
-        )
-        for step in range(1, self.n_steps + 1):
-            pairs = windows.draw(rng.choice(seen, self.batch_size), rng)
-            beta = self.beta * min(1.0, step / max(1.0, self.warmup * self.n_steps))
-            optimizer.zero_grad()
-            self._loss(pairs, beta, device).backward()
-            nn.utils.clip_grad_norm_(self.network_.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            look = checks and (step % _CHECK_EVERY == 0 or step == self.n_steps)
-            if look and best.update(self._held_out_loss(checks, device)):
-                break
-        if checks:
-            best.restore()
+        held = [stops[groups[stops] == name] for name in np.unique(groups[stops])]
+        checks = [windows.draw(neurons, rng) for neurons in held for _ in range(_N_CHECKS)]
 
-    def _held_out_loss(self, checks: list[Pairs], device: torch.device) -> float:
-        self.network_.eval()
-        with torch.no_grad():
-            loss = sum(float(self._loss(pairs, self.beta, device)) for pairs in checks)
-        self.network_.train()
-        return loss / len(checks)
+        def loss(step: int) -> torch.Tensor:
+            neurons = rng.permutation(of_one_group(trains, groups, rng))[: self.batch_size]
+            beta = self.beta * min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
+            return self._loss(windows.draw(neurons, rng), beta, device)
+
+        def check() -> float:
+            return float(np.mean([float(self._loss(c, self.beta, device)) for c in checks]))
+
+        course = Course(self.n_steps, self.learning_rate, self.patience)
+        train(network, course, loss, check if checks else None)
 
     def _loss(self, pairs: Pairs, beta: float, device: torch.device) -> torch.Tensor:
-        parts = (pairs.window, pairs.frames, pairs.summary)
-        nll, kl, error = self.network_(*(torch.from_numpy(part).to(device) for part in parts))
+        parts = (pairs.seen, pairs.other, pairs.frames)
+        nll, kl, error, contrast = self.network_.losses(
+            *(torch.from_numpy(part).to(device) for part in parts)
+        )
         kl = kl.clamp(min=self.free_bits).sum() / self.n_features_in_
-        return nll + beta * kl + self.summary_weight * error
-
-
-def _noise_level(X: np.ndarray) -> float:
-    """Median over neurons of the robust s.d. of frame-to-frame steps; 1 if nothing moves."""
-    levels = np.median(np.abs(np.diff(X, axis=1)), axis=1) / 0.954
-    levels = levels[levels > 0]
-    return float(np.median(levels)) if levels.size else 1.0
+        weighted = self.nll_weight * nll + self.statistics_weight * error
+        return weighted + self.contrast_weight * contrast + beta * kl

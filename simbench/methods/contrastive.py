@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from simbench.methods.features import compress, noise_level
-from simbench.methods.learned import Course, LearnedTransformer, divide, train
+from simbench.methods.learned import Course, LearnedTransformer, divide, of_one_group, train
 
 N_CHECKS = 4
 
@@ -176,7 +176,7 @@ class SegmentContrastive(LearnedTransformer):
             return [torch.from_numpy(x).to(device) for x in self._segments(X[neurons], rng)]
 
         def loss(step: int) -> torch.Tensor:
-            here = _of_one_group(trains, groups, rng)
+            here = of_one_group(trains, groups, rng)
             chosen = rng.permutation(here)[: self.batch_size]
             return contrast(*map(self.network_, pair(chosen)))
 
@@ -205,8 +205,3 @@ class SegmentContrastive(LearnedTransformer):
             for x in pair
         )
         return first, second
-
-
-def _of_one_group(neurons: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Neurons of a group drawn at random."""
-    return neurons[groups[neurons] == rng.choice(np.unique(groups[neurons]))]

@@ -188,3 +188,8 @@ def divide(X: np.ndarray, groups: Any, rng: np.random.Generator) -> tuple[np.nda
     """Indices of the neurons that train, and of those that stop the training."""
     held = training.held_out(groups, len(X), HELD_OUT, rng)
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def of_one_group(neurons: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Neurons of a group drawn at random."""
+    return neurons[groups[neurons] == rng.choice(np.unique(groups[neurons]))]
