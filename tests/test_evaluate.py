@@ -1,11 +1,13 @@
 """The scoring at its extremes: perfect, random, constant, permuted, duplicated, rotated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ortho_group
 
-from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate
+from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate, load_scenario
 from simbench.recording import Truth
 from simbench.scoring.catalogue import METRICS
 from simbench.scoring.evaluate import score
@@ -164,7 +166,10 @@ def test_macro_f1_agrees_with_scikit_learn():
 
 def test_every_row_is_in_the_catalogue_and_within_its_bounds(dataset):
     latents = perfect(dataset) + np.random.default_rng(6).normal(size=(len(dataset.labels), 2))
-    table = score(latents, dataset, ["firing_type", "in_degree"])
+    nuisances = {"nuisances": ["culture", "firing_type", "in_degree"]}
+    scenario = load_scenario("quickstart").model_copy(update=nuisances)
+    of_scenario = replace(dataset, scenario=scenario)
+    table = score(latents, of_scenario, ["firing_type", "in_degree"])
     assert not table.duplicated(["target", "metric", "probe", "split"]).any()
     for row in table.itertuples():
         metric = METRICS[row.metric]
