@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from simbench.errors import SimbenchError
-from simbench.methods.avae_network import AVAENetwork
+from simbench.methods.avae_network import AVAENetwork, Statistics
 from simbench.methods.features import compress, noise_level
 from simbench.methods.learned import Course, LearnedTransformer, divide, of_one_group, train
 from simbench.methods.training import in_batches
@@ -36,6 +36,10 @@ class AVAE(LearnedTransformer):
         ``auto``, ``cpu`` or ``cuda``.
     window_s : float
         Length of a window in seconds; at most 3/8 of the recording.
+    pooling : {"both", "quantiles", "spectrum"}
+        Statistics that the encoder reads.
+    gain_sd : float
+        S.d. of the logarithm of a random gain of each window.
     reach_s : float
         How far back the decoder sees, in seconds.
     n_targets : int
@@ -87,6 +91,8 @@ class AVAE(LearnedTransformer):
         random_state: int | None = 0,
         device: str = "auto",
         window_s: float = 45.0,
+        pooling: str = "both",
+        gain_sd: float = 0.0,
         reach_s: float = 1.5,
         n_targets: int = 48,
         width: int = 48,
@@ -97,16 +103,18 @@ class AVAE(LearnedTransformer):
         nll_weight: float = 1.0,
         statistics_weight: float = 1.0,
         contrast_weight: float = 0.3,
-        n_steps: int = 1500,
+        n_steps: int = 3000,
         batch_size: int = 96,
         learning_rate: float = 3e-3,
-        patience: int = 20,
+        patience: int = 30,
     ) -> None:
         self.n_components = n_components
         self.frame_rate = frame_rate
         self.random_state = random_state
         self.device = device
         self.window_s = window_s
+        self.pooling = pooling
+        self.gain_sd = gain_sd
         self.reach_s = reach_s
         self.n_targets = n_targets
         self.width = width
@@ -146,16 +154,23 @@ class AVAE(LearnedTransformer):
     def _network(self) -> AVAENetwork:
         length = int(min(self.window_s * self.frame_rate, self.n_features_in_ / 4))
         reach = max(1, min(round(self.reach_s * self.frame_rate), length // 2))
-        return AVAENetwork(self.frame_rate, self.n_components, self.width, reach, self.n_parts)
+        describe = Statistics(self.frame_rate, self.pooling)
+        return AVAENetwork(describe, self.n_components, self.width, reach, self.n_parts)
 
     def _encode(self, x: torch.Tensor) -> torch.Tensor:
         return self.network_(x)
 
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         network, rng = self.network_, self._rng("training")
+
+        def describe(x: np.ndarray) -> np.ndarray:
+            gain = np.exp(self.gain_sd * rng.standard_normal((len(x), 1)))
+            x = np.arcsinh(np.sinh(x) * gain.astype(np.float32)) if self.gain_sd else x
+            return in_batches(network.describe, x, 256, device)
+
         windows = Windows(
             X,
-            lambda x: in_batches(network.describe, x, 256, device),
+            describe,
             round(self.window_s * self.frame_rate),
             network.decoder.reach,
             self.n_targets,

@@ -5,7 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from simbench.errors import SimbenchError
 from simbench.methods.contrastive import info_nce
+
+POOLINGS = ("both", "quantiles", "spectrum")
 
 _LOG_SQRT_2PI = 0.9189385
 
@@ -20,6 +23,7 @@ class Statistics(nn.Module):
     ----------
     frame_rate : float
         Hz.
+    pooling : {"both", "quantiles", "spectrum"}
     """
 
     quantiles = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997)
@@ -28,24 +32,26 @@ class Statistics(nn.Module):
     n_bands = 14
     spectrum_s = 12.8
 
-    def __init__(self, frame_rate: float) -> None:
+    def __init__(self, frame_rate: float, pooling: str = "both") -> None:
         super().__init__()
+        if pooling not in POOLINGS:
+            raise SimbenchError(f"pooling = '{pooling}'; allowed: {', '.join(POOLINGS)}")
+        self.has_quantiles, self.has_power = pooling != "spectrum", pooling != "quantiles"
         self.lags = [max(1, round(lag * frame_rate)) for lag in self.lags_s]
         self.n_window = max(8, 2 * round(self.spectrum_s * frame_rate / 2))
         edges = np.geomspace(1, self.n_window // 2 + 1, self.n_bands + 1).round().astype(int)
         self.edges = np.unique(edges).tolist()
 
-    @property
-    def n_statistics(self) -> int:
-        """Numbers that describe a trace."""
-        n_steps = len(self.lags) * len(self.step_quantiles)
-        return len(self.quantiles) + n_steps + len(self.edges) - 1
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        steps = [x[:, lag:] - x[:, :-lag] for lag in self.lags]
-        parts = [_quantiles(x, self.quantiles)]
-        parts += [_quantiles(step, self.step_quantiles) for step in steps]
-        return torch.cat([*parts, self._log_power(x)], dim=1)
+        parts = []
+        if self.has_quantiles:
+            parts.append(_quantiles(x, self.quantiles))
+            lags = (min(lag, x.shape[1] - 1) for lag in self.lags)
+            steps = (x[:, lag:] - x[:, :-lag] for lag in lags)
+            parts += [_quantiles(step, self.step_quantiles) for step in steps]
+        if self.has_power:
+            parts.append(self._log_power(x))
+        return torch.cat(parts, dim=1)
 
     def _log_power(self, x: torch.Tensor) -> torch.Tensor:
         """Welch's estimate with windows that overlap by half, (n, n_bands)."""
@@ -142,11 +148,11 @@ class AVAENetwork(nn.Module):
     """Encoder, decoder, a linear head from z to statistics, and a projection to compare z in."""
 
     def __init__(
-        self, frame_rate: float, n_latents: int, width: int, reach: int, n_parts: int
+        self, describe: Statistics, n_latents: int, width: int, reach: int, n_parts: int
     ) -> None:
         super().__init__()
-        self.describe = Statistics(frame_rate)
-        n_statistics = self.describe.n_statistics
+        self.describe = describe
+        n_statistics = describe(torch.zeros(1, 64)).shape[1]
         self.encoder = Encoder(n_statistics, n_latents, 128)
         self.decoder = Decoder(n_latents, width, reach, n_parts)
         self.head = nn.Linear(n_latents, n_statistics)

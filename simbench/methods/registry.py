@@ -1,5 +1,6 @@
 """Every method by name, and the one way from a dataset to its latents."""
 
+import ast
 import inspect
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from simbench.methods.controls import Control
 from simbench.methods.homes import is_home, load_home, source_digest
 
 ALL = "all"
+ABLATION = "avae-ablation"
 GROUP = "simbench.methods"
 _EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
 _IMPORT_NAMES = {"oasis-deconv": "oasis"}
@@ -176,6 +178,34 @@ METHODS: dict[str, MethodEntry] = {
 }  # fmt: skip
 
 
+# One thing changed at a time; `avae` itself is the first line.
+VARIANTS = (
+    "avae",
+    "avae[nll_weight=0]",
+    "avae[statistics_weight=0]",
+    "avae[contrast_weight=0]",
+    "avae[contrast_weight=1]",
+    "avae[nll_weight=0, contrast_weight=0]",
+    "avae[nll_weight=0, statistics_weight=0]",
+    "avae[beta=0, free_bits=0]",
+    "avae[beta=10]",
+    "avae[free_bits=0]",
+    "avae[window_s=10]",
+    "avae[window_s=20]",
+    "avae[reach_s=0.5]",
+    "avae[reach_s=5]",
+    "avae[pooling=spectrum]",
+    "avae[pooling=quantiles]",
+    "avae[gain_sd=0.3]",
+    "avae[n_steps=750]",
+    "avae[n_steps=1500]",
+    "avae[n_components=2]",
+    "avae[n_components=4]",
+    "avae[n_components=16]",
+    "avae[n_components=32]",
+)
+
+
 def known_methods() -> dict[str, MethodEntry]:
     """The registry, and after it the methods of installed packages (entry points)."""
     installed = _installed_methods(tuple(sys.path))
@@ -195,13 +225,15 @@ def find_entry(name: str) -> MethodEntry:
     Parameters
     ----------
     name : str
-        See `simbench list methods`; or "path.py:Class", or "package.module:Class".
+        See `simbench list methods`; or "path.py:Class", or "package.module:Class". Any of them
+        may be followed by settings: "avae[beta=0, window_s=20]".
 
     Raises
     ------
     SimbenchError
         If no method has that name, its extra is not installed, or there is no such class.
     """
+    name = split_settings(name)[0]
     if is_home(name):
         return MethodEntry(_outside_family(name), name, "not registered", name)
     known = known_methods()
@@ -213,13 +245,43 @@ def find_entry(name: str) -> MethodEntry:
     return entry
 
 
+def split_settings(name: str) -> tuple[str, dict[str, Any]]:
+    """The name without its settings, and the settings: numbers, None, True, False or text.
+
+    Raises
+    ------
+    SimbenchError
+        If the settings are not "[parameter=value, ...]".
+    """
+    if not name.endswith("]"):
+        return name, {}
+    name, _, inside = name[:-1].partition("[")
+    settings = {}
+    for part in inside.split(","):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not (name and equals and key.isidentifier() and value):
+            raise SimbenchError(
+                f"method {name}[{inside}]: '{part.strip()}' is no setting; expected "
+                "name[parameter=value, ...]"
+            )
+        try:
+            settings[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[key] = value
+    return name, settings
+
+
 def expand_names(names: Sequence[str]) -> list[str]:
-    """Names as asked for; none: the default methods; "all": every one that is installed."""
+    """Names as asked for; none: the default methods.
+
+    "all" stands for every one that is installed, "avae-ablation" for the variants of the avae.
+    """
     known = known_methods()
     everything = [name for name, entry in known.items() if entry.is_available]
     if not names:
         return [name for name in everything if known[name].default]
-    expanded = [part for name in names for part in (everything if name == ALL else [name])]
+    groups = {ALL: everything, ABLATION: list(VARIANTS)}
+    expanded = [part for name in names for part in groups.get(name, [name])]
     return list(dict.fromkeys(expanded))
 
 
@@ -231,7 +293,8 @@ def identity(name: str) -> str:
     entry = find_entry(name)
     if entry.needs:
         return f"{entry.needs} {version(entry.needs)}"
-    return source_digest(entry.home) if METHODS.get(name) is not entry else ""
+    is_own = METHODS.get(split_settings(name)[0]) is entry
+    return "" if is_own else source_digest(entry.home)
 
 
 def get_method(name: str, **parameters: Any) -> Any:
@@ -242,12 +305,13 @@ def get_method(name: str, **parameters: Any) -> Any:
     name : str
         See `find_entry`.
     **parameters
-        Set on the estimator if it has them, ignored if not.
+        Set on the estimator if it has them, ignored if not. Settings in the name go before.
 
     Raises
     ------
     SimbenchError
-        If there is no such method, or it is neither a transformer nor a control.
+        If there is no such method, it has no such setting, or it is neither a transformer nor a
+        control.
     """
     entry = find_entry(name)
     factory = load_home(entry.home)
@@ -261,7 +325,12 @@ def get_method(name: str, **parameters: Any) -> Any:
                 raise SimbenchError(
                     f"method {name}: no {verb}; expected fit(X) and transform(X) of scikit-learn"
                 )
-    return set_known_parameters(method, **parameters)
+    settings = split_settings(name)[1]
+    unknown = [key for key in settings if not _fitting(method, {key: None})]
+    if unknown:
+        known = ", ".join(method.get_params()) if hasattr(method, "get_params") else "none"
+        raise SimbenchError(f"method {name}: no parameter '{unknown[0]}'; allowed: {known}")
+    return set_known_parameters(method, **{**parameters, **settings})
 
 
 def _installation(distribution: str) -> str:
@@ -283,14 +352,19 @@ def _outside_family(home: str) -> str:
 
 def set_known_parameters(method: Any, **parameters: Any) -> Any:
     """Set those parameters that the method (or a step of a pipeline) has; return the method."""
+    fitting = _fitting(method, parameters)
+    return method.set_params(**fitting) if fitting else method
+
+
+def _fitting(method: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters under the names that the method, or a step of it, has for them."""
     known = method.get_params() if hasattr(method, "get_params") else {}
-    fitting = {
+    return {
         name: value
         for name in known
         for key, value in parameters.items()
         if name == key or name.endswith(f"__{key}")
     }
-    return method.set_params(**fitting) if fitting else method
 
 
 def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:

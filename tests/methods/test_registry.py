@@ -72,6 +72,36 @@ def test_unknown_method_is_one_line():
         find_entry("psa")
 
 
+def test_settings_follow_the_name_and_go_before_those_of_the_run():
+    method = get_method("avae[beta=0, device=cpu, n_components=3]", n_components=8, frame_rate=5.0)
+    assert (method.beta, method.device, method.n_components, method.frame_rate) == (0, "cpu", 3, 5)
+    assert find_entry("avae[beta=0]") is METHODS["avae"]
+    assert identity("avae[beta=0]") == identity("avae") == ""
+    assert get_method("pca-spectrum[n_components=3]").get_params()["pca__n_components"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("avae[betta=0]", "no parameter 'betta'; allowed: .*beta"),
+        ("avae[beta]", "'beta' is no setting; expected name"),
+        ("avae[]", "'' is no setting"),
+        ("[beta=0]", "'beta=0' is no setting"),
+        ("avea[beta=0]", "unknown method 'avea'"),
+    ],
+)
+def test_wrong_settings_are_one_line(name, message):
+    with pytest.raises(SimbenchError, match=message):
+        get_method(name)
+
+
+def test_every_variant_of_the_ablation_is_a_method():
+    variants = expand_names(["avae-ablation"])
+    assert variants[0] == "avae"
+    parameters = [get_method(name).get_params() for name in variants]
+    assert len({str(p) for p in parameters}) == len(variants)
+
+
 def test_a_missing_extra_is_named_and_skipped(monkeypatch):
     entry = registry.MethodEntry("features", "nowhere:X", "something", "here", needs="aeon")
     monkeypatch.setitem(METHODS, "needy", entry)
