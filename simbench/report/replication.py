@@ -67,10 +67,11 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
     scored = rows[rows["status"] == "ok"]
     known = scored[scored[_KEY].apply(tuple, axis=1).isin(_COLUMNS)]
     known = known.assign(column=[_COLUMNS[key] for key in known[_KEY].itertuples(index=False)])
-    order = scored.assign(control=scored["family"] == "control").sort_values(
-        "control", kind="stable"
+    places = scored.drop_duplicates(["method", "level"])
+    places = places.assign(
+        control=places["family"] == "control", place=pd.factorize(places["method"])[0]
     )
-    places = order.drop_duplicates(["method", "level"]).set_index(["method", "level"])
+    places = places.sort_values(["control", "place"], kind="stable").set_index(["method", "level"])
     table = known.pivot_table(
         index=["method", "level"], columns="column", values="value", aggfunc="mean"
     ).reindex(index=places.index, columns=list(_COLUMNS.values()))
