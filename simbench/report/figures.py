@@ -1,4 +1,4 @@
-"""The figures of a run: traces with spikes, latents, leaderboard, tests and level curves."""
+"""The figures of a run: traces with spikes, leaderboard, tests and level curves."""
 
 import itertools
 
@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
@@ -62,50 +60,6 @@ def _typical(labels: pd.DataFrame, kind: str, count: int) -> list[int]:
     same = labels[labels["firing_type"].astype(str) == kind].sort_values("rate_hz", kind="stable")
     middle = len(same) // 2
     return list(same.index[max(0, middle - count // 2) :][:count])
-
-
-def draw_latents(
-    latents: dict[str, np.ndarray], dataset: Dataset, color_by: str = "firing_type"
-) -> Figure:
-    """Latents of held-out neurons: along the axes that tell the classes apart, and along PCA's.
-
-    The discriminant axes are fitted on training cultures only.
-    """
-    use_style()
-    label = dataset.labels[color_by].to_numpy(dtype=str)
-    test = dataset.test_neurons
-    colors = colors_of(label)
-    figure, axes = plt.subplots(
-        len(latents), 2, figsize=(PAGE, 2.9 * len(latents) + 0.4), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for row, (name, z) in enumerate(latents.items()):
-        z = (z - z[~test].mean(axis=0)) / (z[~test].std(axis=0) + 1e-12)
-        views = {
-            "discriminant axes": LinearDiscriminantAnalysis().fit(z[~test], label[~test]),
-            "principal axes": PCA(2).fit(z[~test]),
-        }
-        for axis, (title, model) in zip(axes[row], views.items()):
-            points = model.transform(z[test])
-            rng = np.random.default_rng(0)
-            is_line = points.shape[1] == 1  # two classes: one discriminant axis, spread for sight
-            points = np.column_stack((points, rng.uniform(-1, 1, len(points))))[:, :2]
-            order = rng.permutation(len(points))
-            shade = [colors[k] for k in label[test][order]]
-            axis.scatter(*points[order].T, c=shade, s=6, lw=0, alpha=0.6, rasterized=True)
-            limits = np.quantile(points, [0.005, 0.995], axis=0)
-            pad = 0.08 * np.ptp(limits, axis=0) + 1e-9
-            axis.set_xlim(limits[0, 0] - pad[0], limits[1, 0] + pad[0])
-            axis.set_ylim(limits[0, 1] - pad[1], limits[1, 1] + pad[1])
-            axis.set(title=f"{name}: {title}", xlabel="axis 1", ylabel="" if is_line else "axis 2")
-            if is_line:
-                axis.set_yticks([])
-    handles = [plt.Line2D([], [], marker="o", ls="", color=c, label=k) for k, c in colors.items()]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False,
-        title=f"{color_by.replace('_', ' ')}, held-out cultures",
-    )  # fmt: skip
-    return figure
 
 
 def draw_leaderboard(board: Board) -> Figure:

@@ -9,8 +9,10 @@ from typing import Any
 from simbench.errors import SimbenchError
 
 _CAPTIONS = {
-    "latents": "Latents of neurons in held-out cultures, coloured by the truth. Axes are fitted "
-    "on training cultures only.",
+    "latents": "Neurons of held-out cultures, placed by the latents of each method alone (t-SNE); "
+    "columns colour the same points by what is asked, by culture and by rate. Numbers: balanced "
+    "accuracy of a linear probe. A good latent knows the first label and not the culture.",
+    "similarity": "How alike the latents of two methods are (debiased CKA), on held-out cultures.",
     "traces": "dF/F of neurons in one held-out culture: as methods see it (colour), without noise "
     "(black), true spikes below.",
     "optics": "What the optics does: responses, noise by cell, traces.",

@@ -7,12 +7,15 @@ import pandas as pd
 from simbench.benchmark import Unit, latents_of
 from simbench.leaderboard import Board
 from simbench.provenance import keep_scenario
-from simbench.report.figures import draw_latents, draw_traces
+from simbench.report.figures import draw_traces
+from simbench.report.gallery import choose_methods, draw_gallery
+from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import save
 from simbench.report.tables import write_tables
 from simbench.rows import ROWS_FILE, write_rows
 from simbench.scenario import Scenario
 from simbench.simulation import simulate
+from simbench.storage import write_text
 
 
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
@@ -30,20 +33,25 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     """
     keep_scenario(scenario, folder)
     board = write_tables(folder, write_rows(folder / ROWS_FILE, rows), scenario)
-    done = set(rows.loc[(rows["status"] == "ok") & (rows["seed"] == seed), "method"])
-    _draw_data(folder, board, scenario, seed, done)
+    _draw_data(folder, board, rows, scenario, seed)
     return board.table
 
 
-def _draw_data(folder: Path, board: Board, scenario: Scenario, seed: int, done: set[str]) -> None:
-    """Traces, and the latents of the best method that this run has done; from the cache, as PNG."""
+def _draw_data(
+    folder: Path, board: Board, rows: pd.DataFrame, scenario: Scenario, seed: int
+) -> None:
+    """Traces, latents and their likeness, of the methods that this run has done; from the cache."""
     level, shown = next(iter(scenario.at_levels.items()))
     dataset = simulate(shown, seed)
     figures = {"traces": draw_traces(dataset)}
-    status = board.table["method", "status"]
-    best = next((m for m in board.ranked if m in done and status[m] == "ok"), None)
-    if best is not None:
-        latents = {best: latents_of(Unit(shown, seed, best, level))}
-        figures["latents"] = draw_latents(latents, dataset)
+    mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
+    done = [name for name in board.table.index if name in set(mine["method"])]
+    latents = {name: latents_of(Unit(shown, seed, name, level)) for name in done}
+    if latents:
+        gallery = {name: latents[name] for name in choose_methods(board, set(done))}
+        figures["latents"] = draw_gallery(gallery, dataset, mine)
+        alike = similarity({name: z[dataset.test_neurons] for name, z in latents.items()})
+        write_text(folder / "similarity.csv", alike.to_csv(float_format="%.4f"))
+        figures["similarity"] = draw_similarity(alike)
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")
