@@ -8,7 +8,8 @@ import torch
 from simbench.errors import SimbenchError
 from simbench.methods.avae_network import AVAENetwork, Statistics
 from simbench.methods.features import compress, noise_level
-from simbench.methods.learned import Course, LearnedTransformer, divide, of_one_group, train
+from simbench.methods.learned import Course, divide, of_one_group, train
+from simbench.methods.reconstructing import Reconstructing
 from simbench.methods.training import in_batches
 from simbench.methods.windows import Pairs, Windows
 
@@ -16,7 +17,7 @@ _N_CHECKS = 4  # fixed draws of each held-out culture at each look
 _MIN_FRAMES = 32
 
 
-class AVAE(LearnedTransformer):
+class AVAE(Reconstructing):
     """Autoregressive variational autoencoder of calcium traces.
 
     The encoder reads the statistics of one window of a neuron (quantiles of frames and steps,
@@ -68,6 +69,12 @@ class AVAE(LearnedTransformer):
         Highest rate of a one-cycle schedule.
     patience : int
         Looks at the held-out loss without improvement before training stops.
+    latents_per_minute : float or None
+        Latent values that may be spent on one neuron for one minute. If given, a sequence of
+        dynamic latents follows the latents of the neuron, and `inverse_transform` gives traces
+        back; where ``n_components`` is more than a twentieth of the budget, the sequence is all.
+    n_dynamic_steps : int
+        Training steps of the dynamic latents; 0 leaves them at the principal components.
 
     Attributes
     ----------
@@ -107,6 +114,8 @@ class AVAE(LearnedTransformer):
         batch_size: int = 96,
         learning_rate: float = 3e-3,
         patience: int = 30,
+        latents_per_minute: float | None = None,
+        n_dynamic_steps: int = 1500,
     ) -> None:
         self.n_components = n_components
         self.frame_rate = frame_rate
@@ -129,6 +138,8 @@ class AVAE(LearnedTransformer):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.patience = patience
+        self.latents_per_minute = latents_per_minute
+        self.n_dynamic_steps = n_dynamic_steps
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Train on dF/F (n_neurons, n_frames).
@@ -155,7 +166,9 @@ class AVAE(LearnedTransformer):
         length = int(min(self.window_s * self.frame_rate, self.n_features_in_ / 4))
         reach = max(1, min(round(self.reach_s * self.frame_rate), length // 2))
         describe = Statistics(self.frame_rate, self.pooling)
-        return AVAENetwork(describe, self.n_components, self.width, reach, self.n_parts)
+        network = AVAENetwork(describe, self.n_components, self.width, reach, self.n_parts)
+        self.add_dynamics(network)
+        return network
 
     def _encode(self, x: torch.Tensor) -> torch.Tensor:
         return self.network_(x)

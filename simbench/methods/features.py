@@ -37,6 +37,11 @@ def compress(X: np.ndarray, scale: float) -> np.ndarray:
     return np.arcsinh(X / X.dtype.type(4 * scale))
 
 
+def expand(X: np.ndarray, scale: float) -> np.ndarray:
+    """Undo `compress`."""
+    return np.sinh(X) * X.dtype.type(4 * scale)
+
+
 class TraceFeatures(TransformerMixin, BaseEstimator):
     """Base of features that are computed trace by trace: ``fit`` learns nothing."""
 

@@ -83,7 +83,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "untrained": MethodEntry(
         "control", "simbench.methods.avae:AVAE", "the avae before training", "simbench",
-        {"n_steps": 0}, default=True,
+        {"n_steps": 0, "n_dynamic_steps": 0}, default=True,
     ),
     "shuffled-time": MethodEntry(
         "control", "simbench.methods.shuffled:ShuffledTimeAVAE",

@@ -1,0 +1,28 @@
+"""Quantiles of mixtures of Gaussians, by bisection."""
+
+import torch
+
+Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""log_weight, mean, log_sd: tensors of the same shape (..., n_parts)."""
+
+_N_BISECTIONS = 40
+_REACH_SD = 12.0
+
+
+def mixture_cdf(x: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    """Probability of a value up to x, in the shape of ``x`` (...)."""
+    log_weight, mean, log_sd = mixture
+    standard = (x[..., None] - mean) * torch.exp(-log_sd)
+    return (log_weight.exp() * torch.special.ndtr(standard)).sum(dim=-1)
+
+
+def mixture_quantile(probability: float, mixture: Mixture) -> torch.Tensor:
+    """Value that is not passed with a probability between 0 and 1, shape (...)."""
+    _, mean, log_sd = mixture
+    reach = _REACH_SD * log_sd.exp()
+    low, high = (mean - reach).amin(dim=-1), (mean + reach).amax(dim=-1)
+    for _ in range(_N_BISECTIONS):
+        middle = (low + high) / 2
+        is_below = mixture_cdf(middle, mixture) < probability
+        low, high = torch.where(is_below, middle, low), torch.where(is_below, high, middle)
+    return (low + high) / 2
