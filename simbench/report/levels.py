@@ -18,6 +18,12 @@ _AXIS_NAMES = {
     "imaging.frame_rate_hz": "frame rate (Hz)",
     "culture.duration_s": "duration (s)",
     "culture.n_neurons": "neurons a culture",
+    "imaging.culture_gain_sd": "s.d. of ln culture gain",
+    "imaging.haze_sigma_mm": "reach of the haze (mm)",
+    "imaging.neuropil": "neuropil (baselines)",
+    "imaging.indicator": "indicator",
+    "latents_per_minute": "latent values per neuron-minute",
+    "n_components": "latents",
 }
 
 

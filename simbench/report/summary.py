@@ -130,6 +130,8 @@ def draw_summary(summary: pd.DataFrame) -> Figure:
     offsets = np.linspace(-0.36, 0.36, len(SHOWN))
     for offset, (name, color) in zip(offsets, SHOWN.items()):
         mine = summary[summary["shown_as"] == name]
+        if mine.empty:
+            continue
         y = mine["scenario"].map(place).to_numpy(dtype=float) + offset
         axis.hlines(y, mine["recovery_low"], mine["recovery_high"], color=color, lw=1.4)
         marker = "D" if name in _CONTROLS else "o"

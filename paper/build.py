@@ -1,0 +1,93 @@
+"""Build the paper: numbers, tables and figures from the committed rows, then the PDF.
+
+python paper/build.py            # stops at the first number that no row gives
+python paper/build.py --draft    # marks what is missing instead
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import typst
+from facts import facts, figures
+from proofs import proofs
+
+from simbench.errors import SimbenchError
+from simbench.report.style import save
+
+PAPER = Path(__file__).parent
+RESULTS = PAPER.parent / "results"
+
+
+def collect(results: Path, home: Path = PAPER) -> None:
+    """Write the numbers, tables and figures that the text names.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the committed rows.
+    home : Path
+        Folder of the text; its subfolder ``generated`` takes what is made for it.
+    """
+    made = home / "generated"
+    made.mkdir(exist_ok=True)
+    for old in made.glob("*.svg"):
+        old.unlink()
+    drawn = figures(results)
+    for name, figure in drawn.items():
+        save(figure, made / f"{name}.svg")
+    known = facts(results) | {"proofs": proofs(), "figures": sorted(drawn)}
+    (made / "facts.json").write_text(json.dumps(known, indent=1), encoding="utf-8")
+
+
+def typeset(out: Path, is_draft: bool, home: Path = PAPER, **options: Any) -> None:
+    """Typeset the text with what was collected for it.
+
+    Parameters
+    ----------
+    out : Path
+        PDF; or a PNG for each page, with ``{p}`` in its name.
+    is_draft : bool
+        Whether to mark what is missing in the text, instead of refusing.
+    home : Path
+        Folder of the text.
+
+    Raises
+    ------
+    SimbenchError
+        If the text names a number, table or figure that no row gives.
+    """
+    source, inputs = home / "simbench.typ", {"draft": str(is_draft).lower()}
+    try:
+        typst.compile(source, output=out, root=home, sys_inputs=inputs, **options)
+    except typst.TypstError as error:
+        missing = re.search(r"panicked with: \"?(.*?)\"?$", str(error.message))
+        why = missing[1].replace("\\", "") if missing else error.message
+        hint = "; --draft marks what is missing" if missing else ""
+        raise SimbenchError(f"{source.name}: {why}{hint}") from None
+
+
+def main() -> None:
+    """Command line: bad results are one line on stderr and exit code 2."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draft", action="store_true", help="mark what is missing")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--out", type=Path, default=PAPER / "simbench.pdf", metavar="FILE")
+    parser.add_argument("--pages", type=Path, metavar="DIR", help="put the pages there as PNG")
+    chosen = parser.parse_args()
+    try:
+        collect(chosen.results)
+        typeset(chosen.out, chosen.draft)
+        if chosen.pages:
+            chosen.pages.mkdir(parents=True, exist_ok=True)
+            typeset(chosen.pages / "page-{p}.png", chosen.draft, ppi=90)
+    except SimbenchError as error:
+        sys.exit(f"paper: {error}")
+    print(chosen.out)
+
+
+if __name__ == "__main__":
+    main()

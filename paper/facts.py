@@ -1,0 +1,273 @@
+"""What the paper says of the results: every number, table and figure, from the committed rows."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simbench.leaderboard import OVERALL, Board, make_board, number
+from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.replication import over_levels, replication_table
+from simbench.report.style import PAGE, use_style
+from simbench.report.summary import SHOWN, draw_summary, summarise
+from simbench.rows import read_rows, row_files
+from simbench.scenario import Scenario
+from simbench.scoring import HEADLINE
+from simbench.scoring.statistics import min_cultures
+from simbench.seeds import stream
+
+RULES = {1: "above", 0: "level with", -1: "below"}
+_N_BOOTSTRAP = 2000
+GAPS = ("pca", "trace-stats", "avae-published", "avae")
+
+
+def facts(results: Path) -> dict[str, Any]:
+    """Numbers and tables of all scenarios below a folder, as text, by scenario."""
+    tables = {file.parent: read_rows(file) for file in row_files(results)}
+    boards = {}
+    for home, rows in tables.items():
+        boards[str(rows["scenario"].iloc[0])] = _scenario(rows, find_scenario(rows, home))
+    return {
+        "boards": boards,
+        "rows": f"{sum(map(len, tables.values())):,}",
+        "scenarios": str(len(tables)),
+        "ceilings": [line for board in boards.values() for line in board.pop("ceilings")],
+        "gaps": [line for board in boards.values() for line in board.pop("gaps")],
+    }
+
+
+def figures(results: Path) -> dict[str, Figure]:
+    """The figures by name; one is missing if there are no rows for it."""
+    tables = {file.parent: read_rows(file) for file in row_files(results)}
+    summary = summarise(pd.concat(tables.values(), ignore_index=True))
+    drawn = {"summary": draw_summary(summary)} if len(summary) else {}
+    curves = [
+        (str(rows["scenario"].iloc[0]), axis_name(find_scenario(rows, home)), levels)
+        for home, rows in tables.items()
+        for levels in itertools.islice(level_scores(rows).values(), 1)
+        if str(rows["scenario"].iloc[0]) in set(summary["scenario"])
+    ]
+    if curves:
+        drawn["curves"] = draw_robustness(curves)
+    return drawn
+
+
+def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
+    """First target of each scenario with levels: score of the methods that make the point."""
+    use_style()
+    n_columns = min(3, len(curves))
+    n_rows = -(-len(curves) // n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(PAGE, 1.9 * n_rows + 0.5), squeeze=False, layout="constrained"
+    )
+    for axis, (name, what, levels) in itertools.zip_longest(axes.flat, curves, fillvalue=(0, 0, 0)):
+        if not name:
+            axis.set_visible(False)
+            continue
+        _draw_curve(axis, levels)
+        axis.set_title(name)
+        axis.set_xlabel(what)
+    found = {
+        label: handle
+        for axis in axes.flat
+        for handle, label in zip(*axis.get_legend_handles_labels())
+    }
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
+    linear = levels[levels["family"] == "linear"].groupby("method")["score"].mean()
+    shown = {linear.idxmax(): ("best linear", SHOWN["best linear"])} if len(linear) else {}
+    shown |= {name: (name, color) for name, color in SHOWN.items()}
+    for anchor, style in (("chance", ":"), ("spike-oracle", "--")):
+        mine = levels[levels["method"] == anchor].sort_values("x")
+        axis.plot(mine["x"], mine["score"], style, color="0.45", lw=1, label=anchor)
+    for method, (label, color) in shown.items():
+        mine = levels[levels["method"] == method].sort_values("x")
+        if len(mine):
+            axis.fill_between(mine["x"], mine["low"], mine["high"], color=color, alpha=0.15, lw=0)
+            axis.plot(mine["x"], mine["score"], "o-", color=color, lw=1.1, ms=2.5, label=label)
+    if is_log(levels["x"]):
+        axis.set_xscale("log")
+    ticks = levels.drop_duplicates("level")
+    is_crowded = ticks["level"].str.len().sum() > 24
+    axis.set_xticks(
+        ticks["x"], ticks["level"], fontsize=6, rotation=25 * is_crowded,
+        ha="right" if is_crowded else "center",
+    )  # fmt: skip
+    axis.set_xticks([], minor=True)
+
+
+def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
+    board = make_board(rows)
+    seeds = sorted(set(rows["seed"]))
+    n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
+    found: dict[str, Any] = {
+        "version": str(rows["scenario_version"].iloc[0]),
+        "seeds": str(len(seeds)),
+        "levels": [str(level) for level in dict.fromkeys(rows["level"])],
+        "n_cultures": str(n_cultures),
+        "n_ranked": str(len(board.ranked)),
+        "ranks": n_cultures >= min_cultures(max(len(board.ranked), 2)),
+        "minutes": number(_minutes(rows), ".0f"),
+        "targets": {
+            target: _target(board, target) | {"ladder": _ladder(levels.get(target))}
+            for target in board.targets
+        },
+        "recovery": {str(m): number(v) for m, v in board.table["method", "recovery"].items()},
+        "further": _further(rows),
+        "recipe": _recipe(scenario),
+        "replication": _replication(rows, scenario) if board.is_replication else None,
+        "ceilings": [] if board.is_replication else _ceilings(rows, board),
+        "gaps": [] if board.is_replication else _gaps(rows, board),
+    }
+    return found
+
+
+def _target(board: Board, target: str) -> dict[str, Any]:
+    table, scores = board.table[target], board.scores[target]
+    methods = {
+        str(m): _line(table.loc[m]) for m in table.index if np.isfinite(table.loc[m, "score"])
+    }
+    ranked = [m for m in board.ranked if m in methods]
+    by_score = sorted(ranked, key=lambda m: -table.loc[m, "score"])
+    family = board.table["method", "family"]
+    linear = [m for m in by_score if family[m] == "linear"]
+    return {
+        "name": target.replace("_", " "),
+        "methods": methods,
+        "best": by_score[0] if by_score else None,
+        "best_linear": linear[0] if linear else None,
+        "tied": [m for m in ranked if table.loc[m, "group"] == 1],
+        "relations": relations(scores),
+    }
+
+
+def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
+    """Score with its interval at every level, in their order, by method."""
+    if levels is None:
+        return {}
+    return {
+        str(method): [
+            f"{number(line.score)} [{number(line.low)}–{number(line.high)}]"
+            for line in mine.itertuples()
+        ]
+        for method, mine in levels.groupby("method")
+    }
+
+
+def _line(line: pd.Series) -> dict[str, str]:
+    interval = f"{number(line['low'])}–{number(line['high'])}"
+    return {
+        "score": number(line["score"]),
+        "interval": interval.replace("-", "−"),
+        "recovery": number(line["recovery"]),
+        "gap": number(line["leakage_gap"], "+.2f").replace("-", "−"),
+        "neuron_split": number(line["score"] + line["leakage_gap"]),
+    }
+
+
+def relations(scores: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """How every method stands to every other: "above", "level with" or "below".
+
+    By the 95 % bootstrap interval of the mean difference over test cultures: level if it holds 0.
+    """
+    whole = scores.dropna(axis=1, how="all").dropna()
+    draws = stream(0, "paper").integers(len(whole), size=(_N_BOOTSTRAP, len(whole)))
+    means = whole.to_numpy(dtype=float)[draws].mean(axis=1)
+    low, high = np.quantile(means[:, :, None] - means[:, None, :], [0.025, 0.975], axis=0)
+    signs = (low > 0).astype(int) - (high < 0)
+    return {
+        str(one): {str(other): RULES[int(signs[i, j])] for j, other in enumerate(whole)}
+        for i, one in enumerate(whole)
+    }
+
+
+def _minutes(rows: pd.DataFrame) -> float:
+    return float(rows.drop_duplicates(["seed", "level", "method"])["seconds"].sum() / 60)
+
+
+def _further(rows: pd.DataFrame) -> dict[str, Any]:
+    """Mean over seeds of every further metric on held-out cultures: overall and at each level."""
+    mine = rows[
+        (rows["status"] == "ok") & ~rows["metric"].isin(HEADLINE) & (rows["split"] == "culture")
+    ]
+    found: dict[str, Any] = {}
+    for (target, metric, method), group in mine.groupby(["target", "metric", "method"]):
+        by_level = group.groupby("level", sort=False)["value"].mean()
+        found.setdefault(f"{target} {metric}", {})[str(method)] = {
+            "mean": number(by_level.mean()),
+            "levels": {str(level): number(value) for level, value in by_level.items()},
+        }
+    return found
+
+
+def _recipe(scenario: Scenario | None) -> dict[str, str]:
+    """Numbers of the scenario that the text names."""
+    if scenario is None:
+        return {}
+    culture, imaging = scenario.culture, scenario.imaging
+    per_split = scenario.n_test * len(scenario.conditions)
+    return {
+        "n_neurons": str(culture.n_neurons),
+        "duration_s": f"{culture.duration_s:g}",
+        "frame_rate_hz": f"{imaging.frame_rate_hz:g}",
+        "nu": f"{imaging.nu:g}" if imaging.nu else "no",
+        "indicator": imaging.indicator if isinstance(imaging.indicator, str) else "custom",
+        "n_components": str(scenario.n_components),
+        "n_test": str(per_split),
+        "n_train": str((scenario.replicates - scenario.n_test) * len(scenario.conditions)),
+        "n_conditions": str(len(scenario.conditions)),
+    }
+
+
+def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
+    table = over_levels(replication_table(rows, scenario))
+    columns = [column for column in table if table[column].notna().any()]
+    lines = [[str(m), *(number(v) for v in line)] for m, line in table[columns].iterrows()]
+    values = {str(m): {c: number(v) for c, v in line.items()} for m, line in table.iterrows()}
+    return {"columns": columns, "lines": lines, "values": values}
+
+
+def _ceilings(rows: pd.DataFrame, board: Board) -> list[list[str]]:
+    """Scenario, target, chance, trace-stats, best ranked, supervised, oracle."""
+    if _too_few(board):
+        return []
+    lines = []
+    for target in board.targets:
+        table = board.table[target]
+        best = max(
+            (m for m in board.ranked if np.isfinite(table.loc[m, "score"])),
+            key=lambda m: table.loc[m, "score"],
+            default=None,
+        )
+        cells = [
+            number(table.loc[m, "score"]) if m in table.index else "–"
+            for m in ("chance", "trace-stats", best, "supervised", "spike-oracle")
+        ]
+        cells[2] = f"{cells[2]} ({best})"
+        lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
+    return lines
+
+
+def _gaps(rows: pd.DataFrame, board: Board) -> list[list[str]]:
+    """Scenario and target, then held-out score and leakage gap of a few methods."""
+    if _too_few(board):
+        return []
+    lines = []
+    for target in board.targets:
+        cells = []
+        for method in GAPS:
+            line = _line(board.table.loc[method, target]) if method in board.table.index else None
+            cells.append(f"{line['score']} ({line['gap']})" if line else "–")
+        lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
+    return lines
+
+
+def _too_few(board: Board) -> bool:
+    return len(board.scores[OVERALL]) < min_cultures(2)

@@ -1,0 +1,115 @@
+"""What the paper says of the simulator, measured when the paper is built."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simbench.culture.network import run_network
+from simbench.imaging import image
+from simbench.imaging.camera import measure_nu
+from simbench.imaging.indicators import clean_dff, describe_indicators, get_indicator
+from simbench.labels import LABELS
+from simbench.methods.registry import METHODS
+from simbench.optics_tables import CULTURE_MEDIANS
+from simbench.recipes import (
+    FIRING_TYPES,
+    CultureRecipe,
+    ImagingRecipe,
+    SynapseRecipe,
+    WiringRecipe,
+)
+from simbench.scoring.catalogue import METRICS
+from simbench.scoring.statistics import min_cultures, wilcoxon_p
+from simbench.spikes import SpikeTrains
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "culture"))
+from plain import random_network, run_plain
+
+_TRAIN_HZ = 83.0  # field stimulation of the culture screen
+_COUNTS = (1, 3, 10, 160)
+_STEADY = ("RS", "IB", "CH", "FS")
+_NUS = (0.1, 0.3, 1.0)
+
+
+def proofs() -> dict[str, Any]:
+    """Every proof by name; numbers as text, ready to be printed."""
+    return {"spikes": _spikes(), "indicators": _indicators(), "noise": _noise(), "code": _code()}
+
+
+def _spikes() -> dict[str, str]:
+    """Brian2 against a plain loop over the same step, on the same noise."""
+    n_networks, n_neurons, n_steps = 5, 120, 3000
+    fired = differing = 0
+    for seed in range(n_networks):
+        network = random_network(
+            seed, types=[FIRING_TYPES[kind] for kind in _STEADY], n=n_neurons, degree=25
+        )
+        neurons, steps = run_network(
+            network, SynapseRecipe(), noise_sigma=2.25, duration_s=n_steps / 1000, seed=seed
+        )
+        plain = run_plain(network, SynapseRecipe(), 2.25, n_steps, 1.0, seed)
+        fired += len(plain)
+        differing += len(plain ^ set(zip(neurons.tolist(), steps.tolist())))
+    return {
+        "networks": str(n_networks), "neurons": str(n_neurons), "seconds": f"{n_steps / 1000:g}",
+        "spikes": f"{fired:,}", "differing": str(differing), "types": ", ".join(_STEADY),
+    }  # fmt: skip
+
+
+def _indicators() -> dict[str, Any]:
+    """Peak dF/F of trains of spikes beside the medians of cultured neurons."""
+    peaks = {name: [_peak(name, n) for n in _COUNTS] for name in CULTURE_MEDIANS}
+    measured = {name: CULTURE_MEDIANS[name][: len(_COUNTS)] for name in CULTURE_MEDIANS}
+    error = np.array([np.array(peaks[n]) / measured[n] - 1 for n in peaks])
+    return {
+        "presets": str(len(describe_indicators())),
+        "fitted": str(len(peaks)),
+        "counts": ", ".join(map(str, _COUNTS)),
+        "largest_error": f"{100 * np.abs(error).max():.0f}",
+        "median_error": f"{100 * np.median(np.abs(error)):.1f}",
+        "lines": [
+            [name, *(f"{m:.2f} / {p:.2f}" for m, p in zip(measured[name], peaks[name]))]
+            for name in ("GCaMP6s", "GCaMP6f", "jGCaMP7f", "jGCaMP8m")
+        ],
+    }
+
+
+def _peak(name: str, n_spikes: int) -> float:
+    spikes = SpikeTrains.from_events(
+        np.zeros(n_spikes, int), np.arange(n_spikes) / _TRAIN_HZ, 1, 10.0
+    )
+    return float(clean_dff(spikes, get_indicator(name), 5000.0).max())
+
+
+def _noise() -> dict[str, str]:
+    """Requested and measured noise of silent cells."""
+    silent = SpikeTrains(np.array([]), np.zeros(61, dtype=int), 60.0)
+    errors = []
+    for nu in _NUS:
+        recipe = ImagingRecipe(nu=nu, frame_rate_hz=30.0)
+        light = image(silent, np.zeros((60, 2)), recipe, 0).fluorescence.astype(float)
+        dff = light / light.mean(axis=1, keepdims=True) - 1
+        errors.append(abs(np.median(measure_nu(dff, recipe.frame_rate_hz)) / nu - 1))
+    levels = ", ".join(f"{nu:g}" for nu in _NUS)
+    return {"levels": levels, "largest_error": f"{100 * max(errors):.1f}"}
+
+
+def _code() -> dict[str, str]:
+    """Constants that the text names."""
+    culture, synapse = CultureRecipe(), SynapseRecipe()
+    return {
+        "dt_ms": f"{culture.dt_ms:g}",
+        "firing_types": str(len(FIRING_TYPES)),
+        "depression": f"{synapse.depression:g}",
+        "recovery_s": f"{synapse.recovery_s:g}",
+        "topologies": str(len(WiringRecipe.model_fields["topology"].annotation.__args__)),
+        "labels": str(len(LABELS)),
+        "methods": str(len(METHODS)),
+        "metrics": str(len(METRICS)),
+        **{f"cultures_for_{k}": str(min_cultures(k)) for k in (3, 6)},
+        "cultures_for_all": str(min_cultures(len(METHODS))),
+        "best_p_of_five": f"{wilcoxon_p(np.arange(1, 6)):.4g}",
+        "level": "95",
+    }
