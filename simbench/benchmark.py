@@ -36,7 +36,9 @@ from simbench.storage import checksum, new_folder, read_json
 Progress = Callable[[str, int, int], None]
 Key = tuple[Scenario, int]
 FLOOR, CEILING = "chance", "spike-oracle"
-CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")  # stand in every table
+CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")  # stand in every table of latents
+LINEAR_REFERENCE = "windowed-pca"  # stands in every table of reconstructions within a budget
+RECONSTRUCTIONS = (LINEAR_REFERENCE, "pca", "avae")  # the default where no latents are scored
 COLUMNS = [
     "scenario", "scenario_version", "scenario_digest", "level", "seed", "method", "family",
     "target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery", "per_culture",
@@ -73,25 +75,36 @@ def plan(
 ) -> list[Unit]:
     """All units of a run, in order: every method on every level of every scenario, seed by seed.
 
-    The controls are always among them: without floor and ceiling no score can be placed, and
-    without the rate baseline and the untrained encoder none can be judged.
+    Where latents are scored, the controls are always among them: without floor and ceiling no
+    score can be placed, and without the rate baseline and the untrained encoder none can be judged.
+    Where a reconstruction has a budget, the linear one is.
 
     Raises
     ------
     SimbenchError
         If a method is unknown.
     """
-    chosen = expand_names(methods)
-    for name in chosen:
+    for name in expand_names(methods):
         find_entry(name)
-    names = list(dict.fromkeys([*CONTROLS, *chosen]))
     return [
         Unit(at_level, seed, name, level)
         for scenario in scenarios
         for seed in dict.fromkeys(seeds)
         for level, at_level in scenario.at_levels.items()
-        for name in names
+        for name in _methods_of(at_level, methods)
     ]
+
+
+def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
+    """Methods asked for, or the default ones, behind those that stand in every table."""
+    always: list[str] = []
+    if "latents" in scenario.protocols:
+        always += CONTROLS
+    elif not asked:
+        asked = RECONSTRUCTIONS
+    if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
+        always.append(LINEAR_REFERENCE)
+    return list(dict.fromkeys([*always, *expand_names(asked)]))
 
 
 def run(
@@ -192,10 +205,11 @@ def assemble(units: Sequence[Unit], results: Sequence[dict[str, Any]]) -> pd.Dat
     tables = []
     by_unit = dict(zip(units, results))
     for unit, result in by_unit.items():
-        anchors = [by_unit[replace(unit, method=name)] for name in (FLOOR, CEILING)]
         scores = pd.DataFrame(result["scores"])
-        if len(scores) and all(anchor["scores"] for anchor in anchors):
-            scores = place(scores, *(pd.DataFrame(anchor["scores"]) for anchor in anchors))
+        anchors = [by_unit.get(replace(unit, method=name)) for name in (FLOOR, CEILING)]
+        placed = [pd.DataFrame(anchor["scores"]) for anchor in anchors if anchor]
+        if len(scores) and len(placed) == 2 and all(map(len, placed)):
+            scores = place(scores, *placed)
         about = {
             "scenario": unit.scenario.name,
             "scenario_version": unit.scenario.version,
@@ -246,7 +260,8 @@ def _stored(folder: Path) -> dict[str, Any] | None:
 
 
 def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
-    parameters = unit.scenario.model_dump(include={"n_components", "latents_per_minute"})
+    budgets = {"n_components", "latents_per_minute"}
+    parameters = unit.scenario.model_dump(include=budgets, exclude_none=True)
     method = get_method(unit.method, **parameters)
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

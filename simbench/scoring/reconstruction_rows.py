@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from simbench.imaging.dff import delta_f_over_f
 from simbench.recording import Recording
 from simbench.scoring.protocols import Row, Trial
 from simbench.scoring.reconstruction import (
@@ -21,8 +22,8 @@ LEVEL = 0.9
 def score_reconstruction(trial: Trial) -> list[Row]:
     """Rows of target "trace", over held-out cultures; none if the method gives nothing back.
 
-    With ``inverse_transform(Z) -> (n_neurons, n_frames)``: ``reconstruction_r2``,
-    ``reconstruction_skill`` and ``values_per_minute``, of dF/F against the clean dF/F. With
+    With ``inverse_transform(Z) -> (n_neurons, n_frames)``: ``reconstruction_r2`` and
+    ``reconstruction_skill`` of dF/F against `clean_trace`, and ``values_per_minute``. With
     ``predict_interval(X, level) -> (low, high)``: ``coverage`` of the noisy dF/F; frames whose
     interval is NaN are not predicted.
     """
@@ -37,6 +38,16 @@ def score_reconstruction(trial: Trial) -> list[Row]:
     return [_row(metric, values) for metric, values in scores.items()]
 
 
+def clean_trace(recording: Recording) -> np.ndarray:
+    """dF/F (n_neurons, n_frames) of the cells' own light, against its own running baseline.
+
+    The scale of the noisy dF/F. The truth's dF/F is against the silent cell: no camera sees that
+    baseline of a cell that never falls silent.
+    """
+    clean = recording.read_truth().clean_dff
+    return delta_f_over_f(1 + clean, recording.frame_rate)
+
+
 def _reconstruction(
     method: Any, recordings: Sequence[Recording], latents: Sequence[np.ndarray]
 ) -> dict[str, list[float]]:
@@ -44,7 +55,7 @@ def _reconstruction(
         "reconstruction_r2": [], "reconstruction_skill": [], "values_per_minute": [],
     }  # fmt: skip
     for recording, z in zip(recordings, latents):
-        traces, clean = method.inverse_transform(z), recording.read_truth().clean_dff
+        traces, clean = method.inverse_transform(z), clean_trace(recording)
         price = values_per_minute(z.shape[1], clean.shape[1], recording.frame_rate)
         scores["reconstruction_r2"].append(reconstruction_r2(traces, clean))
         scores["reconstruction_skill"].append(reconstruction_skill(traces, clean, recording.dff))
