@@ -46,6 +46,7 @@ def test_run_leaves_rows_tables_and_figures(results):
     assert {p.name for p in folder.iterdir()} == {
         "rows.jsonl.gz", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
         "leaderboard.svg", "leaderboard.png", "pairwise.png", "latents.png", "traces.png",
+        "similarity.csv", "similarity.png",
     }  # fmt: skip
     assert "spike-oracle (control)" in result.stdout
     assert result.stderr == ""  # no progress bars where there is no terminal
