@@ -279,7 +279,8 @@ def _ranked(table: pd.DataFrame) -> pd.DataFrame:
     order = pd.concat([control, -table["method", "recovery"].rename("recovery")], axis=1)
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
     is_control = table["method", "family"] == "control"
-    table["method", "rank"] = (~is_control).cumsum().where(~is_control)
+    is_scored = table["method", "coverage"].gt(0).any()  # else there is no label to recover
+    table["method", "rank"] = (~is_control).cumsum().where(~is_control & is_scored)
     return table
 
 

@@ -69,7 +69,7 @@ def print_leaderboard(title: str, board: "DataFrame") -> None:
     from simbench.leaderboard import readable
 
     is_ranked = board["method", "rank"].notna().any()
-    what = "recovery of the truth" if is_ranked else "a replication, not ranked: scores"
+    what = "recovery of the truth" if is_ranked else "not ranked: scores"
     print_table(f"{title}: {what} on held-out cultures", *readable(board))
 
 

@@ -169,4 +169,6 @@ def _label(method: str, longest: int = 28) -> str:
 
 
 def _metric_name(target: str) -> str:
+    if target not in LABELS:
+        return "R² of the clean trace"
     return "balanced accuracy" if LABELS[target].kind == "class" else "R² within firing type"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.recipes import read_recipe
+from simbench.report.reconstruction import METRIC
 from simbench.scenario import Scenario, available_scenarios, load_scenario
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import bootstrap_interval
@@ -48,18 +49,18 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
 def level_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
     """Scores on held-out cultures at every level, for each target; empty with one level only.
 
+    Where no label is recovered, the target is the trace, the score R2 of its reconstruction.
+
     Returns
     -------
     dict of DataFrame
         Columns ``method``, ``family``, ``level``, ``x`` (the level as a number, or its place in
         order if it is none), ``score``, ``low``, ``high`` (95 % bootstrap over cultures).
     """
-    chosen = rows[
-        (rows["status"] == "ok")
-        & (rows["probe"] == probe)
-        & (rows["split"] == "culture")
-        & rows["metric"].isin(HEADLINE)
-    ]
+    scored = rows[(rows["status"] == "ok") & (rows["split"] == "culture")]
+    chosen = scored[(scored["probe"] == probe) & scored["metric"].isin(HEADLINE)]
+    if chosen.empty:
+        chosen = scored[scored["metric"] == METRIC]
     levels = list(dict.fromkeys(rows["level"]))
     if len(levels) < 2:
         return {}

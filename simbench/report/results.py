@@ -47,7 +47,7 @@ def _draw_data(
     mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
     done = [name for name in board.table.index if name in set(mine["method"])]
     latents = {name: latents_of(Unit(shown, seed, name, level)) for name in done}
-    if latents:
+    if latents and board.targets:
         gallery = {name: latents[name] for name in choose_methods(board, set(done))}
         figures["latents"] = draw_gallery(gallery, dataset, mine)
         alike = similarity({name: z[dataset.test_neurons] for name, z in latents.items()})

@@ -17,6 +17,7 @@ from simbench.leaderboard import (
 )
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
 from simbench.report.levels import axis_name, find_scenario, level_scores
+from simbench.report.reconstruction import has_reconstruction, reconstruction_texts
 from simbench.report.replication import NOTE, replication_texts
 from simbench.report.style import save
 from simbench.rows import read_rows, row_files
@@ -79,6 +80,8 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
         for name, table in tables.items()
     }
     tests = "\n" + pairwise_markdown(board)
+    if has_reconstruction(rows):
+        texts |= reconstruction_texts(rows, axis_name(scenario))
     if not board.is_replication:
         return texts | {"leaderboard.md": markdown(board.table) + tests}
     texts["leaderboard.md"] = f"{NOTE}\n\n{markdown(board.table)}{tests}"
