@@ -16,6 +16,7 @@ from simbench.report.style import COLUMN, PAGE, PALETTE, colors_of, family_color
 
 _SHOWN_S = 60.0
 _N_BEST = 5
+_TICK_LETTERS = 30  # as many fit below one of three panels
 
 
 def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
@@ -151,7 +152,8 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         if is_log(table["x"]):
             axis.set_xscale("log")
         ticks = table.drop_duplicates("level")
-        axis.set_xticks(ticks["x"], ticks["level"])
+        crowded = ticks["level"].str.len().sum() > _TICK_LETTERS
+        axis.set_xticks(ticks["x"], ticks["level"], rotation=90 if crowded else 0)
         axis.set_xticks([], minor=True)
         axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=_metric_name(target))
     found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
