@@ -3,11 +3,15 @@
 Run on one core with ``OMP_NUM_THREADS=1 pytest tests/benchmarks/test_scoring_speed.py``.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from simbench.scoring.catalogue import METRICS
 from simbench.scoring.disentanglement import truth_matrix
+from simbench.scoring.evaluate import score
 from simbench.scoring.probes import predict
 from simbench.scoring.splits import neuron_split
 
@@ -28,6 +32,7 @@ def given():
     return {
         "latents": latents, "labels": kind.astype(str), "culture": culture,
         "train": culture < N_CULTURES // 2, "factors": factors, "reference": truth_matrix(factors),
+        "nuisance": rng.integers(0, 2, N).astype(float),
     }  # fmt: skip
 
 
@@ -39,13 +44,6 @@ def _probe(given, probe, target):
         (~neuron_split(N, 0.5), np.arange(N)),
     ):
         predict(given["latents"], answer, train, ~train, groups, probe, target == "firing_type")
-
-
-def _metrics(given):
-    """All metrics of latents, those of one DCI once."""
-    for metric in METRICS.values():
-        if metric.needs[0] == "latents" and metric.field in ("", "disentanglement"):
-            metric(**given)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +62,13 @@ def test_probe(benchmark, given, probe, target):
 
 
 def test_whole_scoring_of_one_method(benchmark, given):
-    """All metrics, and both probes on both splits for a type and three numbers."""
-
-    def score():
-        _metrics(given)
-        for target in given["factors"]:
-            for probe in ("linear", "nonlinear"):
-                _probe(given, probe, target)
-
-    benchmark.pedantic(score, rounds=1)
+    """All rows of one unit: a type and three numbers to recover, two nuisances."""
+    test = ~given["train"]
+    nuisances = {"culture": given["culture"], "gain": given["nuisance"]}
+    labels = pd.DataFrame(given["factors"] | nuisances)
+    dataset = SimpleNamespace(
+        labels=labels, culture=given["culture"], test_neurons=test,
+        scenario=SimpleNamespace(nuisances=list(nuisances)),
+    )  # fmt: skip
+    rows = benchmark.pedantic(score, (given["latents"], dataset, list(given["factors"])), rounds=1)
+    assert len(rows) > 40
