@@ -75,7 +75,8 @@ def test_values_keep_their_types(tmp_path):
     values = {
         "nothing": None, "yes": True, "whole": 3, "number": 0.1, "infinite": float("inf"),
         "text": "µ", "pair": (1, "a"), "names": np.array(["a", "bc"]), "single": np.float32(0.1),
-        "flag": np.bool_(True), "columns": np.ones((3, 9), order="F")[:2], "nested": {"a": [np.arange(3), (2.5,)]}, "empty": np.zeros((0, 2)),
+        "flag": np.bool_(True), "columns": np.ones((3, 9), order="F")[:2],
+        "nested": {"a": [np.arange(3), (2.5,)]}, "empty": np.zeros((0, 2)),
     }  # fmt: skip
     method = Halved()
     vars(method).update(values)
