@@ -110,7 +110,8 @@ class Reconstructing(LearnedTransformer):
         if _has_budget(self):
             n_values = self._n_values - self._n_static
             layout = choose_layout(n_values, self.n_features_in_, self.frame_rate)
-            network.dynamics = Dynamics(layout, self._n_static)
+            with torch.random.fork_rng(devices=[]):  # all else is as it were without them
+                network.dynamics = Dynamics(layout, self._n_static)
 
     @property
     def _n_values(self) -> int:
