@@ -131,10 +131,9 @@ def reconstruction_toml(tmp_path_factory):
 
 
 def test_a_scenario_with_nothing_to_rank_runs_to_its_end(reconstruction_toml, tmp_path):
-    methods = ["-m", "pca", "-m", "trace-stats"]
+    options = ["-m", "pca", "-m", "trace-stats", "--out", tmp_path, "-j", "1"]
     done = subprocess.run(
-        [sys.executable, "-m", "simbench", "run", reconstruction_toml, *methods]
-        + ["--out", tmp_path, "-j", "1"],
+        [sys.executable, "-m", "simbench", "run", reconstruction_toml, *options],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
