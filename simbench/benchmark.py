@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from simbench import __version__, cache
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.methods.registry import embed, expand_names, find_entry, get_method, identity
+from simbench.methods.registry import ALL, embed, expand_names, find_entry, get_method, identity
 from simbench.parallel import as_completed, time_limit
 from simbench.rows import with_numbers
 from simbench.scenario import Scenario
@@ -38,7 +38,6 @@ Key = tuple[Scenario, int]
 FLOOR, CEILING = "chance", "spike-oracle"
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")  # stand in every table of latents
 LINEAR_REFERENCE = "windowed-pca"  # stands in every table of reconstructions within a budget
-RECONSTRUCTIONS = (LINEAR_REFERENCE, "pca", "avae")  # the default where no latents are scored
 COLUMNS = [
     "scenario", "scenario_version", "scenario_digest", "level", "seed", "method", "family",
     "target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery", "per_culture",
@@ -84,24 +83,23 @@ def plan(
     SimbenchError
         If a method is unknown.
     """
-    for name in expand_names(methods):
-        find_entry(name)
-    return [
+    units = [
         Unit(at_level, seed, name, level)
         for scenario in scenarios
         for seed in dict.fromkeys(seeds)
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
     ]
+    for name in dict.fromkeys(unit.method for unit in units):
+        find_entry(name)
+    return units
 
 
 def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
-    """Methods asked for, or the default ones, behind those that stand in every table."""
-    always: list[str] = []
-    if "latents" in scenario.protocols:
-        always += CONTROLS
-    elif not asked:
-        asked = RECONSTRUCTIONS
+    """Methods asked for, or those of the scenario, behind those that stand in every table."""
+    if not asked or list(asked) == [ALL]:
+        asked = scenario.methods or asked
+    always = list(CONTROLS) if "latents" in scenario.protocols else []
     if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
         always.append(LINEAR_REFERENCE)
     return list(dict.fromkeys([*always, *expand_names(asked)]))

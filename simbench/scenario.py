@@ -76,6 +76,9 @@ class Scenario(Recipe):
     latents_per_minute: Positive | None = None
     """Latent values per neuron-minute that a reconstruction may spend; methods with that parameter
     get it."""
+    methods: list[str] = Field(default=[])
+    """Methods that the scenario is made for, run when none or "all" are asked for; none: the
+    default ones, and all. Not part of the digest."""
     split: SplitRecipe = SplitRecipe()
 
     @model_validator(mode="after")
@@ -149,7 +152,7 @@ class Scenario(Recipe):
         }
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form: all fields but the question, and the files they name.
+        """SHA-256 of the canonical form: fields but question and methods, and the files they name.
 
         Raises
         ------
@@ -160,7 +163,7 @@ class Scenario(Recipe):
 
     @cached_property
     def _digest(self) -> str:
-        data = self.model_dump(mode="json", exclude={"question"})
+        data = self.model_dump(mode="json", exclude={"question", "methods"})
         for key, default in _OPTIONAL.items():
             if data[key] == default:
                 del data[key]

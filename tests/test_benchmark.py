@@ -10,6 +10,7 @@ from simbench import SimbenchError, benchmark, evaluate
 from simbench.leaderboard import leaderboard, markdown
 from simbench.methods import registry
 from simbench.rows import ROWS_FILE, read_rows, read_text, write_rows
+from simbench.scoring import HEADLINE
 
 METHODS = ["pca", "trace-stats"]
 TIMING = ["seconds", "peak_memory_mb"]
@@ -29,9 +30,20 @@ def test_plan_always_holds_the_controls(tiny):
         benchmark.plan([tiny], ["psa"])
 
 
+def test_a_scenario_may_name_the_methods_that_it_is_made_for(tiny):
+    made_for = tiny.model_copy(update={"methods": ["nmf"]})
+    assert made_for.digest() == tiny.digest()
+    for asked in ([], ["all"]):
+        methods = [unit.method for unit in benchmark.plan([made_for], asked)]
+        assert methods == [*benchmark.CONTROLS, "nmf"]
+    assert benchmark.plan([made_for], ["pca"]) == benchmark.plan([tiny], ["pca"])
+    with pytest.raises(SimbenchError, match="unknown method 'psa'"):
+        benchmark.plan([tiny.model_copy(update={"methods": ["psa"]})])
+
+
 def test_rows_are_complete(rows, tiny):
     assert (rows["status"] == "ok").all()
-    headline = rows[rows["probe"] != "none"]
+    headline = rows[rows["metric"].isin(HEADLINE)]
     assert len(headline) == 5 * len(tiny.targets) * 2 * 2
     assert headline[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
     assert {"kmeans_ari", "culture_accuracy"} <= set(rows["metric"])
