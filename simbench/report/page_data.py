@@ -28,6 +28,7 @@ _ALPHA = 0.05
 _METRIC_NAMES = {
     "class": "balanced accuracy",
     "number": "R² within firing type",
+    "trace": "R² of the clean trace",
 }
 
 
@@ -131,7 +132,7 @@ def _target(name: str) -> dict[str, str]:
     return {
         "name": _readable(name),
         "meaning": label.meaning if label else "",
-        "metric": _METRIC_NAMES[label.kind] if label else "score",
+        "metric": _METRIC_NAMES[label.kind if label else "trace"],
     }
 
 

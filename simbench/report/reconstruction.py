@@ -30,7 +30,8 @@ def reconstruction_table(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index: method and level, in the order of the run. Columns ``values_per_minute`` (latent
         values spent on a neuron), ``r2`` with ``low`` and ``high`` (95 % bootstrap interval over
-        test cultures), ``skill``, ``coverage`` (NaN without predictive intervals), ``seconds``.
+        test cultures), ``skill``, ``coverage`` (NaN without predictive intervals), ``noisy_r2``
+        (of the noisy trace itself, which skill is held against) and ``seconds``.
     """
     scored = rows[(rows["status"] == "ok") & rows["metric"].isin(_COLUMNS)]
     places = scored.loc[scored["metric"] == METRIC, ["method", "level"]].drop_duplicates()
@@ -43,7 +44,19 @@ def reconstruction_table(rows: pd.DataFrame) -> pd.DataFrame:
     intervals = units["per_culture"].agg(lambda lists: bootstrap_interval(np.concatenate([*lists])))
     table.insert(2, "low", [intervals[place][0] for place in index])
     table.insert(3, "high", [intervals[place][1] for place in index])
+    table["noisy_r2"] = _noisy_r2(scored)
     return table.assign(seconds=units["seconds"].mean())
+
+
+def _noisy_r2(rows: pd.DataFrame) -> pd.Series:
+    """R2 of the noisy trace by method and level: a share 1 - skill of its error is a method's."""
+    key = ["method", "level", "seed"]
+    scores = [
+        rows[rows["metric"] == metric].set_index(key)["per_culture"].explode().astype(float)
+        for metric in (METRIC, "reconstruction_skill")
+    ]
+    noisy = 1 - (1 - scores[0]) / (1 - scores[1]).replace(0, np.nan)
+    return noisy.groupby(["method", "level"]).mean()
 
 
 def reconstruction_texts(rows: pd.DataFrame, axis: str) -> dict[str, str]:
@@ -73,5 +86,7 @@ def markdown(table: pd.DataFrame, axis: str) -> str:
         r2 = [number(mine["r2"].get(level, np.nan), ".3f") for level in levels]
         cost = [number(mine["coverage"].mean(), ".1%"), duration(mine["seconds"].mean())]
         lines.append([str(method).replace("|", "\\|"), *r2, *cost])
+    noisy = table["noisy_r2"].groupby("level").mean()
+    lines.append(["the noisy trace", *(number(noisy[level], ".3f") for level in levels), "–", "–"])
     text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     return f"{_NOTE.format(axis=axis)}\n\n{text}"

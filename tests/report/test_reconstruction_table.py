@@ -13,6 +13,7 @@ from simbench.report.reconstruction import (
     reconstruction_table,
     reconstruction_texts,
 )
+from simbench.scoring.reconstruction import reconstruction_r2, reconstruction_skill
 
 LEVELS = {"60": 0.5, "6": 0.2}
 METHODS = {"windowed-pca": 0.0, "avae": 0.2}
@@ -54,10 +55,25 @@ def test_table_holds_every_method_and_level():
     assert np.isnan(table.loc[("windowed-pca", "6"), "coverage"])
 
 
+def test_noisy_trace_is_known_from_score_and_skill():
+    rng = np.random.default_rng(0)
+    clean, noise, given_back = rng.normal(size=(3, 5, 100))
+    noisy = clean + 0.5 * noise
+    rows = made_rows(seeds=(1,)).query("method == 'avae' and level == '6'")
+    scores = {
+        "reconstruction_r2": reconstruction_r2(given_back, clean),
+        "reconstruction_skill": reconstruction_skill(given_back, clean, noisy),
+    }
+    rows = rows.assign(per_culture=[[scores.get(metric, 0.0)] for metric in rows["metric"]])
+    found = reconstruction_table(rows)["noisy_r2"].item()
+    assert found == pytest.approx(reconstruction_r2(noisy, clean))
+
+
 def test_text_has_one_line_a_method():
     texts = reconstruction_texts(made_rows(), "latent values")
     assert "| avae | 0.700 | 0.400 | 91.0% | 3 s |" in texts["reconstruction.md"]
     assert "| windowed-pca | 0.500 | 0.200 | – | 3 s |" in texts["reconstruction.md"]
+    assert texts["reconstruction.md"].splitlines()[-1].startswith("| the noisy trace | 0.")
     assert texts["reconstruction.csv"].startswith("method,level,values_per_minute,r2,low,high")
 
 
