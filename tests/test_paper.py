@@ -96,7 +96,7 @@ def test_no_number_is_typed_in_the_text():
 
 
 def test_no_semicolon_is_swallowed():
-    """Typst takes one after a call for the end of a statement; written with a backslash it stays."""
+    """Typst takes one after a call for the end of a statement; behind a backslash it stays."""
     assert re.findall(r".*[)\]];.*", (PAPER / "simbench.typ").read_text(encoding="utf-8")) == []
 
 

@@ -71,6 +71,8 @@ class Dynamics(nn.Module):
         Units of the hidden layers, two on each side.
     """
 
+    scale: torch.Tensor
+
     def __init__(self, layout: Layout, n_static: int = 0, width: int = 256) -> None:
         super().__init__()
         block, k, context = layout.block, layout.n_values, 2 * layout.reach + 1
@@ -126,8 +128,8 @@ class Dynamics(nn.Module):
         return (self.scale * (self.mean + z @ self.synthesis + self.decoder(seen))).flatten(1)
 
     def loss(
-        self, x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor,
-        beta: float,
+        self, beta: float,
+        x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor,
     ) -> torch.Tensor:  # fmt: skip
         """Negative evidence bound a frame, in units of the scale's square, without constants.
 
@@ -184,19 +186,19 @@ def train_dynamics(
     # half of a recording at most, so that no example says when in the recording it was taken
     n_frames = min(-(-X.shape[1] // 2), _CROP * dynamics.layout.block)
 
-    def example(neurons: np.ndarray, length: int) -> tuple[torch.Tensor, ...]:
+    def example(neurons: np.ndarray, length: int) -> list[torch.Tensor]:
         begin = rng.integers(0, X.shape[1] - length + 1, (len(neurons), 1))
         x = X[neurons[:, None], begin + np.arange(length)]
         parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
-        return tuple(torch.from_numpy(part).to(device) for part in parts)
+        return [torch.from_numpy(part).to(device) for part in parts]
 
     held_out = example(stops, X.shape[1])
 
     def loss(step: int) -> torch.Tensor:
-        return dynamics.loss(*example(rng.choice(trains, batch_size), n_frames), beta)
+        return dynamics.loss(beta, *example(rng.choice(trains, batch_size), n_frames))
 
     def check() -> float:
-        return float(dynamics.loss(*held_out, beta))
+        return float(dynamics.loss(beta, *held_out))
 
     train(dynamics, course, loss, check if len(stops) else None)
 
@@ -247,13 +249,10 @@ def decode_traces(dynamics: Dynamics, Z: np.ndarray, static: np.ndarray) -> np.n
 
 def _bend(n_in: int, width: int, n_out: int) -> nn.Sequential:
     """Two hidden layers that say nothing at first."""
-    network = nn.Sequential(
-        nn.Linear(n_in, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
-        nn.Linear(width, n_out),
-    )  # fmt: skip
-    nn.init.zeros_(network[-1].weight)
-    nn.init.zeros_(network[-1].bias)
-    return network
+    first, second, last = nn.Linear(n_in, width), nn.Linear(width, width), nn.Linear(width, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
 
 
 def _mirrored(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
