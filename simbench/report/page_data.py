@@ -81,7 +81,7 @@ def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
     board = make_board(rows, probe)
     table, targets, ranked = board.table, board.targets, board.ranked
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
-    if board.is_replication:
+    if board.is_replication or not targets:
         tested = []
     tests = {target: _matrix(board, target) for target in tested}
     return {
@@ -205,6 +205,8 @@ def _finding(board: Board) -> list[str]:
     if board.is_replication:
         return ["A replication of a published protocol: nobody is ranked, and no method compared."]
     table = board.table
+    if not board.targets:
+        return ["No label is asked for, so nobody is ranked: the scores are those of the traces."]
     placed = [m for m in board.ranked if np.isfinite(table.loc[m, ("method", "recovery")])]
     if not placed:
         return ["No method has all targets scored, so none is ranked."]

@@ -101,4 +101,8 @@ def test_the_board_ranks_nobody_and_the_curves_show_the_trace():
     assert axis.get_ylabel() == "R² of the clean trace"
     drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
     np.testing.assert_allclose(drawn["avae"], [0.4, 0.7])
-    assert view_data(rows, "linear", "latent values")["curves"][0]["name"] == "trace"
+    view = view_data(rows, "linear", "latent values")
+    assert view["curves"][0]["name"] == "trace"
+    assert "nobody is ranked" in view["finding"][0]
+    assert not view["bars"]
+    assert not view["tests"]
