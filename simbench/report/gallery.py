@@ -82,9 +82,9 @@ def draw_gallery(
                 va="bottom", color="0.3",
             )  # fmt: skip
             sns.despine(ax=axis, left=True, bottom=True)
-        row[0].set_ylabel(name.replace("$", r"\$"), fontsize=8)
+        row[0].set_ylabel(name.replace("$", r"\$").replace("[", "\n["), fontsize=8)
     for column, below in zip(columns, axes.T):
-        below[0].set_title(column.title, fontsize=8)
+        below[0].set_title(column.title, fontsize=8, pad=14)
         column.explain(figure, below[-1])
     return figure
 
