@@ -39,7 +39,8 @@ def test_every_metric_refuses_wrong_latents(metric, latents, message):
     rng = np.random.default_rng(0)
     labels, train = np.arange(N) % 3, np.arange(N) % 2 == 0
     given = {
-        "latents": latents, "labels": labels, "culture": np.arange(N) // 10, "train": train,
+        "latents": latents, "labels": labels, "nuisance": labels, "culture": np.arange(N) // 10,
+        "train": train,
         "factors": {"d": rng.normal(size=N)}, "reference": rng.normal(size=(N, 2)),
     }  # fmt: skip
     with pytest.raises(SimbenchError):
