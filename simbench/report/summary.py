@@ -21,6 +21,7 @@ SHOWN = {
     "avae": "#D55E00", "supervised": "#000000",
 }  # fmt: skip
 _CONTROLS = ("untrained", "supervised")
+_LEFT_OUT = ("ablation",)  # settings of one method, on cultures that chose them
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
     "recovery", "recovery_low", "recovery_high", "group", "n_cultures",
@@ -57,9 +58,9 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and the tie ``group`` in the scenario's whole leaderboard.
-        Replications, and scenarios in which no two methods could be told apart for want of test
-        cultures, are left out. The others come by the recovery of their best method, highest
-        first. "best linear" is the linear method that scores highest on the very cultures shown.
+        Replications, the ablation, and scenarios in which no two methods could be told apart for
+        want of test cultures, are left out. The others come by the recovery of their best method,
+        highest first. "best linear" is the linear method that scores highest on the cultures shown.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
@@ -72,7 +73,11 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _lines(scenario: str, board: Board) -> list[dict]:
     target = board.targets[0] if board.targets else ""
-    if board.is_replication or len(board.scores.get(target, ())) < min_cultures(2):
+    if (
+        scenario in _LEFT_OUT
+        or board.is_replication
+        or len(board.scores.get(target, ())) < min_cultures(2)
+    ):
         return []
     scored = board.table[board.table[target, "score"].notna()]
     is_linear = scored["method", "family"] == "linear"
