@@ -1,7 +1,6 @@
 """What stands beside the headline: label-free clusters, neighbourhoods, and the culture's trace."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from simbench.scoring.catalogue import METRICS
 from simbench.scoring.latents import check_labels, check_latents
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.probes import predict
+from simbench.scoring.row import Row, make_row
 from simbench.scoring.splits import neuron_split
 
 _OF_CLASSES = (
@@ -20,7 +20,7 @@ _OF_CLASSES = (
 _OF_CULTURES = ("kbet_rejection", "ilisi", "cilisi", "bras", "culture_accuracy")
 
 
-def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[dict[str, Any]]:
+def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[Row]:
     """Rows of the metrics that need no probe, and of how well the culture can be read.
 
     All are of held-out cultures only. Metrics that are tuned on labels say so by their name.
@@ -39,14 +39,16 @@ def beside(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> lis
         if LABELS[name].kind == "class"
     }
     rows = [
-        _row(name, metric, METRICS[metric](latents=shown, labels=label, culture=culture))
+        make_row(name, metric, METRICS[metric](latents=shown, labels=label, culture=culture))
         for name, label in labels.items()
         for metric in _OF_CLASSES
     ]
     if len(np.unique(culture)) > 1:
         kinds = next(iter(labels.values()), np.zeros(len(shown), dtype=str))
         rows += [
-            _row("culture", metric, METRICS[metric](latents=shown, labels=kinds, culture=culture))
+            make_row(
+                "culture", metric, METRICS[metric](latents=shown, labels=kinds, culture=culture)
+            )
             for metric in _OF_CULTURES
         ]
     return rows
@@ -65,10 +67,3 @@ def culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
     scored = neuron_split(len(names), 0.5)
     predicted = predict(latents, names, ~scored, scored, np.arange(len(names)), "linear", True)
     return balanced_accuracy(names[scored], predicted)
-
-
-def _row(target: str, metric: str, value: float) -> dict[str, Any]:
-    return {
-        "target": target, "metric": metric, "probe": "none", "split": "culture",
-        "value": float(value), "per_culture": [],
-    }  # fmt: skip

@@ -1,7 +1,5 @@
 """How well the nuisances of a scenario can be read from latents: what a good latent ignores."""
 
-from typing import Any
-
 import numpy as np
 
 from simbench.dataset import Dataset
@@ -10,9 +8,10 @@ from simbench.scoring.catalogue import METRICS
 from simbench.scoring.latents import check_latents
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.probes import predict
+from simbench.scoring.row import Row, make_row
 
 
-def nuisances(latents: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
+def nuisances(latents: np.ndarray, dataset: Dataset) -> list[Row]:
     """Rows of the scenario's nuisances, but for the culture itself (`beside`).
 
     A linear probe learns from the training cultures and is scored on all neurons of the others
@@ -34,7 +33,7 @@ def nuisances(latents: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
         metric = METRICS["nuisance_accuracy" if is_class else "nuisance_r2"]
         nuisance = column.to_numpy(dtype=str if is_class else float)
         value = metric(latents=latents, nuisance=nuisance, culture=dataset.culture, train=train)
-        rows.append(_row(name, metric.name, value))
+        rows.append(make_row(name, metric.name, value))
     return rows
 
 
@@ -75,10 +74,3 @@ def nuisance_accuracy(
     latents, names = check_latents(latents, len(nuisance)), nuisance.astype(str)
     predicted = predict(latents, names, train, ~train, culture, "linear", True)
     return balanced_accuracy(names[~train], predicted)
-
-
-def _row(name: str, metric: str, value: float) -> dict[str, Any]:
-    return {
-        "target": name, "metric": metric, "probe": "none", "split": "culture",
-        "value": value, "per_culture": [],
-    }  # fmt: skip

@@ -9,9 +9,7 @@ import numpy as np
 
 from simbench.dataset import Dataset
 from simbench.scoring.evaluate import score
-
-Row = dict[str, Any]
-"""``target``, ``metric``, ``probe``, ``split``, ``value`` and ``per_culture`` (list) of a score."""
+from simbench.scoring.row import Row
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import numpy as np
 
 from simbench.imaging.dff import delta_f_over_f
 from simbench.recording import Recording
-from simbench.scoring.protocols import Row, Trial
+from simbench.scoring.protocols import Trial
 from simbench.scoring.reconstruction import (
     interval_coverage,
     reconstruction_r2,
     reconstruction_skill,
     values_per_minute,
 )
+from simbench.scoring.row import Row, make_row
 
 LEVEL = 0.9
 """Probability of the predictive intervals that are scored."""
@@ -35,7 +36,10 @@ def score_reconstruction(trial: Trial) -> list[Row]:
         scores |= _reconstruction(trial.method, tested, latents)
     if callable(getattr(trial.method, "predict_interval", None)):
         scores["coverage"] = [_coverage(trial.method, recording) for recording in tested]
-    return [_row(metric, values) for metric, values in scores.items()]
+    return [
+        make_row("trace", metric, float(np.nanmean(values)), per_culture=values)
+        for metric, values in scores.items()
+    ]
 
 
 def clean_trace(recording: Recording) -> np.ndarray:
@@ -66,10 +70,3 @@ def _reconstruction(
 def _coverage(method: Any, recording: Recording) -> float:
     observed = recording.dff
     return interval_coverage(observed, *method.predict_interval(observed, level=LEVEL))
-
-
-def _row(metric: str, values: list[float]) -> Row:
-    return {
-        "target": "trace", "metric": metric, "probe": "none", "split": "culture",
-        "value": float(np.nanmean(values)), "per_culture": values,
-    }  # fmt: skip

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
 from simbench.scoring.probes import predict
-from simbench.scoring.protocols import Row, Trial
+from simbench.scoring.protocols import Trial
 from simbench.scoring.published import (
     pooled_correlation,
     published_ari,
@@ -25,6 +25,7 @@ from simbench.scoring.published import (
     published_scale,
     published_split,
 )
+from simbench.scoring.row import Row, make_row
 
 
 def score_published(trial: Trial) -> list[Row]:
@@ -48,14 +49,16 @@ def _rows(trial: Trial) -> Iterator[Row]:
     latents = np.asarray(embedding.transform(clean), dtype=float)
     kind = trial.dataset.labels["firing_type"].to_numpy(dtype=str)
     ari = published_ari(latents[test], kind[test], "pca" if is_linear else "avae")
-    yield _row("firing_type", "published_ari", ari)
+    yield make_row("firing_type", "published_ari", ari, split="neuron")
     for name in _numbers(trial.dataset):
         truth = trial.dataset.labels[name].to_numpy(dtype=float)
         read = predict(latents, truth, ~test, test, np.arange(len(test)), "linear", False)
-        yield _row(name, "pooled_correlation", pooled_correlation(truth[test], read), "linear")
+        correlation = pooled_correlation(truth[test], read)
+        yield make_row(name, "pooled_correlation", correlation, "linear", "neuron")
     if hasattr(fitted, "inverse_transform"):
         given_back = fitted.inverse_transform(_drawn(fitted, noisy[test]))
-        yield _row("trace", "published_mse", published_mse(given_back, clean, noisy, test))
+        error = published_mse(given_back, clean, noisy, test)
+        yield make_row("trace", "published_mse", error, split="neuron")
 
 
 def _traces(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -74,10 +77,3 @@ def _drawn(method: Any, traces: np.ndarray) -> np.ndarray:
 def _numbers(dataset: Dataset) -> list[str]:
     targets = dataset.scenario.targets if dataset.scenario else []
     return [name for name in targets if LABELS[name].kind == "number"]
-
-
-def _row(target: str, metric: str, value: float, probe: str = "none") -> Row:
-    return {
-        "target": target, "metric": metric, "probe": probe, "split": "neuron",
-        "value": value, "per_culture": [],
-    }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -10,13 +9,14 @@ from simbench.dataset import Dataset
 from simbench.scoring.catalogue import METRICS
 from simbench.scoring.disentanglement import cka, dci, truth_matrix
 from simbench.scoring.probes import problems
+from simbench.scoring.row import Row, make_row
 
 ALL_TARGETS = "all targets"
 _FITTED = ("mcc", "mcc_affine", "truth_r2", "latents_r2", "smaller_r2")
 _FEWEST = 10
 
 
-def together(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[dict[str, Any]]:
+def together(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> list[Row]:
     """Rows of target "all targets": disentanglement, and likeness to the matrix of the truth.
 
     Fitted on training cultures, scored on the others. Numbers are deviations from the mean of
@@ -39,11 +39,4 @@ def together(latents: np.ndarray, dataset: Dataset, targets: Sequence[str]) -> l
     values = asdict(dci(z, factors, train))
     values |= {m: METRICS[m](latents=z, reference=truth, train=train) for m in _FITTED}
     values["cka"] = cka(z[~train], truth[~train])
-    return [_row(metric, value) for metric, value in values.items()]
-
-
-def _row(metric: str, value: float) -> dict[str, Any]:
-    return {
-        "target": ALL_TARGETS, "metric": metric, "probe": "none", "split": "culture",
-        "value": value, "per_culture": [],
-    }  # fmt: skip
+    return [make_row(ALL_TARGETS, metric, value) for metric, value in values.items()]
