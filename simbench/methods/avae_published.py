@@ -5,19 +5,16 @@ and the forget gate are then multiplied by zero, and what is left is `GatedLayer
 training constants: github.com/AbanteLab/CaGenNet at 18c4fd8, folder eccb2025.
 """
 
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from simbench.console import track
-from simbench.errors import SimbenchError
 from simbench.methods import training
-from simbench.seeds import stream
+from simbench.methods.learned import LearnedTransformer
 
 
 class GatedLayer(nn.Module):
@@ -67,7 +64,7 @@ def _draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 
-class PublishedAVAE(TransformerMixin, BaseEstimator):
+class PublishedAVAE(LearnedTransformer):
     """The acting part of the published AVAE.
 
     Traces are scaled to -0.5 .. 0.5 by the minimum and maximum of all training traces. Blind to
@@ -125,99 +122,41 @@ class PublishedAVAE(TransformerMixin, BaseEstimator):
         self.patience = patience
         self.min_improvement = min_improvement
 
-    def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
-        """Train on dF/F (n_neurons, n_frames); ``groups`` only choose who stops the training."""
-        X = training.check_traces(X)
-        self.n_features_in_ = X.shape[1]
-        self.low_, self.high_ = float(X.min()), float(X.max())
-        device = training.resolve_device(self.device)
-        with training.quiet_torch(self.random_state, device):
-            self.network_ = self._network().to(device)
-            self._train(torch.from_numpy(self._scale(X)).to(device), groups)
-        return self
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Posterior means, shape (n_neurons, n_components).
-
-        Raises
-        ------
-        SimbenchError
-            If the number of frames is not the one of the training traces.
-        """
-        return self._apply(lambda x: self.network_.posterior(x)[0], self._check_and_scale(X))
-
     def sample(self, X: Any) -> np.ndarray:
         """One draw from each posterior, shape (n_neurons, n_components); as `transform`."""
-        return self._apply(lambda x: _draw(*self.network_.posterior(x)), self._check_and_scale(X))
+        return self._apply(lambda x: _draw(*self.network_.posterior(x)), self._prepared(X))
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Decoded dF/F, shape (n_neurons, n_frames), of latents (n_neurons, n_components)."""
         check_is_fitted(self, "network_")
         scaled = self._apply(self.network_.decoder, np.asarray(Z, dtype=np.float32))
-        return (scaled + np.float32(0.5)) * np.float32(self._span) + np.float32(self.low_)
+        low, span = np.float32(self.scaling_["low"]), np.float32(self.scaling_["span"])
+        return (scaled + np.float32(0.5)) * span + low
 
-    @property
-    def n_parameters_(self) -> int:
-        """Trained numbers."""
-        return sum(weights.numel() for weights in self.network_.parameters())
+    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
+        low, high = float(X.min()), float(X.max())
+        return {"low": low, "span": (high - low) or 1.0}
 
-    def save(self, path: str | Path) -> None:
-        """Write to one ``.npz`` file, nothing pickled."""
-        check_is_fitted(self, "network_")
-        about = {
-            "parameters": self.get_params(),
-            "n_frames": self.n_features_in_,
-            "range": [self.low_, self.high_],
-        }
-        training.save_weights(path, about, self.network_)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote."""
-        about, weights = training.read_weights(path)
-        method = cls(**about["parameters"])
-        method.n_features_in_ = about["n_frames"]
-        method.low_, method.high_ = about["range"]
-        method.network_ = method._network()
-        method.network_.load_state_dict(weights)
-        return method
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        low, span = np.float32(self.scaling_["low"]), np.float32(self.scaling_["span"])
+        return (X - low) / span - np.float32(0.5)
 
     def _network(self) -> GatedVAE:
         n_hidden = self.n_hidden or 16 * self.n_components
         return GatedVAE(self.n_features_in_, n_hidden, self.n_components)
 
-    @property
-    def _span(self) -> float:
-        return (self.high_ - self.low_) or 1.0
+    def _encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network_.posterior(x)[0]
 
-    def _check_and_scale(self, X: Any) -> np.ndarray:
-        check_is_fitted(self, "network_")
-        X = training.check_traces(X)
-        if X.shape[1] != self.n_features_in_:
-            raise SimbenchError(
-                f"avae-published: {X.shape[1]} frames, fitted on {self.n_features_in_}; "
-                "the published network takes traces of one length only"
-            )
-        return self._scale(X)
-
-    def _scale(self, X: np.ndarray) -> np.ndarray:
-        return (X - np.float32(self.low_)) / np.float32(self._span) - np.float32(0.5)
-
-    def _apply(self, function: Any, X: np.ndarray) -> np.ndarray:
-        device = training.resolve_device(self.device)
-        self.network_.to(device)
-        with training.quiet_torch(self.random_state, device):
-            return training.in_batches(function, X, 1024, device)
-
-    def _train(self, X: torch.Tensor, groups: Any) -> None:
-        rng = stream(self.random_state or 0, "avae-published")
+    def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
+        rng = self._rng("training")
         held = training.held_out(groups, len(X), 0.2, rng)
-        seen, check = X[~held], X[held]
+        seen, check = (torch.from_numpy(X[part]).to(device) for part in (~held, held))
         best = training.BestWeights(self.network_, self.patience, self.min_improvement)
         optimizer = torch.optim.Adam(self.network_.parameters(), self.learning_rate, eps=1e-6)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
         for _ in track(range(self.n_epochs), "training avae-published"):
-            order = torch.from_numpy(rng.permutation(len(seen))).to(X.device)
+            order = torch.from_numpy(rng.permutation(len(seen))).to(device)
             for batch in order.split(self.batch_size):
                 optimizer.zero_grad()
                 self.network_.loss(seen[batch], self.beta).backward()

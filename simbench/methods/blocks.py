@@ -1,4 +1,4 @@
-"""Traces in blocks: how many latent values a budget affords, and how noisy a trace is."""
+"""Traces in blocks, and how many latent values a budget affords."""
 
 import numpy as np
 
@@ -38,8 +38,3 @@ def cut(X: np.ndarray, length: int) -> np.ndarray:
     """
     missing = -X.shape[1] % length
     return np.pad(X, ((0, 0), (0, missing)), mode="edge").reshape(-1, length)
-
-
-def noise_levels(X: np.ndarray) -> np.ndarray:
-    """S.d. of the frame noise of each trace (n_neurons, n_frames), from its median step."""
-    return np.median(np.abs(np.diff(X, axis=1)), axis=1) / 0.954

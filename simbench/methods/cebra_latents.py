@@ -1,21 +1,20 @@
 """CEBRA on windows of single neurons, with the neuron as its discrete label."""
 
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+import torch
+from torch import nn
 
 from simbench.console import is_watched
-from simbench.methods import training
 from simbench.methods.features import compress, noise_level
+from simbench.methods.learned import LearnedTransformer
 from simbench.methods.randomness import seeded_numpy
 
 _ARCHITECTURE = "offset1-model"
 
 
-class CebraLatents(TransformerMixin, BaseEstimator):
+class CebraLatents(LearnedTransformer):
     """Mean CEBRA embedding of the windows of a neuron.
 
     CEBRA (Schneider, Lee & Mathis 2023, Nature 617:360) embeds samples so that those with the
@@ -43,9 +42,11 @@ class CebraLatents(TransformerMixin, BaseEstimator):
     ----------
     network_ : torch.nn.Module
         CEBRA's ``offset1-model``.
-    noise_ : float
-        S.d. of the frame noise in dF/F: the one scale of all traces.
+    scaling_ : dict
+        ``noise``: s.d. of the frame noise in dF/F, the one scale of all traces.
     """
+
+    any_length = True
 
     def __init__(
         self,
@@ -70,17 +71,30 @@ class CebraLatents(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on dF/F, shape (n_neurons, n_frames)."""
+    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
+        return {"noise": noise_level(X)}
+
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        """As many whole windows as there are, shape (n_neurons, n_frames); at least one."""
+        missing = max(0, self._n_window - X.shape[1])
+        X = np.pad(compress(X, self.scaling_["noise"]), ((0, 0), (0, missing)), mode="edge")
+        return X[:, : X.shape[1] // self._n_window * self._n_window]
+
+    @property
+    def _n_window(self) -> int:
+        return max(1, min(round(self.window_s * self.frame_rate), self.n_features_in_))
+
+    def _network(self) -> nn.Module:
+        from cebra.models import init
+
+        return init(_ARCHITECTURE, self._n_window, self.n_hidden, self.n_components)
+
+    def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         from cebra import CEBRA
 
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        self.noise_ = noise_level(X)
-        self.n_window_ = max(1, min(round(self.window_s * self.frame_rate), X.shape[1]))
-        windows = self._windows(X)
-        neuron = np.repeat(np.arange(len(X)), windows.shape[1])
-        device = training.resolve_device(self.device)
-        with training.quiet_torch(self.random_state, device), seeded_numpy(self.random_state):
+        windows = X.reshape(-1, self._n_window)
+        neuron = np.repeat(np.arange(len(X)), len(windows) // len(X))
+        with seeded_numpy(self.random_state):
             model = CEBRA(
                 model_architecture=_ARCHITECTURE,
                 output_dimension=self.n_components,
@@ -91,56 +105,9 @@ class CebraLatents(TransformerMixin, BaseEstimator):
                 conditional="time_delta",
                 device=str(device),
                 verbose=is_watched(),
-            ).fit(windows.reshape(-1, self.n_window_), neuron)
-        self.network_ = model.solver_.model.eval()
-        return self
+            ).fit(windows, neuron)
+        self.network_ = model.solver_.model
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Mean embedding over the windows of each neuron, shape (n_neurons, n_components)."""
-        check_is_fitted(self, "network_")
-        X = check_array(X, dtype=np.float32, estimator=self)
-        windows = self._windows(X)
-        device = training.resolve_device(self.device)
-        network = self.network_.to(device)
-        with training.quiet_torch(self.random_state, device):
-            embedded = training.in_batches(
-                network, windows.reshape(-1, self.n_window_, 1), 4096, device
-            )
-        return embedded.reshape(*windows.shape[:2], -1).mean(axis=1)
-
-    @property
-    def n_parameters_(self) -> int:
-        """Trained numbers."""
-        return sum(weights.numel() for weights in self.network_.parameters())
-
-    def save(self, path: str | Path) -> None:
-        """Write to one ``.npz`` file, nothing pickled."""
-        check_is_fitted(self, "network_")
-        about = {
-            "parameters": self.get_params(),
-            "noise": self.noise_,
-            "n_window": self.n_window_,
-            "n_frames": self.n_features_in_,
-        }
-        training.save_weights(path, about, self.network_)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote."""
-        from cebra.models import init
-
-        about, weights = training.read_weights(path)
-        method = cls(**about["parameters"])
-        method.noise_, method.n_window_ = about["noise"], about["n_window"]
-        method.n_features_in_ = about["n_frames"]
-        network = init(_ARCHITECTURE, method.n_window_, method.n_hidden, method.n_components)
-        network.load_state_dict(weights)
-        method.network_ = network.eval()
-        return method
-
-    def _windows(self, X: np.ndarray) -> np.ndarray:
-        """Windows side by side, shape (n_neurons, n_windows, n_window); at least one."""
-        X = compress(X, self.noise_)
-        X = np.pad(X, ((0, 0), (0, max(0, self.n_window_ - X.shape[1]))), mode="edge")
-        n_windows = X.shape[1] // self.n_window_
-        return X[:, : n_windows * self.n_window_].reshape(len(X), n_windows, self.n_window_)
+    def _encode(self, x: torch.Tensor) -> torch.Tensor:
+        embedded = self.network_(x.reshape(-1, self._n_window, 1))
+        return embedded.reshape(len(x), -1, self.n_components).mean(dim=1)

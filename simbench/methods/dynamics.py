@@ -15,7 +15,8 @@ from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-from simbench.methods.blocks import cut, noise_levels
+from simbench.methods.blocks import cut
+from simbench.methods.features import noise_levels
 from simbench.methods.learned import Course, divide, train
 from simbench.methods.training import in_batches
 

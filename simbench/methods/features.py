@@ -16,20 +16,32 @@ POWER_FLOOR = 1e-9
 """(dF/F)^2 per Hz, far below the noise of any camera: silence has a logarithm, too."""
 
 
-def noise_level(X: np.ndarray) -> float:
-    """Standard deviation of white noise in the median trace, from differences of frames.
+def noise_levels(X: np.ndarray) -> np.ndarray:
+    """Standard deviation of the frame noise of each trace, from differences of frames.
 
-    Robust against events: 1.4826 x median absolute difference / sqrt(2). Traces without noise
-    are measured by their standard deviation; 1 where that is zero, too.
+    Robust against events: 1.4826 x median absolute difference / sqrt(2).
 
     Parameters
     ----------
     X : ndarray, shape (n_neurons, n_frames)
         dF/F.
+
+    Returns
+    -------
+    ndarray, shape (n_neurons,)
+        Zero for a single frame.
     """
-    steps = np.abs(np.diff(X, axis=1)) if X.shape[1] > 1 else np.abs(X)
-    level = float(np.median(np.median(steps, axis=1))) * 1.4826 / np.sqrt(2)
-    return level or float(np.std(X)) or 1.0
+    if X.shape[1] < 2:
+        return np.zeros(len(X), dtype=X.dtype)
+    return np.median(np.abs(np.diff(X, axis=1)), axis=1) * X.dtype.type(1.4826 / np.sqrt(2))
+
+
+def noise_level(X: np.ndarray) -> float:
+    """Standard deviation of the frame noise in the median trace (n_neurons, n_frames) of dF/F.
+
+    Traces without noise are measured by their standard deviation; 1 where that is zero, too.
+    """
+    return float(np.median(noise_levels(X))) or float(np.std(X)) or 1.0
 
 
 def compress(X: np.ndarray, scale: float) -> np.ndarray:

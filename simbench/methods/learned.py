@@ -51,17 +51,16 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
             self.network_ = self._network().to(device)
             self._train(self._scaled(X), groups, device)
         self.network_.eval()
-        self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
         return self
+
+    @property
+    def n_parameters_(self) -> int:
+        """Trained numbers."""
+        return sum(weights.numel() for weights in self.network_.parameters())
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents, shape (n_neurons, n_components)."""
-        check_is_fitted(self, "network_")
-        if self.any_length:
-            X = check_array(X, dtype=np.float32, estimator=self)
-        else:
-            X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._apply(self._encode, self._scaled(X))
+        return self._apply(self._encode, self._prepared(X))
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz`` file, nothing pickled."""
@@ -88,13 +87,21 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
         method.network_ = method._network()
         method.network_.load_state_dict(weights)
         method.network_.eval()
-        method.n_parameters_ = sum(p.numel() for p in method.network_.parameters())
         return method
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _prepared(self, X: Any) -> np.ndarray:
+        """Traces of a fitted method, checked and scaled."""
+        check_is_fitted(self, "network_")
+        if self.any_length:
+            X = check_array(X, dtype=np.float32, estimator=self)
+        else:
+            X = validate_data(self, X, dtype=np.float32, reset=False)
+        return self._scaled(X)
 
     def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
         """Mean and standard deviation over all neurons and frames."""

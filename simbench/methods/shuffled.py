@@ -4,9 +4,9 @@ import hashlib
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_array
 
 from simbench.methods.avae import AVAE
-from simbench.methods.training import check_traces
 from simbench.seeds import stream
 
 
@@ -15,11 +15,14 @@ class ShuffledTimeAVAE(AVAE):
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Shuffle the frames of each trace (n_neurons, n_frames), then train on them."""
-        return super().fit(shuffle_frames(check_traces(X)), y, groups)
+        return super().fit(self._shuffled(X), y, groups)
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents of the shuffled traces, shape (n_neurons, n_components)."""
-        return super().transform(shuffle_frames(check_traces(X)))
+        return super().transform(self._shuffled(X))
+
+    def _shuffled(self, X: Any) -> np.ndarray:
+        return shuffle_frames(check_array(X, dtype=np.float32, estimator=self))
 
 
 def shuffle_frames(X: np.ndarray) -> np.ndarray:

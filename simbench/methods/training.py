@@ -63,22 +63,6 @@ def held_out(
     return np.isin(labels, rng.permutation(names)[:n_held])
 
 
-def check_traces(X: Any) -> np.ndarray:
-    """Traces as a finite float32 array (n_neurons, n_frames).
-
-    Raises
-    ------
-    SimbenchError
-        If the traces are not finite or not two-dimensional.
-    """
-    X = np.ascontiguousarray(X, dtype=np.float32)
-    if X.ndim != 2 or X.size == 0:
-        raise SimbenchError(f"traces: shape {X.shape}; allowed is (n_neurons, n_frames), not empty")
-    if not np.isfinite(X).all():
-        raise SimbenchError("traces: some values are not finite; fill or drop them first")
-    return X
-
-
 class BestWeights:
     """Keeps the weights of the lowest loss; tells when patience is over."""
 

@@ -4,7 +4,6 @@ import torch
 from scipy.stats import kstest
 from sklearn.base import clone
 
-from simbench.errors import SimbenchError
 from simbench.methods.avae_published import GatedLayer, PublishedAVAE
 
 
@@ -65,7 +64,7 @@ def test_samples_are_draws_around_the_posterior_mean(traces):
     mean, drawn = method.transform(traces), method.sample(traces)
     assert np.array_equal(drawn, method.sample(traces))
     network = method.network_
-    log_variance = network.posterior(torch.from_numpy(method._scale(traces)))[1]
+    log_variance = network.posterior(torch.from_numpy(method._prepared(traces)))[1]
     deviation = (drawn - mean) / torch.exp(0.5 * log_variance).detach().numpy()
     assert kstest(deviation.ravel(), "norm").pvalue > 0.01
 
@@ -98,7 +97,7 @@ def test_constant_traces():
 
 
 def test_other_length_is_an_error(fitted):
-    with pytest.raises(SimbenchError, match="60 frames, fitted on 100"):
+    with pytest.raises(ValueError, match="60 features, but PublishedAVAE is expecting 100"):
         fitted.transform(np.zeros((3, 60)))
 
 

@@ -7,7 +7,6 @@ from scipy.signal import lfilter
 from sklearn.decomposition import PCA
 
 from simbench.methods.avae import AVAE
-from simbench.methods.blocks import noise_levels
 from simbench.methods.dynamics import (
     Dynamics,
     _mirrored,
@@ -17,6 +16,7 @@ from simbench.methods.dynamics import (
     recorrupt,
     train_dynamics,
 )
+from simbench.methods.features import noise_levels
 from simbench.methods.learned import Course
 from simbench.methods.windowed_pca import WindowedPCA
 from simbench.scoring.reconstruction import reconstruction_r2

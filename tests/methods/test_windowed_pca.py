@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from simbench.errors import SimbenchError
-from simbench.methods.blocks import affordable, noise_levels
+from simbench.methods.blocks import affordable
+from simbench.methods.features import noise_levels
 from simbench.methods.windowed_pca import WindowedPCA
 
 FRAME_RATE_HZ = 20.0
