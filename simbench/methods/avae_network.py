@@ -7,10 +7,9 @@ from torch.nn import functional as F
 
 from simbench.errors import SimbenchError
 from simbench.methods.contrastive import info_nce
+from simbench.methods.intervals import mixture_nll
 
 POOLINGS = ("both", "quantiles", "spectrum")
-
-_LOG_SQRT_2PI = 0.9189385
 
 
 class Statistics(nn.Module):
@@ -135,13 +134,6 @@ class Decoder(nn.Module):
     def predict(self, x: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Distribution of x[:, reach:], each frame given the true frames before it."""
         return self(x.unfold(1, self.reach, 1)[:, :-1], z)
-
-
-def mixture_nll(target: torch.Tensor, mixture: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Negative log likelihood of each target, in the shape of ``target`` (n, n_targets)."""
-    log_weight, mean, log_sd = mixture
-    error = (target[:, :, None] - mean) * torch.exp(-log_sd)
-    return -torch.logsumexp(log_weight - 0.5 * error**2 - log_sd - _LOG_SQRT_2PI, dim=2)
 
 
 class AVAENetwork(nn.Module):

@@ -1,4 +1,6 @@
-"""Quantiles of mixtures of Gaussians, by bisection."""
+"""Mixtures of Gaussians: their density, and their quantiles by bisection."""
+
+import math
 
 import torch
 
@@ -7,6 +9,14 @@ Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 _N_BISECTIONS = 40
 _REACH_SD = 12.0
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def mixture_nll(x: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    """Negative logarithm of the density at x, in the shape of ``x`` (...)."""
+    log_weight, mean, log_sd = mixture
+    error = (x[..., None] - mean) * torch.exp(-log_sd)
+    return -torch.logsumexp(log_weight - 0.5 * error**2 - log_sd - _LOG_SQRT_2PI, dim=-1)
 
 
 def mixture_cdf(x: torch.Tensor, mixture: Mixture) -> torch.Tensor:

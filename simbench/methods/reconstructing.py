@@ -1,5 +1,6 @@
 """Dynamic latents and predictive intervals for a method whose latents say what a neuron is."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from simbench.methods.dynamics import (
     train_dynamics,
 )
 from simbench.methods.features import expand
-from simbench.methods.intervals import mixture_quantile
+from simbench.methods.intervals import Mixture, mixture_nll, mixture_quantile
 from simbench.methods.learned import Course, LearnedTransformer
 from simbench.methods.training import quiet_torch, resolve_device
 
@@ -90,20 +91,52 @@ class Reconstructing(LearnedTransformer):
         low, high : ndarray, shape (n_neurons, n_frames)
             dF/F; NaN in the first half.
         """
+
+        def interval(mixture: Mixture, frames: torch.Tensor) -> torch.Tensor:
+            ends = (1 - level) / 2, (1 + level) / 2
+            return torch.stack([mixture_quantile(end, mixture) for end in ends], dim=1)
+
+        low, high = self._predict(X, interval).swapaxes(0, 1)
+        noise = self.scaling_["noise"]
+        return expand(low, noise), expand(high, noise)
+
+    def log_density(self, X: Any) -> np.ndarray:
+        """Logarithm of the predictive density of each frame's dF/F, given the frames before it.
+
+        Predictions are those of `predict_interval`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_neurons, n_frames)
+            dF/F.
+
+        Returns
+        -------
+        ndarray, shape (n_neurons, n_frames)
+            Nats; NaN in the first half.
+        """
+        density = self._predict(X, lambda mixture, frames: -mixture_nll(frames, mixture)[:, None])
+        bend = 4 * self.scaling_["noise"]  # `compress` stretches dF/F by the inverse of this root
+        return density[:, 0] - np.log(np.hypot(np.asarray(X, dtype=np.float32), bend))
+
+    def _predict(
+        self, X: Any, function: Callable[[Mixture, torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
+        """A function of (prediction, frames) for the second half, from latents of the first.
+
+        The function gives (n, n_values, n_frames); here the frames of the first half are NaN.
+        """
         check_is_fitted(self, "network_")
         X = check_array(X, dtype=np.float32, estimator=self)
         decoder = self.network_.decoder
         half = max(X.shape[1] // 2, decoder.reach)
 
-        def interval(x: torch.Tensor) -> torch.Tensor:
+        def predict(x: torch.Tensor) -> torch.Tensor:
             mixture = decoder.predict(x[:, half - decoder.reach :], self._encode(x[:, :half]))
-            ends = (1 - level) / 2, (1 + level) / 2
-            return torch.stack([mixture_quantile(end, mixture) for end in ends], dim=1)
+            return function(mixture, x[:, half:])
 
-        predicted = expand(self._apply(interval, self._scaled(X)), self.scaling_["noise"])
-        low, high = np.full((2, *X.shape), np.nan, dtype=np.float32)
-        low[:, half:], high[:, half:] = predicted[:, 0], predicted[:, 1]
-        return low, high
+        predicted = self._apply(predict, self._scaled(X))
+        return np.pad(predicted, ((0, 0), (0, 0), (half, 0)), constant_values=np.nan)
 
     def add_dynamics(self, network: nn.Module) -> None:
         """Give the network one for the dynamic latents, if there is a budget for them."""

@@ -230,6 +230,11 @@ _ALL = [
         "Gneiting & Raftery 2007", "reconstruction:interval_coverage", ("observed", "low", "high"),
     ),
     Metric(
+        "predictive_nll", "lower", -INF, INF, None,
+        "negative log density of the frames in nats; compare within one data set only",
+        "Gneiting & Raftery 2007", "reconstruction:predictive_nll", ("log_density",),
+    ),
+    Metric(
         "values_per_minute", "lower", 0, INF, None,
         "latent values spent on one neuron for one minute: the price of a reconstruction",
         "simbench", "reconstruction:values_per_minute", ("n_values", "n_frames", "frame_rate"),

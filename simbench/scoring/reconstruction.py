@@ -127,6 +127,25 @@ def interval_coverage(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -
     return float(inside[is_predicted].mean()) if is_predicted.any() else float("nan")
 
 
+def predictive_nll(log_density: np.ndarray) -> float:
+    """Mean negative log density of the frames, in nats per frame.
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (n_neurons, n_frames)
+        Logarithm of the density that was predicted for dF/F, at the dF/F that came. Frames where
+        it is NaN are not predicted and don't count.
+
+    Returns
+    -------
+    float
+        NaN if nothing is predicted; infinite if what came was held to be impossible.
+    """
+    log_density = np.asarray(log_density, dtype=np.float64)
+    is_predicted = ~np.isnan(log_density)
+    return -float(log_density[is_predicted].mean()) if is_predicted.any() else float("nan")
+
+
 def _predictions(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> list[np.ndarray]:
     shape = np.shape(observed)
     try:

@@ -10,6 +10,7 @@ from simbench.recording import Recording
 from simbench.scoring.protocols import Trial
 from simbench.scoring.reconstruction import (
     interval_coverage,
+    predictive_nll,
     reconstruction_r2,
     reconstruction_skill,
     values_per_minute,
@@ -25,8 +26,8 @@ def score_reconstruction(trial: Trial) -> list[Row]:
 
     With ``inverse_transform(Z) -> (n_neurons, n_frames)``: ``reconstruction_r2`` and
     ``reconstruction_skill`` of dF/F against `clean_trace`, and ``values_per_minute``. With
-    ``predict_interval(X, level) -> (low, high)``: ``coverage`` of the noisy dF/F; frames whose
-    interval is NaN are not predicted.
+    ``predict_interval(X, level) -> (low, high)``: ``coverage`` of the noisy dF/F. With
+    ``log_density(X)``: ``predictive_nll``. What is NaN is not predicted.
     """
     dataset = trial.dataset
     tested = [r for r, is_test in zip(dataset.recordings, dataset.test) if is_test]
@@ -36,6 +37,8 @@ def score_reconstruction(trial: Trial) -> list[Row]:
         scores |= _reconstruction(trial.method, tested, latents)
     if callable(getattr(trial.method, "predict_interval", None)):
         scores["coverage"] = [_coverage(trial.method, recording) for recording in tested]
+    if callable(getattr(trial.method, "log_density", None)):
+        scores["predictive_nll"] = [predictive_nll(trial.method.log_density(r.dff)) for r in tested]
     return [
         make_row("trace", metric, float(np.nanmean(values)), per_culture=values)
         for metric, values in scores.items()

@@ -7,8 +7,9 @@ from sklearn.linear_model import LogisticRegression
 
 from simbench.errors import SimbenchError
 from simbench.methods.avae import AVAE
-from simbench.methods.avae_network import Decoder, Statistics, mixture_nll
+from simbench.methods.avae_network import Decoder, Statistics
 from simbench.methods.features import power_spectrum
+from simbench.methods.intervals import mixture_nll
 from simbench.methods.windows import Windows
 
 SMALL = {"n_components": 2, "device": "cpu", "width": 8, "n_steps": 120, "window_s": 10.0}

@@ -5,8 +5,8 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from simbench.methods.avae import AVAE
-from simbench.methods.intervals import mixture_cdf, mixture_quantile
-from simbench.scoring.reconstruction import interval_coverage
+from simbench.methods.intervals import mixture_cdf, mixture_nll, mixture_quantile
+from simbench.scoring.reconstruction import interval_coverage, predictive_nll
 
 
 def mixture(weights, means, sds):
@@ -54,6 +54,27 @@ def test_intervals_of_an_autoregression_are_the_analytic_ones(fitted, level):
     assert np.median(np.abs(center - expected)) < 0.3 * 0.1
 
 
+def test_likelihood_of_an_autoregression_is_the_analytic_one(fitted):
+    found = fitted.log_density(ar1(1))
+    assert np.isnan(found[:, :500]).all()
+    entropy = 0.5 * np.log(2 * np.pi * np.e * 0.1**2)
+    assert entropy - 0.005 < predictive_nll(found) < entropy + 0.05
+
+
+def test_density_of_dff_adds_up_to_one(fitted):
+    low, high = (np.nanmean(end) for end in fitted.predict_interval(ar1(1), 0.999))
+    X = ar1(1, n=1)[:, :600].repeat(400, axis=0)
+    X[:, -1] = np.linspace(low - 5, high + 5, 400)
+    density = np.exp(fitted.log_density(X)[:, -1].astype(float))
+    assert np.trapezoid(density, X[:, -1]) == pytest.approx(1, abs=0.01)
+
+
+def test_density_of_a_mixture_is_that_of_its_parts():
+    parts = mixture([0.25, 0.75], [0.0, 2.0], [1.0, 0.5])
+    expected = -np.log(0.25 * norm.pdf(1.2) + 0.75 * norm.pdf(1.2, 2.0, 0.5))
+    assert mixture_nll(torch.tensor([1.2]), parts).item() == pytest.approx(expected)
+
+
 def test_no_frame_is_seen_by_the_latents_that_predict_it(fitted):
     X = ar1(2, n=4)
     changed = X.copy()
@@ -68,3 +89,6 @@ def test_frames_without_an_interval_do_not_count():
     low = np.array([[np.nan, -1, -1, 1], [np.nan, np.nan, -1, -1]])
     assert interval_coverage(observed, low, low + 2) == pytest.approx(4 / 5)
     assert np.isnan(interval_coverage(observed, low * np.nan, low))
+    assert predictive_nll(np.array([[np.nan, -1.0, -3.0]])) == 2
+    assert predictive_nll(np.array([[-np.inf, 0.0]])) == np.inf
+    assert np.isnan(predictive_nll(low * np.nan))
