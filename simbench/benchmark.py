@@ -97,8 +97,10 @@ def plan(
 
 def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
     """Methods asked for, or those of the scenario, behind those that stand in every table."""
-    if not asked or list(asked) == [ALL]:
-        asked = scenario.methods or asked
+    if list(asked) == [ALL]:
+        asked = [*(scenario.methods or asked), *scenario.variants]
+    elif not asked:
+        asked = scenario.methods
     always = list(CONTROLS) if "latents" in scenario.protocols else []
     if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
         always.append(LINEAR_REFERENCE)

@@ -79,6 +79,8 @@ class Scenario(Recipe):
     methods: list[str] = Field(default=[])
     """Methods that the scenario is made for, run when none or "all" are asked for; none: the
     default ones, and all. Not part of the digest."""
+    variants: list[str] = Field(default=[])
+    """Methods with settings of their own, run beside "all". Not part of the digest."""
     split: SplitRecipe = SplitRecipe()
 
     @model_validator(mode="after")
@@ -152,7 +154,7 @@ class Scenario(Recipe):
         }
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form: fields but question and methods, and the files they name.
+        """SHA-256 of the canonical form: all fields that change a score, and the files they name.
 
         Raises
         ------
@@ -163,7 +165,7 @@ class Scenario(Recipe):
 
     @cached_property
     def _digest(self) -> str:
-        data = self.model_dump(mode="json", exclude={"question", "methods"})
+        data = self.model_dump(mode="json", exclude={"question", "methods", "variants"})
         for key, default in _OPTIONAL.items():
             if data[key] == default:
                 del data[key]

@@ -41,6 +41,19 @@ def test_a_scenario_may_name_the_methods_that_it_is_made_for(tiny):
         benchmark.plan([tiny.model_copy(update={"methods": ["psa"]})])
 
 
+def test_variants_of_a_scenario_run_beside_all_methods_only(tiny):
+    widened = tiny.model_copy(update={"variants": ["pca[n_components=3]"]})
+    assert widened.digest() == tiny.digest()
+    assert benchmark.plan([widened]) == benchmark.plan([tiny])
+    everything = [unit.method for unit in benchmark.plan([tiny], ["all"])]
+    assert [u.method for u in benchmark.plan([widened], ["all"])] == [
+        *everything,
+        "pca[n_components=3]",
+    ]
+    with pytest.raises(SimbenchError, match="unknown method 'psa'"):
+        benchmark.plan([tiny.model_copy(update={"variants": ["psa"]})], ["all"])
+
+
 def test_rows_are_complete(rows, tiny):
     assert (rows["status"] == "ok").all()
     headline = rows[rows["metric"].isin(HEADLINE)]
