@@ -13,6 +13,7 @@ from simbench.labels import LABELS
 from simbench.leaderboard import ANCHORS, OVERALL, Board
 from simbench.report.levels import is_log
 from simbench.report.style import COLUMN, PAGE, PALETTE, colors_of, family_color, use_style
+from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
 _N_BEST = 5
@@ -23,7 +24,7 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
     """Example dF/F of a test culture, noisy and true, with the true spikes below."""
     use_style()
     recording = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]
-    truth, dff = recording.truth, recording.dff
+    truth, dff, clean_dff = recording.truth, recording.dff, clean_trace(recording)
     types = truth.labels["firing_type"].astype(str)
     chosen = [n for kind in sorted(types.unique()) for n in _typical(truth.labels, kind, per_type)]
     shown = min(_SHOWN_S, truth.spikes.duration)
@@ -35,7 +36,7 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
     )
     for axis, neuron in zip(axes[:, 0], chosen):
         color = colors[types[neuron]]
-        noisy, clean = dff[neuron, :n_frames], truth.clean_dff[neuron, :n_frames]
+        noisy, clean = dff[neuron, :n_frames], clean_dff[neuron, :n_frames]
         axis.plot(time, noisy, color=color, lw=0.7, alpha=0.6)
         axis.plot(time, clean, color="black", lw=0.8)
         low, high = min(noisy.min(), 0), max(noisy.max(), clean.max())

@@ -1,0 +1,169 @@
+"""Submissions: their cards, their scores, and where these are added."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from latents_files import CARD, clear, content, savez
+from principal import principal_components
+
+from simbench import SimbenchError, evaluate
+from simbench.benchmark import COLUMNS
+from simbench.leaderboard import leaderboard
+from simbench.rows import ROWS_FILE, read_rows, read_text, write_rows
+from simbench.scenario import Scenario
+from simbench.submission import (
+    MethodCard,
+    add_submission,
+    pack_submission,
+    read_card,
+    score_latents,
+)
+
+
+def test_a_submission_has_the_scores_of_evaluate_exactly(rows, tiny, tiny_dataset, card):
+    expected = evaluate(principal_components(tiny_dataset), tiny_dataset)
+    for column in ("target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"):
+        assert rows[column].equals(expected[column]), column
+    assert list(rows.columns) == COLUMNS
+    about = rows.iloc[0]
+    assert (about["method"], about["family"], about["seconds"]) == ("Spike2Vec", "submission", 0)
+    assert about["scenario_digest"] == tiny.digest() == card.scenario_digest
+    assert leaderboard(rows).index.tolist() == ["Spike2Vec"]
+
+
+def test_a_file_has_the_scores_of_its_submission(rows, latents_file, tiny, card):
+    again = score_latents(latents_file, tiny, 1, card)
+    pd.testing.assert_frame_equal(again, rows)
+
+
+def test_packing_gives_the_same_bytes_whoever_zipped(latents_file, card, tmp_path):
+    with np.load(latents_file) as file:
+        arrays = {name: file[name] for name in reversed(file.files)}
+    fortran = {name: np.asfortranarray(array).astype(">f8") for name, array in arrays.items()}
+    other = savez(tmp_path / "other.npz", np.savez_compressed, **fortran)
+    files = [
+        pack_submission(source, card, tmp_path / f"{i}.zip").read_bytes()
+        for i, source in enumerate([latents_file, latents_file, other])
+    ]
+    assert files[0] == files[1] == files[2]
+    with pytest.raises(SimbenchError, match="already there"):
+        pack_submission(latents_file, card, tmp_path / "0.zip")
+
+
+def test_what_was_packed_is_read(submission, card, latents_file):
+    assert submission.card == card
+    file = latents_file.with_name("submission.zip")
+    assert submission.digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    with np.load(latents_file) as arrays:
+        for name in arrays.files:
+            np.testing.assert_array_equal(submission.latents[name], arrays[name])
+
+
+def test_a_card_must_fit_its_latents(latents_file, card, tmp_path):
+    wrong = card.model_copy(update={"latent_size": 7})
+    with pytest.raises(SimbenchError, match="8 latents a neuron; the card says latent_size = 7"):
+        pack_submission(latents_file, wrong, tmp_path / "out.zip")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"seed": 2}, "seed = 2; scored is seed 1"),
+        ({"scenario_digest": "f" * 64}, "of digest ffffffffffff; scored is tiny"),
+        ({"scenario": "other"}, "made for scenario other"),
+        ({"traces_digest": "f" * 64}, "made from other traces"),
+    ],
+)
+def test_a_card_of_other_traces_is_refused(latents_file, card, tiny, change, complaint):
+    with pytest.raises(SimbenchError, match=complaint):
+        score_latents(latents_file, tiny, 1, card.model_copy(update=change))
+
+
+def test_latents_of_other_traces_are_refused(latents_file, tiny, small_dataset, tmp_path):
+    with pytest.raises(SimbenchError, match="lacks 'recording-"):
+        score_latents(savez(tmp_path / "a.npz"), tiny, 1)
+    with np.load(latents_file) as file:
+        arrays = {name: file[name] for name in file.files}
+    cut = {name: array[:-1] if name == min(arrays) else array for name, array in arrays.items()}
+    with pytest.raises(SimbenchError, match="has 23 rows; expected one for each of 24 neurons"):
+        score_latents(savez(tmp_path / "cut.npz", **cut), tiny, 1)
+
+
+def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
+    data = tiny.model_dump(mode="json")
+    levels = Scenario(**data | {"levels": {"n_components": [2, 3]}})
+    digest = levels.at_levels["3"].digest()
+    rows = score_latents(
+        latents_file, levels, 1, card.model_copy(update={"scenario_digest": digest})
+    )
+    assert set(rows["level"]) == {"3"}
+    assert set(rows["scenario_digest"]) == {digest}
+    with pytest.raises(SimbenchError, match="2 levels; a card must tell which"):
+        score_latents(latents_file, levels, 1)
+
+
+def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
+    mine = rows.assign(method="pca", family="linear")
+    path = tmp_path / ROWS_FILE
+    write_rows(path, mine)
+    before, written = path.read_bytes(), read_text(path)
+    for name in ("pca", "P.C.A"):
+        with pytest.raises(SimbenchError, match="has rows of 'pca' already"):
+            add_submission(
+                rows.assign(method=name), card.model_copy(update={"name": name}), tmp_path
+            )
+    for column in ("scenario_version", "scoring_version"):
+        with pytest.raises(SimbenchError, match="another version"):
+            add_submission(rows.assign(**{column: 7}), card, tmp_path)
+    assert content(tmp_path) == {ROWS_FILE: before}
+    add_submission(rows, card, tmp_path)
+    stored = read_rows(tmp_path)
+    assert set(stored["method"]) == {"pca", "Spike2Vec"}
+    assert read_text(path).startswith(written)
+    told = json.loads((tmp_path / "submissions" / "spike2vec.json").read_text())
+    assert MethodCard.model_validate(told) == card
+    with pytest.raises(SimbenchError, match="'Spike2Vec' already"):
+        add_submission(rows, card, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", ""), ("name", "x" * 49), ("name", "a\nb"), ("name", "<b>"), ("name", "аvae"),
+        ("name", "avae"), ("name", "All"), ("name", "A-VAE"), ("name", "spike oracle"),
+        ("name", "../../x"), ("name", 3), ("name", "a\n"), ("name", " a"), ("name", "."),
+        ("authors", []), ("authors", [""]), ("authors", ["a"] * 101), ("authors", ["a" * 201]),
+        ("authors", ["<script>alert(1)</script>"]), ("authors", ["a\u202eb"]), ("authors", "Ada"),
+        ("link", "javascript:alert(1)"), ("link", "ftp://a.org"), ("link", "https://a.org/ x"),
+        ("link", 'https://a.org/"onclick='), ("link", "https://good.org@evil.org/"),
+        ("link", "https://a.org/" + "x" * 200), ("link", "doi:11.1/x"), ("link", "https://a.org\n"),
+        ("link", "data:text/html,x"), ("link", "https://а.org"),
+        ("latent_size", 0), ("latent_size", 1025), ("latent_size", 8.0), ("latent_size", True),
+        ("hardware", "a\0b"), ("hardware", "   "),
+        ("training_time_s", -1.0), ("training_time_s", float("nan")),
+        ("training_time_s", float("inf")), ("training_time_s", "1"),
+        ("scenario", "../x"), ("scenario_digest", "0" * 63), ("scenario_digest", "0" * 64 + "\n"),
+        ("traces_digest", None), ("seed", -1), ("seed", 2**300), ("licence", "x" * 201),
+        ("rank", 1),
+    ],
+)  # fmt: skip
+def test_a_bad_card_is_one_short_line(tmp_path, key, value):
+    from simbench.submission.card import check_card
+
+    check_card(CARD, "card")
+    with pytest.raises(SimbenchError) as error:
+        check_card(CARD | {key: value}, "card")
+    clear(error.value)
+    assert key in str(error.value)
+
+
+@pytest.mark.parametrize("text", [b"name = ", b"\xff", b"a" * 100_000, b"[" * 5000])
+def test_a_broken_card_file_is_one_line(tmp_path, text):
+    (tmp_path / "card.toml").write_bytes(text)
+    with pytest.raises(SimbenchError) as error:
+        read_card(tmp_path / "card.toml")
+    clear(error.value)
