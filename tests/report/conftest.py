@@ -4,11 +4,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made import METHODS, failed_row, made_rows, write_folder
+from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
 from PIL import Image
 
-SCRIPT = "</script><script>window.hacked = 1</script>"
-IMAGE = '"><img src=x onerror="window.hacked=1">'
 EXTRA = {SCRIPT: ("outside", 0.4), IMAGE: ("submission", 0.45)}
 
 

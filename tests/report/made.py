@@ -8,6 +8,8 @@ from simbench.seeds import stream
 
 METRICS = {"firing_type": "balanced_accuracy", "in_degree": "within_type_r2"}
 # method: family, share of the way from floor to ceiling
+SCRIPT = "</script><script>window.hacked = 1</script>"
+IMAGE = '"><img src=x onerror="window.hacked=1">'
 METHODS = {
     "chance": ("control", 0.0),
     "spike-oracle": ("control", 1.0),

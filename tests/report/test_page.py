@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import IMAGE, SCRIPT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import METHODS, made_rows, write_folder
+from made import IMAGE, METHODS, SCRIPT, made_rows, write_folder
 from PIL import Image
 
 from simbench import SimbenchError

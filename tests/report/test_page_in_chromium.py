@@ -1,7 +1,7 @@
 """The page as people use it, in a real browser; skipped where there is none."""
 
 import pytest
-from conftest import IMAGE, SCRIPT
+from made import IMAGE, SCRIPT
 
 from simbench.rows import read_text, row_files
 
