@@ -121,6 +121,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         },
         "recovery": {str(m): number(v) for m, v in board.table["method", "recovery"].items()},
         "further": _further(rows),
+        "budgets": _budgets(rows),
         "recipe": _recipe(scenario),
         "replication": _replication(rows, scenario) if board.is_replication else None,
         "ceilings": [] if board.is_replication else _ceilings(rows, board),
@@ -205,6 +206,18 @@ def _further(rows: pd.DataFrame) -> dict[str, Any]:
             "levels": {str(level): number(value) for level, value in by_level.items()},
         }
     return found
+
+
+def _budgets(rows: pd.DataFrame) -> dict[str, str] | None:
+    """At how many budgets of latent values the avae reconstructs better than windowed PCA."""
+    mine = rows[(rows["metric"] == "reconstruction_r2") & (rows["status"] == "ok")]
+    relation = []
+    for _, level in mine.groupby("level"):
+        by_method = level.sort_values("seed").groupby("method")["per_culture"]
+        scores = pd.DataFrame({m: np.concatenate([*lists]) for m, lists in by_method})
+        if {"avae", "windowed-pca"} <= set(scores):
+            relation.append(relations(scores)["avae"]["windowed-pca"])
+    return {"above": str(relation.count(RULES[1])), "all": str(len(relation))} if relation else None
 
 
 def _recipe(scenario: Scenario | None) -> dict[str, str]:

@@ -9,11 +9,12 @@ from simbench.scoring.statistics import bootstrap_interval
 METRIC = "reconstruction_r2"
 _COLUMNS = {
     "values_per_minute": "values_per_minute", METRIC: "r2", "reconstruction_skill": "skill",
-    "coverage": "coverage",
+    "coverage": "coverage", "predictive_nll": "nll",
 }  # fmt: skip
 _NOTE = (
     "R² of the clean trace on held-out cultures, mean over cultures and seeds, by {axis}. "
-    "Coverage: share of frames inside the 90 % predictive interval. Time: of one fit and transform."
+    "Coverage: share of frames inside the 90 % predictive interval. NLL: negative log likelihood of "
+    "the next frame, in nats. Time: of one fit and transform."
 )
 
 
@@ -30,7 +31,7 @@ def reconstruction_table(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index: method and level, in the order of the run. Columns ``values_per_minute`` (latent
         values spent on a neuron), ``r2`` with ``low`` and ``high`` (95 % bootstrap interval over
-        test cultures), ``skill``, ``coverage`` (NaN without predictive intervals), ``noisy_r2``
+        test cultures), ``skill``, ``coverage`` and ``nll`` (NaN without predictions), ``noisy_r2``
         (of the noisy trace itself, which skill is held against) and ``seconds``.
     """
     scored = rows[(rows["status"] == "ok") & rows["metric"].isin(_COLUMNS)]
@@ -78,15 +79,17 @@ def markdown(table: pd.DataFrame, axis: str) -> str:
     methods = dict.fromkeys(table.index.get_level_values("method"))
     levels = list(dict.fromkeys(table.index.get_level_values("level")))
     lines = [
-        ["method", *(level or "R²" for level in levels), "coverage", "time"],
-        ["---"] + ["---:"] * (len(levels) + 2),
+        ["method", *(level or "R²" for level in levels), "coverage", "NLL", "time"],
+        ["---"] + ["---:"] * (len(levels) + 3),
     ]
     for method in methods:
         mine = table.loc[method]
         r2 = [number(mine["r2"].get(level, np.nan), ".3f") for level in levels]
-        cost = [number(mine["coverage"].mean(), ".1%"), duration(mine["seconds"].mean())]
-        lines.append([str(method).replace("|", "\\|"), *r2, *cost])
+        foretold = [number(mine["coverage"].mean(), ".1%"), number(mine["nll"].mean())]
+        cells = [*r2, *foretold, duration(mine["seconds"].mean())]
+        lines.append([str(method).replace("|", "\\|"), *cells])
     noisy = table["noisy_r2"].groupby("level").mean()
-    lines.append(["the noisy trace", *(number(noisy[level], ".3f") for level in levels), "–", "–"])
+    given = [number(noisy[level], ".3f") for level in levels]
+    lines.append(["the noisy trace", *given, "–", "–", "–"])
     text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     return f"{_NOTE.format(axis=axis)}\n\n{text}"

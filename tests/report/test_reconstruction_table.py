@@ -30,7 +30,7 @@ def made_rows(seeds=(1, 2)):
                     "values_per_minute": float(level),
                 }  # fmt: skip
                 if method == "avae":
-                    values["coverage"] = 0.91
+                    values |= {"coverage": 0.91, "predictive_nll": -1.5}
                 rows += [
                     {
                         "scenario": "made", "scenario_version": 1, "scenario_digest": f"d{level}",
@@ -51,7 +51,7 @@ def test_table_holds_every_method_and_level():
     line = table.loc[("avae", "60")]
     assert line["r2"] == pytest.approx(0.7)
     assert 0.6 <= line["low"] < 0.7 < line["high"] <= 0.8
-    assert line[["values_per_minute", "coverage", "seconds"]].tolist() == [60, 0.91, 3]
+    assert line[["values_per_minute", "coverage", "nll", "seconds"]].tolist() == [60, 0.91, -1.5, 3]
     assert np.isnan(table.loc[("windowed-pca", "6"), "coverage"])
 
 
@@ -71,8 +71,8 @@ def test_noisy_trace_is_known_from_score_and_skill():
 
 def test_text_has_one_line_a_method():
     texts = reconstruction_texts(made_rows(), "latent values")
-    assert "| avae | 0.700 | 0.400 | 91.0% | 3 s |" in texts["reconstruction.md"]
-    assert "| windowed-pca | 0.500 | 0.200 | – | 3 s |" in texts["reconstruction.md"]
+    assert "| avae | 0.700 | 0.400 | 91.0% | -1.50 | 3 s |" in texts["reconstruction.md"]
+    assert "| windowed-pca | 0.500 | 0.200 | – | – | 3 s |" in texts["reconstruction.md"]
     assert texts["reconstruction.md"].splitlines()[-1].startswith("| the noisy trace | 0.")
     assert texts["reconstruction.csv"].startswith("method,level,values_per_minute,r2,low,high")
 
