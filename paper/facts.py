@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from simbench.leaderboard import OVERALL, Board, make_board, number
 from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
-from simbench.report.replication import over_levels, replication_table
+from simbench.report.reconstruction import has_reconstruction, reconstruction_table
+from simbench.report.replication import cells, over_levels, replication_table
 from simbench.report.style import PAGE, use_style
-from simbench.report.summary import SHOWN, draw_summary, summarise
+from simbench.report.summary import LEFT_OUT, SHOWN, draw_summary, summarise
 from simbench.rows import read_rows, row_files
 from simbench.scenario import Scenario
 from simbench.scoring import HEADLINE
@@ -107,6 +108,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     board = make_board(rows)
     seeds = sorted(set(rows["seed"]))
     n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
+    is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in LEFT_OUT
     found: dict[str, Any] = {
         "version": str(rows["scenario_version"].iloc[0]),
         "seeds": str(len(seeds)),
@@ -122,10 +124,11 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         "recovery": {str(m): number(v) for m, v in board.table["method", "recovery"].items()},
         "further": _further(rows),
         "budgets": _budgets(rows),
+        "noisy": _noisy(rows),
         "recipe": _recipe(scenario),
         "replication": _replication(rows, scenario) if board.is_replication else None,
-        "ceilings": [] if board.is_replication else _ceilings(rows, board),
-        "gaps": [] if board.is_replication else _gaps(rows, board),
+        "ceilings": [] if is_aside else _ceilings(rows, board),
+        "gaps": [] if is_aside else _gaps(rows, board, scenario),
     }
     return found
 
@@ -155,7 +158,7 @@ def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
         return {}
     return {
         str(method): [
-            f"{number(line.score)} [{number(line.low)}–{number(line.high)}]"
+            f"{_signed(line.score)} [{_interval(line.low, line.high)}]"
             for line in mine.itertuples()
         ]
         for method, mine in levels.groupby("method")
@@ -163,14 +166,22 @@ def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
 
 
 def _line(line: pd.Series) -> dict[str, str]:
-    interval = f"{number(line['low'])}–{number(line['high'])}"
     return {
-        "score": number(line["score"]),
-        "interval": interval.replace("-", "−"),
-        "recovery": number(line["recovery"]),
-        "gap": number(line["leakage_gap"], "+.2f").replace("-", "−"),
-        "neuron_split": number(line["score"] + line["leakage_gap"]),
+        "score": _signed(line["score"]),
+        "interval": _interval(line["low"], line["high"]),
+        "recovery": _signed(line["recovery"]),
+        "gap": _signed(line["leakage_gap"], "+.2f"),
+        "neuron_split": _signed(line["score"] + line["leakage_gap"]),
     }
+
+
+def _signed(value: float, form: str = ".2f") -> str:
+    """A number with a true minus sign."""
+    return number(value, form).replace("-", "−")
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_signed(low)}, {_signed(high)}"
 
 
 def relations(scores: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -220,6 +231,14 @@ def _budgets(rows: pd.DataFrame) -> dict[str, str] | None:
     return {"above": str(relation.count(RULES[1])), "all": str(len(relation))} if relation else None
 
 
+def _noisy(rows: pd.DataFrame) -> dict[str, str]:
+    """R2 of the noisy trace itself, by level."""
+    if not has_reconstruction(rows):
+        return {}
+    noisy = reconstruction_table(rows)["noisy_r2"].groupby("level").mean()
+    return {str(level): number(value) for level, value in noisy.items()}
+
+
 def _recipe(scenario: Scenario | None) -> dict[str, str]:
     """Numbers of the scenario that the text names."""
     if scenario is None:
@@ -241,8 +260,8 @@ def _recipe(scenario: Scenario | None) -> dict[str, str]:
 
 def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     table = over_levels(replication_table(rows, scenario))
-    columns = [column for column in table if table[column].notna().any()]
-    lines = [[str(m), *(number(v) for v in line)] for m, line in table[columns].iterrows()]
+    columns = [c for c in table if table[c].notna().any() and "skill" not in c]
+    lines = cells(table[columns])
     values = {str(m): {c: number(v) for c, v in line.items()} for m, line in table.iterrows()}
     return {"columns": columns, "lines": lines, "values": values}
 
@@ -260,7 +279,7 @@ def _ceilings(rows: pd.DataFrame, board: Board) -> list[list[str]]:
             default=None,
         )
         cells = [
-            number(table.loc[m, "score"]) if m in table.index else "–"
+            _signed(table.loc[m, "score"]) if m in table.index else "–"
             for m in ("chance", "trace-stats", best, "supervised", "spike-oracle")
         ]
         cells[2] = f"{cells[2]} ({best})"
@@ -268,9 +287,12 @@ def _ceilings(rows: pd.DataFrame, board: Board) -> list[list[str]]:
     return lines
 
 
-def _gaps(rows: pd.DataFrame, board: Board) -> list[list[str]]:
-    """Scenario and target, then held-out score and leakage gap of a few methods."""
-    if _too_few(board):
+def _gaps(rows: pd.DataFrame, board: Board, scenario: Scenario | None) -> list[list[str]]:
+    """Scenario and target, then held-out score and leakage gap of a few methods.
+
+    None where training and test cultures are imaged differently: there the gap is one of transfer.
+    """
+    if _too_few(board) or (scenario and scenario.split.train_with):
         return []
     lines = []
     for target in board.targets:

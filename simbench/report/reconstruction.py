@@ -13,8 +13,8 @@ _COLUMNS = {
 }  # fmt: skip
 _NOTE = (
     "R² of the clean trace on held-out cultures, mean over cultures and seeds, by {axis}. "
-    "Coverage: share of frames inside the 90 % predictive interval. NLL: negative log likelihood of "
-    "the next frame, in nats. Time: of one fit and transform."
+    "Coverage: share of frames inside the 90 % predictive interval. NLL: negative log likelihood "
+    "of the next frame, in nats. Time: of one fit and transform."
 )
 
 

@@ -21,7 +21,7 @@ SHOWN = {
     "avae": "#D55E00", "supervised": "#000000",
 }  # fmt: skip
 _CONTROLS = ("untrained", "supervised")
-_LEFT_OUT = ("ablation",)  # settings of one method, on cultures that chose them
+LEFT_OUT = ("ablation",)  # settings of one method, on cultures that chose them
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
     "recovery", "recovery_low", "recovery_high", "group", "n_cultures",
@@ -74,7 +74,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 def _lines(scenario: str, board: Board) -> list[dict]:
     target = board.targets[0] if board.targets else ""
     if (
-        scenario in _LEFT_OUT
+        scenario in LEFT_OUT
         or board.is_replication
         or len(board.scores.get(target, ())) < min_cultures(2)
     ):

@@ -19,11 +19,13 @@ def write_full_results(folder, seeds=(1, 2)):
     methods = {name: (METHODS[name].family, place) for name, place in SHOWN.items()}
     for name in available_scenarios():
         scenario = load_scenario(name)
+        more = {"ablation": "avae[nll_weight=0]", "reconstruction": "windowed-pca"}.get(name)
+        shown = methods | ({more: ("linear", 0.4)} if more else {})
         tables = []
         for level, plain in scenario.at_levels.items():
             n_cultures = scenario.n_test * len(scenario.conditions)
             rows = made_rows(
-                methods, name, scenario.version, seeds=seeds, levels=(level,),
+                shown, name, scenario.version, seeds=seeds, levels=(level,),
                 targets=tuple(scenario.targets) or ("firing_type",), n_cultures=n_cultures,
             )  # fmt: skip
             rows = pd.concat([rows, *_further(rows, scenario)], ignore_index=True)
@@ -38,7 +40,8 @@ def _further(rows, scenario):
     one = rows.drop_duplicates(["seed", "level", "method"]).assign(probe="none", split="culture")
     yield one.assign(target="culture", metric="culture_accuracy", recovery=None)
     if "reconstruction" in scenario.protocols:
-        yield one.assign(target="trace", metric="reconstruction_r2", recovery=None)
+        for metric in ("reconstruction_r2", "reconstruction_skill", "coverage"):
+            yield one.assign(target="trace", metric=metric, recovery=None)
     if "published" in scenario.protocols:
         one = one.assign(split="neuron", recovery=None)
         yield one.assign(metric="published_ari")
