@@ -16,6 +16,7 @@ from sklearn.manifold import TSNE
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
 from simbench.leaderboard import Board, number
+from simbench.methods.registry import split_settings
 from simbench.report.style import PAGE, colors_of, use_style
 from simbench.scoring.latents import standardize
 from simbench.seeds import seed32, stream
@@ -38,11 +39,13 @@ def choose_methods(board: Board, done: set[str]) -> list[str]:
     Returns
     -------
     list of str
-        At most 8, in the order of the leaderboard, the oracle first.
+        At most 8, in the order of the leaderboard, the oracle first; no method again with other
+        settings.
     """
     status = board.table["method", "status"]
     there = [name for name in board.table.index if name in done and status[name] == "ok"]
-    wanted = [name for name in (_FIRST, *_ALWAYS, *board.ranked) if name in there]
+    again = {name for name in there if split_settings(name)[0] in {*there} - {name}}
+    wanted = [name for name in (_FIRST, *_ALWAYS, *board.ranked) if name in {*there} - again]
     chosen = list(dict.fromkeys(wanted))[:N_ROWS]
     return sorted(chosen, key=lambda name: (name != _FIRST, there.index(name)))
 
@@ -82,7 +85,7 @@ def draw_gallery(
                 va="bottom", color="0.3",
             )  # fmt: skip
             sns.despine(ax=axis, left=True, bottom=True)
-        row[0].set_ylabel(name.replace("$", r"\$").replace("[", "\n["), fontsize=8)
+        row[0].set_ylabel(name.replace("$", r"\$").replace("[", "\n["), fontsize=7)
     for column, below in zip(columns, axes.T):
         below[0].set_title(column.title, fontsize=8, pad=14)
         column.explain(figure, below[-1])

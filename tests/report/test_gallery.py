@@ -36,6 +36,13 @@ def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
     assert choose_methods(board, {"fa", "chance"}) == ["fa"]
 
 
+def test_a_method_is_shown_once():
+    methods = METHODS | {"avae[beta=0]": ("learned", 0.85), "ica[n_components=3]": ("linear", 0.6)}
+    chosen = choose_methods(make_board(made_rows(methods)), set(methods))
+    assert {"avae", "ica[n_components=3]"} < set(chosen)
+    assert "avae[beta=0]" not in chosen
+
+
 def test_methods_that_failed_are_not_shown():
     rows = made_rows()
     rows = rows[rows["method"] != "avae"]
