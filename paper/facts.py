@@ -213,8 +213,8 @@ def _further(rows: pd.DataFrame) -> dict[str, Any]:
     for (target, metric, method), group in mine.groupby(["target", "metric", "method"]):
         by_level = group.groupby("level", sort=False)["value"].mean()
         found.setdefault(f"{target} {metric}", {})[str(method)] = {
-            "mean": number(by_level.mean()),
-            "levels": {str(level): number(value) for level, value in by_level.items()},
+            "mean": _signed(by_level.mean()),
+            "levels": {str(level): _signed(value) for level, value in by_level.items()},
         }
     return found
 
@@ -261,8 +261,9 @@ def _recipe(scenario: Scenario | None) -> dict[str, str]:
 def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     table = over_levels(replication_table(rows, scenario))
     columns = [c for c in table if table[c].notna().any() and "skill" not in c]
-    lines = cells(table[columns])
-    values = {str(m): {c: number(v) for c, v in line.items()} for m, line in table.iterrows()}
+    lines = [[cell.replace("-", "−") for cell in line[1:]] for line in cells(table[columns])]
+    lines = [[str(method), *line] for method, line in zip(table.index, lines)]
+    values = {str(m): {c: _signed(v) for c, v in line.items()} for m, line in table.iterrows()}
     return {"columns": columns, "lines": lines, "values": values}
 
 
