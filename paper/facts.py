@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import OVERALL, Board, make_board, number
+from simbench.leaderboard import LEFT_OUT, OVERALL, Board, make_board, number
 from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_table
 from simbench.report.replication import cells, over_levels, replication_table
 from simbench.report.style import PAGE, use_style
-from simbench.report.summary import LEFT_OUT, SHOWN, draw_summary, summarise
+from simbench.report.summary import SHOWN, draw_summary, summarise
 from simbench.rows import read_rows, row_files
 from simbench.scenario import Scenario
 from simbench.scoring import HEADLINE

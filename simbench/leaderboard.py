@@ -14,6 +14,8 @@ from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
 OVERALL = "all targets"
 ANCHORS = ("chance", "spike-oracle")
+LEFT_OUT = ("ablation",)
+"""Scenarios that compare settings of one method: no part of what is said about methods."""
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 

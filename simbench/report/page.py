@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from simbench.errors import SimbenchError
-from simbench.leaderboard import boards
+from simbench.leaderboard import LEFT_OUT, boards, is_replication
 from simbench.report.cards import method_cards
 from simbench.report.page_data import board_data
 from simbench.report.pictures import embed_pictures, find_pictures
@@ -80,7 +80,7 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str, links: Sequence[str] 
     found = {name: find_pictures(home) for name, home in homes.items()}
     budget = _PICTURES // max(sum(bool(paths) for paths in found.values()), 1)
     data: list[dict[str, Any]] = []
-    for title, mine in boards(rows):
+    for title, mine in sorted(boards(rows), key=_is_aside):
         name = str(mine["scenario"].iloc[0])
         board = board_data(f"board-{len(data) + 1}", title, mine, homes[name])
         data.append(board | {"pictures": embed_pictures(found[name], budget)})
@@ -98,6 +98,12 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str, links: Sequence[str] 
         script_hash=_hash(script),
         style_hash=_hash(style),
     )
+
+
+def _is_aside(board: tuple[str, pd.DataFrame]) -> bool:
+    """Whether a board comes after those that rank methods."""
+    rows = board[1]
+    return is_replication(rows) or str(rows["scenario"].iloc[0]) in LEFT_OUT
 
 
 def pack_rows(text: str, limit: int) -> tuple[str, bool]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import Board, boards, make_board, number
+from simbench.leaderboard import LEFT_OUT, Board, boards, make_board, number
 from simbench.report.style import PAGE, save, use_style
 from simbench.rows import read_rows, row_files
 from simbench.scoring.statistics import min_cultures
@@ -21,7 +21,6 @@ SHOWN = {
     "avae": "#D55E00", "supervised": "#000000",
 }  # fmt: skip
 _CONTROLS = ("untrained", "supervised")
-LEFT_OUT = ("ablation",)  # settings of one method, on cultures that chose them
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
     "recovery", "recovery_low", "recovery_high", "group", "n_cultures",

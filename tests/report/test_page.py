@@ -57,6 +57,17 @@ def read(text):
     return Reader(text)
 
 
+def test_boards_that_rank_nobody_come_last():
+    quick = made_rows(scenario="quick")
+    old = made_rows(scenario="old").drop_duplicates(["method", "target"])
+    old = old.assign(metric="published_ari", split="neuron", probe="none")
+    old = pd.concat([made_rows(scenario="old"), old], ignore_index=True)
+    settings = made_rows(scenario="ablation")
+    text = render({Path("nowhere"): pd.concat([settings, old, quick])}, "")
+    places = [text.index(f">{name} v1</h2>") for name in ("quick", "ablation", "old")]
+    assert places[0] < min(places[1:])
+
+
 def test_one_file_that_loads_nothing(read, text):
     for _, attrs in read.elements:
         for name in ("src", "href", "srcset", "data", "action", "poster"):
