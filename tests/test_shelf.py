@@ -13,6 +13,7 @@ from simbench.report.style import save
 from simbench.report.summary import draw_summary, markdown, summarise
 from simbench.report.tables import row_figures, table_texts
 from simbench.rows import read_rows
+from simbench.scenario import load_scenario
 
 ROOT = Path(__file__).parents[1]
 SHELF = ROOT / "results"
@@ -85,6 +86,13 @@ def test_the_summary_is_what_the_rows_give(summary, tmp_path):
     table = summary.to_csv(index=False, float_format="%.6g")
     assert (SHELF / "summary.csv").read_text(encoding="utf-8") == table
     assert same_drawing(SHELF / "summary.svg", draw_summary(summary), tmp_path)
+
+
+def test_where_methods_are_ranked_there_are_cultures_and_room_above_the_amplitude(summary):
+    assert (summary["n_cultures"] >= 20).all()
+    amplitude = summary[summary["shown_as"] == "trace-stats"].set_index("scenario")
+    for name in amplitude.index[amplitude["ceiling"] - amplitude["score"] < 0.15]:
+        assert "trace-stats" in load_scenario(name).question, f"{name} does not say why"
 
 
 def test_a_drawing_with_another_number_is_another_drawing(summary, tmp_path):
