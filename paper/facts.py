@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.leaderboard import LEFT_OUT, OVERALL, Board, make_board, number
-from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.levels import axis_name, find_scenario, is_log, level_label, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_table
 from simbench.report.replication import cells, over_levels, replication_table
 from simbench.report.style import PAGE, use_style
@@ -96,9 +96,10 @@ def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     if is_log(levels["x"]):
         axis.set_xscale("log")
     ticks = levels.drop_duplicates("level")
-    is_crowded = ticks["level"].str.len().sum() > 24
+    labels = ticks["level"].map(level_label)
+    is_crowded = labels.str.len().sum() > 24
     axis.set_xticks(
-        ticks["x"], ticks["level"], fontsize=6, rotation=25 * is_crowded,
+        ticks["x"], labels, fontsize=6, rotation=25 * is_crowded,
         ha="right" if is_crowded else "center",
     )  # fmt: skip
     axis.set_xticks([], minor=True)
@@ -112,7 +113,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "version": str(rows["scenario_version"].iloc[0]),
         "seeds": str(len(seeds)),
-        "levels": [str(level) for level in dict.fromkeys(rows["level"])],
+        "levels": [level_label(level) for level in dict.fromkeys(rows["level"])],
         "n_cultures": str(n_cultures),
         "n_ranked": str(len(board.ranked)),
         "ranks": n_cultures >= min_cultures(max(len(board.ranked), 2)),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
 from simbench.leaderboard import ANCHORS, OVERALL, Board
-from simbench.report.levels import is_log
+from simbench.report.levels import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, PALETTE, colors_of, family_color, use_style
 from simbench.scoring.reconstruction_rows import clean_trace
 
@@ -153,8 +153,9 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         if is_log(table["x"]):
             axis.set_xscale("log")
         ticks = table.drop_duplicates("level")
-        crowded = ticks["level"].str.len().sum() > _TICK_LETTERS
-        axis.set_xticks(ticks["x"], ticks["level"], rotation=90 if crowded else 0)
+        labels = ticks["level"].map(level_label)
+        crowded = labels.str.len().sum() > _TICK_LETTERS
+        axis.set_xticks(ticks["x"], labels, rotation=90 if crowded else 0)
         axis.set_xticks([], minor=True)
         axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=_metric_name(target))
     found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))

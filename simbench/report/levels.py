@@ -1,5 +1,6 @@
 """Scores at the levels of a scenario: noise, duration and frame-rate curves."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ _AXIS_NAMES = {
     "latents_per_minute": "latent values per neuron-minute",
     "n_components": "latents",
 }
+_POINT_ZERO = re.compile(r"\.0\b")
 
 
 def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
@@ -83,6 +85,11 @@ def axis_name(scenario: Scenario | None) -> str:
     if scenario is None or not scenario.levels:
         return "level"
     return ", ".join(_AXIS_NAMES.get(key, key) for key in scenario.levels)
+
+
+def level_label(level: str) -> str:
+    """A level as one writes it: "15" for "15.0"."""
+    return _POINT_ZERO.sub("", level)
 
 
 def is_log(x: pd.Series) -> bool:
