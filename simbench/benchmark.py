@@ -1,6 +1,7 @@
 """Plan, run, rows: every method on every scenario, each finished unit kept at once."""
 
 import json
+import re
 import resource
 import shutil
 import sys
@@ -8,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -265,9 +266,10 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
     method = get_method(unit.method, **parameters)
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        _forget_peak_memory()
         start = time.perf_counter()
         latents = check_latents(embed(method, dataset, unit.seed), len(dataset.labels))
-        seconds = time.perf_counter() - start
+        seconds, memory = time.perf_counter() - start, _peak_memory_mb()
         trial = Trial(method, latents, dataset, unit.seed)
         scores = apply_protocols(trial, unit.scenario.protocols)
     result = {
@@ -276,7 +278,7 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
         "n_components": latents.shape[1],
         "n_parameters": getattr(method, "n_parameters_", None),
         "seconds": round(seconds, 3),
-        "peak_memory_mb": round(_peak_memory_mb()),
+        "peak_memory_mb": round(memory),
         "versions": cache.versions(),
         "scores": scores,
     }
@@ -306,7 +308,17 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def _forget_peak_memory() -> None:
+    """Let the peak start anew, where the system can: workers run one method after another."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def _peak_memory_mb() -> float:
-    """Largest resident memory of this process so far, MB."""
+    """Largest resident memory of this process since it was forgotten, or else so far; MB."""
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        if peak_kib := re.search(r"VmHWM:\s*(\d+) kB", status):
+            return int(peak_kib[1]) * 1.024e-3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e3)

@@ -1,6 +1,7 @@
 import gzip
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -181,3 +182,15 @@ def test_a_scenario_that_cannot_be_simulated_does_not_stop_the_others(rows, tiny
     both = benchmark.run(benchmark.plan([broken, tiny], METHODS, seeds=[1]))
     assert (both.loc[both["scenario"] == "broken", "status"] == "failed").all()
     assert (both.loc[both["scenario"] == "tiny", "status"] == "ok").all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_the_peak_of_memory_is_that_of_one_method_and_not_of_those_before():
+    def peak_of(megabytes):
+        benchmark._forget_peak_memory()
+        np.ones(int(megabytes * 1e6 / 8)).sum()
+        return benchmark._peak_memory_mb()
+
+    small, large, after = peak_of(1), peak_of(300), peak_of(1)
+    assert large > small + 250
+    assert after < small + 50

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simbench.leaderboard import make_board
-from simbench.report.levels import axis_name, find_scenario
+from simbench.report.levels import find_scenario
 from simbench.report.style import save
 from simbench.report.summary import draw_summary, markdown, summarise
 from simbench.report.tables import row_figures, table_texts
@@ -73,7 +73,7 @@ def test_the_tables_are_what_the_rows_give(shelf):
 
 def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
     folder, rows, board = shelf
-    figures = row_figures(board, rows, axis_name(find_scenario(rows, folder)))
+    figures = row_figures(board, rows, find_scenario(rows, folder))
     for name in figures:
         assert (folder / f"{name}.png").is_file()
     for path in folder.glob("*.svg"):

@@ -92,7 +92,7 @@ def draw_leaderboard(board: Board) -> Figure:
         axis.set_title(target.replace("_", " "), pad=14)
         axis.set_xlabel(_metric_name(target))
         axis.margins(x=0.06)
-    axes[0, 0].set_yticks(range(len(shown)), map(_label, shown.index))
+    axes[0, 0].set_yticks(range(len(shown)), map(short_label, shown.index))
     axes[0, 0].invert_yaxis()
     kinds = list(dict.fromkeys(family[shown.index]))
     handles = [plt.Line2D([], [], marker="o", color=family_color(f), label=f) for f in kinds]
@@ -121,11 +121,11 @@ def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:
             weight="bold" if value < 0.05 else "normal",
         )  # fmt: skip
     axis.set_xticks(np.arange(n - 1) + 0.5, map(str, range(1, n)), rotation=0)
-    names = [f"{rank} {_label(name)}" for rank, name in enumerate(p.index, 1)]
+    names = [f"{rank} {short_label(name)}" for rank, name in enumerate(p.index, 1)]
     axis.set_yticks(np.arange(n - 1) + 0.5, names[1:], rotation=0)
     axis.xaxis.tick_top()
     axis.tick_params(length=0, labelsize=6.5)
-    axis.set_xlabel(f"adjusted p, {target.replace('_', ' ')}; 1 is {_label(p.index[0])}")
+    axis.set_xlabel(f"adjusted p, {target.replace('_', ' ')}; 1 is {short_label(p.index[0])}")
     axis.set(ylabel="")
     return figure
 
@@ -148,7 +148,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
             axis.plot(
                 x, line["score"], styles.get(method, "-"), color=color, lw=1.2, ms=3,
                 marker="o" if method in colors else None, zorder=2 + (method in colors),
-                label=_label(method),
+                label=short_label(method),
             )  # fmt: skip
         if is_log(table["x"]):
             axis.set_xscale("log")
@@ -159,14 +159,14 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         axis.set_xticks([], minor=True)
         axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=_metric_name(target))
     found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
-    named = [name for name in map(_label, [*colors, *styles]) if name in found]
+    named = [name for name in map(short_label, [*colors, *styles]) if name in found]
     figure.legend(
         [found[name] for name in named], named, loc="outside lower center", ncols=4, frameon=False
     )
     return figure
 
 
-def _label(method: str, longest: int = 28) -> str:
+def short_label(method: str, longest: int = 28) -> str:
     """Name of a method as plain text: short, and no mathematics in it."""
     short = method if len(method) <= longest else method[: longest - 1] + "…"
     return short.replace("$", r"\$")

@@ -15,6 +15,7 @@ from simbench.leaderboard import (
     pairwise,
     pairwise_markdown,
 )
+from simbench.report.cost import cost_markdown, cost_table, draw_cost, grows
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
 from simbench.report.levels import axis_name, find_scenario, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_texts
@@ -24,7 +25,10 @@ from simbench.rows import read_rows, row_files
 from simbench.scenario import Scenario
 from simbench.storage import write_text
 
-FORMATS = {"leaderboard": ("png", "svg"), "curves": ("png", "svg"), "pairwise": ("png",)}
+FORMATS = {
+    "leaderboard": ("png", "svg"), "curves": ("png", "svg"), "cost": ("png", "svg"),
+    "pairwise": ("png",),
+}  # fmt: skip
 """Of the figures of `row_figures`; an SVG of hundreds of cells is larger than it is useful."""
 
 
@@ -64,7 +68,7 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
     board = make_board(rows)
     for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
-    for name, figure in row_figures(board, rows, axis_name(scenario)).items():
+    for name, figure in row_figures(board, rows, scenario).items():
         save(figure, *(folder / f"{name}.{kind}" for kind in FORMATS[name]))
     return board
 
@@ -75,11 +79,15 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     levels = level_scores(rows)
     if levels:
         tables["curves"] = pd.concat(levels, names=["target"]).reset_index("target")
+    if grows(scenario):
+        tables["cost"] = cost_table(rows)
     texts = {
         f"{name}.csv": table.to_csv(index=False, float_format="%.6g")
         for name, table in tables.items()
     }
     tests = "\n" + pairwise_markdown(board)
+    if "cost" in tables:
+        texts["cost.md"] = cost_markdown(tables["cost"])
     if has_reconstruction(rows):
         texts |= reconstruction_texts(rows, axis_name(scenario))
     if not board.is_replication:
@@ -88,7 +96,7 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     return texts | replication_texts(rows, scenario)
 
 
-def row_figures(board: Board, rows: pd.DataFrame, axis: str) -> dict[str, Figure]:
+def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Figure]:
     """The figures that need nothing but rows, by name."""
     figures = {}
     if board.targets:
@@ -97,5 +105,7 @@ def row_figures(board: Board, rows: pd.DataFrame, axis: str) -> dict[str, Figure
         figures["pairwise"] = draw_pairwise(board)
     levels = level_scores(rows)
     if levels:
-        figures["curves"] = draw_curves(board, levels, axis)
+        figures["curves"] = draw_curves(board, levels, axis_name(scenario))
+    if grows(scenario):
+        figures["cost"] = draw_cost(cost_table(rows))
     return figures
