@@ -63,9 +63,11 @@ def draw_cost(cost: pd.DataFrame) -> Figure:
                 ms=3, zorder=2 + (method in colors),
                 label=short_label(method) if method in colors else None,
             )  # fmt: skip
-        axis.set(xscale="log", yscale="log", xlabel="neurons a culture", title=title)
+        axis.set(xscale="log", xlabel="neurons a culture", title=title)
         axis.set_xticks(sizes, map(str, sizes))
         axis.set_xticks([], minor=True)
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside lower center", ncols=max(len(names), 1), frameon=False
