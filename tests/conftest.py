@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from scipy import sparse
 
 from simbench.dataset import Dataset
@@ -60,6 +61,12 @@ def make_recording(index: int, neuropil: bool = False) -> Recording:
         imaged.clean_dff + 5 if neuropil else None,
     )
     return Recording(f"recording-{index:03d}", imaged.fluorescence, FRAME_RATE_HZ, lambda: truth)
+
+
+@pytest.fixture(autouse=True)
+def figures_closed():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,6 @@ def ladder():
     return made_rows(METHODS | {"$x_{": ("outside", 0.6)}, "ladder", levels=LEVELS)
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 def drawn(figure):
     figure.canvas.draw()
     return figure

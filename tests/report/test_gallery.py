@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from made import METHODS, failed_row, made_rows
-from matplotlib import pyplot as plt
 from scipy.stats import ortho_group
 
 from simbench.leaderboard import make_board
@@ -15,12 +14,6 @@ from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import PAGE, save
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
