@@ -76,7 +76,7 @@ def plan(
     """All units of a run, in order: every method on every level of every scenario, seed by seed.
 
     Where latents are scored, the controls are always among them: without floor and ceiling no
-    score can be placed, and without the rate baseline and the untrained encoder none can be judged.
+    score can be placed, and without the amplitudes and the untrained encoder none can be judged.
     Where a reconstruction has a budget, the linear one is.
 
     Raises

@@ -91,7 +91,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "trace-stats": MethodEntry(
         "features", "simbench.methods.baselines:TraceStats",
-        "mean, s.d. and maximum of the trace: the rate baseline", "simbench", default=True,
+        "mean, s.d. and maximum of the trace: its amplitude", "simbench", default=True,
     ),
     "random-projection": MethodEntry(
         "linear", "sklearn.random_projection:GaussianRandomProjection",

@@ -5,6 +5,7 @@ The rules are fixed: number of classes, restarts and seed are given, nothing is 
 """
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,12 @@ def cluster(latents: Any, n_classes: int, rule: str = "kmeans") -> np.ndarray:
     n_classes = min(n_classes, len(z))
     if not z.any() or n_classes < 2:
         return np.zeros(len(z), dtype=int)
+    return _cluster(z.tobytes(), z.shape, n_classes, rule).copy()
+
+
+@lru_cache(maxsize=1)  # two indices of the same clusters
+def _cluster(points: bytes, shape: tuple[int, int], n_classes: int, rule: str) -> np.ndarray:
+    z = np.frombuffer(points).reshape(shape)
     seed = seed32(0, "clustering")
     models = {
         "kmeans": KMeans(n_classes, n_init=10, random_state=seed),

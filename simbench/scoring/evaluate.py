@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 
 from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
@@ -67,10 +68,12 @@ def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
-    rows = list(_read_by_probes(latents, dataset, targets, probes))
-    rows += beside(latents, dataset, targets)
-    rows += nuisances(latents, dataset)
-    rows += together(latents, dataset, targets)
+    # latents are checked; scikit-learn would check them again in each of some hundred small fits
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        rows = list(_read_by_probes(latents, dataset, targets, probes))
+        rows += beside(latents, dataset, targets)
+        rows += nuisances(latents, dataset)
+        rows += together(latents, dataset, targets)
     return pd.DataFrame(rows)
 
 
