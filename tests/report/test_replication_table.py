@@ -16,7 +16,7 @@ from simbench.report.replication import (
 )
 from simbench.scenario import load_scenario
 
-LEVELS = ("0.1016, 2", "0.254, 16")
+LEVELS = ("0.0508, 2", "0.254, 16")
 
 
 def published(rows, method, level, seed, target, metric, probe, value):
@@ -57,7 +57,7 @@ def test_scores_stand_side_by_side_mean_over_seeds(rows):
     for split, column in (("culture", "held out"), ("neuron", "neuron split")):
         expected = mine.loc[mine["split"] == split, "value"].mean()
         assert line[f"type, probe (accuracy): {column}"] == pytest.approx(expected)
-    assert table["sigma"].groupby("level").first().to_numpy() == pytest.approx([1, 2.5], rel=1e-3)
+    assert table["sigma"].groupby("level").first().to_numpy() == pytest.approx([0.5, 2.5], rel=1e-3)
     assert list(over_levels(table).index)[-2:] == ["chance", "spike-oracle"]
     assert replication_table(rows)["sigma"].isna().all()
 
