@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simbench.dataset import Dataset
@@ -82,22 +83,32 @@ def draw_leaderboard(board: Board) -> Figure:
                 solid_capstyle="round",
             )  # fmt: skip
             axis.plot(line["score"], place, "o", color=color, ms=4)
-        for what, key in (("floor", "chance"), ("ceiling", "ceiling")):
-            value = table[target][key].mean()
-            axis.axvline(value, color="0.45", ls="--", lw=0.8, zorder=0)
-            axis.annotate(
-                what, (value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
-                textcoords="offset points", fontsize=7, color="0.35", ha="center", va="bottom",
-            )  # fmt: skip
+        axis.margins(x=0.06)
+        _mark_anchors(axis, table[target]["chance"].mean(), table[target]["ceiling"].mean())
+        axis.locator_params(axis="x", nbins=max(4, 12 // len(targets)))
         axis.set_title(target.replace("_", " "), pad=14)
         axis.set_xlabel(_metric_name(target))
-        axis.margins(x=0.06)
     axes[0, 0].set_yticks(range(len(shown)), map(short_label, shown.index))
     axes[0, 0].invert_yaxis()
     kinds = list(dict.fromkeys(family[shown.index]))
     handles = [plt.Line2D([], [], marker="o", color=family_color(f), label=f) for f in kinds]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(kinds), frameon=False)
     return figure
+
+
+def _mark_anchors(axis: Axes, floor: float, ceiling: float) -> None:
+    """Lines with their names above; names that would touch stand on either side."""
+    for value in (floor, ceiling):
+        axis.axvline(value, color="0.45", ls="--", lw=0.8, zorder=0)
+    below = above = ("center", 0)
+    if abs(ceiling - floor) < 0.25 * np.ptp(axis.get_xlim()):
+        below, above = ("right", -2), ("left", 2)
+    sides = (below, above) if floor < ceiling else (above, below)
+    for what, value, (side, shift) in zip(("floor", "ceiling"), (floor, ceiling), sides):
+        axis.annotate(
+            what, (value, 1), xycoords=("data", "axes fraction"), xytext=(shift, 2),
+            textcoords="offset points", fontsize=7, color="0.35", ha=side, va="bottom",
+        )  # fmt: skip
 
 
 def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:

@@ -28,10 +28,11 @@ def boxes(texts, figure):
     return {t.get_text(): t.get_window_extent(renderer) for t in texts if t.get_text()}
 
 
-def test_labels_of_floor_and_ceiling_stay_clear_of_axes_and_names():
+@pytest.mark.parametrize("ceiling", [0.9, 0.31, 0.3, 0.29])
+def test_labels_of_floor_and_ceiling_stay_clear_of_axes_and_names(ceiling):
     # all scores just above the floor: it lies at the left edge, where the axis is
     rows = made_rows({name: (family, place / 20) for name, (family, place) in METHODS.items()})
-    figure = drawn(draw_leaderboard(make_board(rows)))
+    figure = drawn(draw_leaderboard(make_board(rows.assign(ceiling=ceiling))))
     for axis in figure.axes:
         found = boxes([*axis.texts, axis.title], figure)
         assert {"floor", "ceiling"} <= set(found)
