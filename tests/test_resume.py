@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
+from simbench.cli import common
 from simbench.rows import ROWS_FILE, read_rows
 
 TINY = Path(__file__).parent / "tiny.toml"
@@ -102,3 +105,39 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130
     assert stderr == "simbench: stopped; the same command goes on where it was\n"
     assert not (tmp_path / "out" / "tiny" / ROWS_FILE).exists()
+
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)  # the exception is raised here
+
+
+def interrupt_in_a_callback():
+    ends = type("Ends", (), {})()
+    kept = weakref.ref(ends, interrupt)
+    del ends
+    assert kept() is None
+    time.sleep(20)
+
+
+def interrupt_in_compiled_code():
+    try:
+        interrupt()
+    except KeyboardInterrupt:
+        raise SystemError("returned a result with an exception set") from None
+
+
+@pytest.mark.parametrize("lost", [interrupt, interrupt_in_a_callback, interrupt_in_compiled_code])
+def test_ctrl_c_strikes_until_it_hits(lost, monkeypatch, capsys):
+    monkeypatch.setattr(common, "_STRIKES_AGAIN_S", 0.1)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(typer.Exit) as stop, common.resumable():
+        lost()
+    assert stop.value.exit_code == 130
+    assert capsys.readouterr().err == ("simbench: stopped; the same command goes on where it was\n")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_without_ctrl_c_stays_what_it_is():
+    with pytest.raises(ZeroDivisionError), common.resumable():
+        1 / 0  # noqa: B018
