@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from unittest.mock import patch
 
 import typer
 
@@ -75,11 +74,11 @@ def resumable() -> Iterator[None]:
         while not has_ended.wait(_STRIKES_AGAIN_S):
             signal.pthread_kill(main_thread, signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, strike)
+    before, hook = signal.signal(signal.SIGINT, strike), sys.unraisablehook
+    sys.unraisablehook = _tell_unless_interrupted
     threading.Thread(target=strike_again, daemon=True).start()
     try:
-        with patch.object(sys, "unraisablehook", _tell_unless_interrupted):
-            yield
+        yield
     except BaseException:
         has_ended.set()
         if not is_stopped.is_set():
@@ -89,6 +88,7 @@ def resumable() -> Iterator[None]:
     finally:
         has_ended.set()
         is_stopped.set()
+        sys.unraisablehook = hook
         signal.signal(signal.SIGINT, before)
 
 
