@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from simbench.leaderboard import duration, memory
 from simbench.report.figures import short_label
-from simbench.report.style import PAGE, PALETTE, use_style
+from simbench.report.style import PAGE, method_colors, use_style
 from simbench.scenario import Scenario
 
 _SIZE = "culture.n_neurons"
@@ -55,7 +55,7 @@ def draw_cost(cost: pd.DataFrame) -> Figure:
     use_style()
     figure, axes = plt.subplots(1, len(_PANELS), figsize=(PAGE, 2.6), layout="constrained")
     sizes = sorted(cost["neurons"].unique())
-    colors = dict(zip(cost["method"].unique()[:_N_DEAREST], PALETTE))
+    colors = method_colors(cost["method"].unique()[:_N_DEAREST])
     for axis, (column, title) in zip(axes, _PANELS.items()):
         for method, line in cost.groupby("method", sort=False):
             axis.plot(

@@ -13,7 +13,7 @@ from simbench.dataset import Dataset
 from simbench.labels import LABELS
 from simbench.leaderboard import ANCHORS, OVERALL, Board
 from simbench.report.levels import is_log, level_label
-from simbench.report.style import COLUMN, PAGE, PALETTE, colors_of, family_color, use_style
+from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
@@ -148,7 +148,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         1, len(levels), figsize=(COLUMN if len(levels) == 1 else PAGE, 2.4), squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    colors = dict(zip(board.ranked[:_N_BEST], PALETTE))
+    colors = method_colors(board.ranked[:_N_BEST])
     styles = dict(zip(ANCHORS, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
         for method, line in table.sort_values("x").groupby("method", sort=False):

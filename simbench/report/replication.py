@@ -41,7 +41,7 @@ _QUESTIONS = {
     },
 }
 _KEY = ["target", "metric", "probe", "split"]
-_COLUMNS = {
+COLUMNS = {
     key: f"{question}: {protocol}"
     for question, protocols in _QUESTIONS.items()
     for protocol, key in protocols.items()
@@ -65,8 +65,8 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
         (published unit; NaN if unknown), ``latents``, and one for each score.
     """
     scored = rows[rows["status"] == "ok"]
-    known = scored[scored[_KEY].apply(tuple, axis=1).isin(_COLUMNS)]
-    known = known.assign(column=[_COLUMNS[key] for key in known[_KEY].itertuples(index=False)])
+    known = scored[scored[_KEY].apply(tuple, axis=1).isin(COLUMNS)]
+    known = known.assign(column=[COLUMNS[key] for key in known[_KEY].itertuples(index=False)])
     places = scored.drop_duplicates(["method", "level"])
     places = places.assign(
         control=places["family"] == "control", place=pd.factorize(places["method"])[0]
@@ -74,7 +74,7 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
     places = places.sort_values(["control", "place"], kind="stable").set_index(["method", "level"])
     table = known.pivot_table(
         index=["method", "level"], columns="column", values="value", aggfunc="mean"
-    ).reindex(index=places.index, columns=list(_COLUMNS.values()))
+    ).reindex(index=places.index, columns=list(COLUMNS.values()))
     levels = scenario.at_levels if scenario else {}
     sigma = [_sigma(levels.get(level)) for level in places.index.get_level_values("level")]
     table.insert(0, "sigma", sigma)

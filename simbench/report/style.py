@@ -1,5 +1,7 @@
 """One look for all figures."""
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,14 @@ FAMILY_COLORS = {
     "linear": "#0072B2", "features": "#E69F00", "learned": "#D55E00", "control": "#8C8C8C",
     "outside": "#009E73",
 }  # fmt: skip
+
+# The methods that are often beside each other keep their colour in every figure.
+METHOD_COLORS = {
+    "best linear": "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
+    "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",
+    "avae": "#D55E00", "supervised": "#000000",
+}  # fmt: skip
+_OTHER_COLORS = ["#0072B2", "#56B4E9", "#7F3C8D", "#6B4F2A", "#4B6E00"]
 
 
 def use_style() -> None:
@@ -38,6 +48,12 @@ def use_style() -> None:
 def colors_of(classes: Any) -> dict[str, str]:
     """A colour for each class, in sorted order."""
     return dict(zip(sorted({str(c) for c in classes}), PALETTE * 10))
+
+
+def method_colors(methods: Iterable[str]) -> dict[str, str]:
+    """A colour for each method: its own, or the next of those that no method owns."""
+    free = itertools.cycle(_OTHER_COLORS)
+    return {name: METHOD_COLORS.get(name) or next(free) for name in methods}
 
 
 def family_color(family: str) -> str:

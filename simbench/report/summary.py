@@ -8,18 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.leaderboard import LEFT_OUT, Board, boards, make_board, number
-from simbench.report.style import PAGE, save, use_style
+from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
 from simbench.rows import read_rows, row_files
 from simbench.scoring.statistics import min_cultures
 from simbench.storage import write_text
 
 BEST_LINEAR = "best linear"
 # Methods shown, worst expected first, with their colours.
-SHOWN = {
-    BEST_LINEAR: "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
-    "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",
-    "avae": "#D55E00", "supervised": "#000000",
-}  # fmt: skip
+SHOWN = METHOD_COLORS
 _CONTROLS = ("untrained", "supervised")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",

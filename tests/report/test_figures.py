@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from simbench.leaderboard import make_board
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
 from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
-from simbench.report.style import COLUMN, PAGE, PALETTE, save
+from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
 from simbench.scenario import load_scenario
 
 LEVELS = ("0.3", "1.2", "5.0")
@@ -85,7 +85,7 @@ def test_curves_go_through_the_scores_of_their_levels(ladder):
     figure = drawn(draw_curves(make_board(ladder), levels, "noise"))
     (line,) = (x for x in figure.axes[0].lines if x.get_label() == "avae")
     np.testing.assert_allclose(line.get_ydata(), expected)
-    assert line.get_color() == PALETTE[0]
+    assert line.get_color() == METHOD_COLORS["avae"]
     assert figure.axes[0].get_xscale() == "log"
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["0.3", "1.2", "5"]
 
