@@ -19,6 +19,14 @@ from simbench.storage import checksum, reading
 
 _DERIVED = ("culture", "n_spikes", "rate_hz")
 _NPZ_KEYS = ("times", "neurons", "offsets", "duration", "n_neurons")
+# NumPy's codes of the types that a label may have, by its name or else by its kind; and in words.
+_TYPES = {
+    "class": ("U", "text"),
+    "number": ("iuf", "numbers"),
+    "inhibitory": ("b", "true or false"),
+    "module": ("iu", "whole numbers"),
+}
+_MOST_SAMPLES = 10**10  # neurons x frames; 40 GB, and as much again for the clean traces
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ def import_spikes(
     known, ``duration`` in seconds, ``n_neurons``, and one array of length n_neurons for each label
     (``simbench.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An ``.nwb`` file
     holds a units table; its columns with the names of labels are taken, and its times are counted
-    from the first observation interval. Neurons without positions are placed at random on a dish
+    from the first observation interval. What the spikes or the new optics say is not taken over:
+    culture, counts, rates and nuisances. Neurons without positions are placed at random on a dish
     of 250 per mm2.
 
     Parameters
@@ -91,17 +100,19 @@ def _image(
 
     source = _read(path)
     try:
-        spikes = _spike_trains(source, duration_s)
+        duration = _duration(source, duration_s)
+        _check_size(source.n_neurons, duration, imaging.frame_rate_hz)
+        spikes = _spike_trains(source, duration)
         labels = _labels(source, spikes, seed, index)
-        if spikes.duration * imaging.frame_rate_hz < 2:
-            raise SimbenchError(
-                f"{spikes.duration:g} s at {imaging.frame_rate_hz:g} Hz: at least 2 frames needed"
-            )
         imaged = image(spikes, labels[["x_mm", "y_mm"]].to_numpy(float), imaging, seed, index)
     except SimbenchError as error:
         raise SimbenchError(f"{path}: {error}") from None
+    except MemoryError:
+        raise SimbenchError(
+            f"{path}: the traces do not fit into the memory; allowed: a shorter duration"
+        ) from None
     truth = Truth(
-        labels.join(imaged.nuisances),
+        labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances),
         spikes,
         None,
         imaged.clean_dff,
@@ -118,7 +129,10 @@ def _read(path: Path) -> _Source:
     if path.suffix not in readers:
         raise SimbenchError(f"{path}: unknown kind of file; allowed: {', '.join(readers)}")
     with reading(path):
-        return readers[path.suffix](path)
+        source = readers[path.suffix](path)
+    for name in source.labels:
+        _check_type(path, name, source.labels[name].to_numpy())
+    return source
 
 
 def _read_npz(path: Path) -> _Source:
@@ -152,7 +166,7 @@ def _read_npz(path: Path) -> _Source:
         times,
         _count(path, data, neurons),
         float(data["duration"]) if "duration" in data else None,
-        pd.DataFrame(_checked(path, labels, _count(path, data, neurons))),
+        pd.DataFrame(_of_one_length(path, labels, _count(path, data, neurons))),
     )
 
 
@@ -177,13 +191,23 @@ def _unravel(path: Path, offsets: np.ndarray, n_spikes: int) -> np.ndarray:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _checked(path: Path, labels: dict[str, np.ndarray], n_neurons: int) -> dict[str, np.ndarray]:
+def _of_one_length(
+    path: Path, labels: dict[str, np.ndarray], n_neurons: int
+) -> dict[str, np.ndarray]:
     for name, values in labels.items():
         if values.shape != (n_neurons,):
             raise SimbenchError(
                 f"{path}: label '{name}' has shape {values.shape}; there are {n_neurons} neurons"
             )
     return labels
+
+
+def _check_type(path: Path, name: str, values: np.ndarray) -> None:
+    codes, needed = _TYPES.get(name, _TYPES[LABELS[name].kind])
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
+        values = values.astype(str)
+    if values.dtype.kind not in codes:
+        raise SimbenchError(f"{path}: label '{name}' is {values.dtype}; needed: {needed}")
 
 
 def _read_nwb(path: Path) -> _Source:
@@ -231,9 +255,8 @@ def _label_columns(table: Any) -> dict[str, np.ndarray]:
     }
 
 
-def _spike_trains(source: _Source, duration_s: float | None) -> SpikeTrains:
-    if source.n_neurons < 1:
-        raise SimbenchError("no neurons; state 'n_neurons' if all of them are silent")
+def _duration(source: _Source, duration_s: float | None) -> float:
+    """Seconds, as asked for, as the file says, or up to the last spike."""
     if not np.isfinite(source.times).all():
         raise SimbenchError("a spike time is not finite; times are seconds")
     duration = duration_s if duration_s is not None else source.duration_s
@@ -241,9 +264,26 @@ def _spike_trains(source: _Source, duration_s: float | None) -> SpikeTrains:
         duration = float(np.floor(source.times.max(initial=0.0)) + 1)
     if not (np.isfinite(duration) and duration > 0):
         raise SimbenchError(f"duration {duration:g} s; allowed is a positive number of seconds")
-    kept = source.times < duration
+    return duration
+
+
+def _check_size(n_neurons: int, duration_s: float, frame_rate_hz: float) -> None:
+    if n_neurons < 1:
+        raise SimbenchError("no neurons; state 'n_neurons' if all of them are silent")
+    frames = duration_s * frame_rate_hz
+    if frames < 2:
+        raise SimbenchError(f"{duration_s:g} s at {frame_rate_hz:g} Hz: at least 2 frames needed")
+    if n_neurons * frames > _MOST_SAMPLES:
+        raise SimbenchError(
+            f"{n_neurons} neurons x {duration_s:g} s x {frame_rate_hz:g} Hz; "
+            f"allowed: up to {_MOST_SAMPLES:g} samples"
+        )
+
+
+def _spike_trains(source: _Source, duration_s: float) -> SpikeTrains:
+    kept = source.times < duration_s
     return SpikeTrains.from_events(
-        source.neurons[kept], source.times[kept], source.n_neurons, duration
+        source.neurons[kept], source.times[kept], source.n_neurons, duration_s
     )
 
 

@@ -46,12 +46,18 @@ def test_the_optics_are_those_of_any_culture(tmp_path):
 
 
 def test_only_known_labels_are_there(tmp_path):
-    path = write(tmp_path / "a.npz", firing_type=np.array(["RS", "FS", "RS"]), n_spikes=np.ones(3))
+    path = write(
+        tmp_path / "a.npz",
+        firing_type=np.array(["RS", "FS", "RS"]),
+        n_spikes=np.ones(3),
+        gain=np.zeros(3),
+    )
     dataset = import_spikes(path)
     labels = dataset.labels
     assert {"in_degree", "a", "topology", "condition"}.isdisjoint(labels)
     assert list(labels["firing_type"]) == ["RS", "FS", "RS"]
     assert list(labels["n_spikes"]) == [3, 0, 2]  # counted, not believed
+    assert list(labels["gain"]) == [1, 1, 1]  # drawn, not believed
     np.testing.assert_allclose(labels["rate_hz"], np.array([3, 0, 2]) / 5)
     assert dataset.recordings[0].truth.weights is None
     assert dataset.scenario is None
@@ -94,11 +100,14 @@ def test_a_saved_dataset_can_be_imaged_again(small_dataset, tmp_path):
     np.testing.assert_array_equal(again.truth.spikes.counts, truth.spikes.counts)
 
 
-def test_nwb_comes_back_with_labels_and_positions(small_dataset, tmp_path):
+def test_nwb_comes_back_with_labels_and_positions(tiny_dataset, tmp_path):
     pytest.importorskip("pynwb", reason="pynwb reads NWB files")
-    export_nwb(small_dataset, tmp_path / "nwb")
-    recording = import_spikes(tmp_path / "nwb" / "recording-001.nwb").recordings[0]
-    truth = small_dataset.recordings[1].truth
+    export_nwb(tiny_dataset, tmp_path / "nwb")
+    again = import_spikes(tmp_path / "nwb" / "recording-001.nwb", ImagingRecipe(nu=2.0))
+    verify(again.save(tmp_path / "again"))
+    recording, truth = again.recordings[0], tiny_dataset.recordings[1].truth
+    assert recording.truth.labels.columns.is_unique
+    assert recording.truth.labels["nu"].mean() == pytest.approx(2.0)  # of this camera
     np.testing.assert_array_equal(recording.truth.spikes.times, truth.spikes.times)
     assert recording.truth.spikes.duration == truth.spikes.duration
     for name in ("x_mm", "y_mm", "a", "firing_type", "in_degree", "n_spikes"):
@@ -136,6 +145,14 @@ def test_times_in_nwb_count_from_the_first_observation(tmp_path):
         ({"x_mm": np.full(3, np.nan), "y_mm": np.zeros(3)}, "position is not finite"),
         ({"duration": -1.0}, "allowed is a positive number"),
         ({"duration": 0.01}, "at least 2 frames"),
+        ({"duration": 1e12}, "allowed: up to 1e\\+10 samples"),
+        ({"n_neurons": 10**12}, "allowed: up to 1e\\+10 samples"),
+        ({"x_mm": np.array(list("abc")), "y_mm": np.zeros(3)}, "label 'x_mm' is <U1"),
+        ({"in_degree": np.array(list("abc"))}, "label 'in_degree' is <U1; needed: numbers"),
+        ({"firing_type": np.arange(3)}, "label 'firing_type' is int64; needed: text"),
+        ({"a": np.ones(3, complex)}, "label 'a' is complex128; needed: numbers"),
+        ({"inhibitory": np.zeros(3)}, "label 'inhibitory' is float64; needed: true or false"),
+        ({"module": np.zeros(3)}, "label 'module' is float64; needed: whole numbers"),
     ],
 )
 def test_impossible_spikes_are_one_line(tmp_path, arrays, message):
@@ -144,6 +161,15 @@ def test_impossible_spikes_are_one_line(tmp_path, arrays, message):
         import_spikes(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
+    def image(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("simbench.imaging.image", image)
+    with pytest.raises(SimbenchError, match="do not fit into the memory"):
+        import_spikes(write(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize("offsets", [[0, 3], [1, 5], [0, 4, 3, 5], [0]])
