@@ -30,6 +30,7 @@ from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import place
 from simbench.scoring.latents import check_latents
+from simbench.scoring.probes import check_targets
 from simbench.scoring.protocols import Trial, apply_protocols
 from simbench.simulation import open_dataset, recording_folders, simulate
 from simbench.storage import checksum, new_folder, read_json
@@ -149,7 +150,10 @@ def run(
     broken: dict[Key, Exception] = {}
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
         try:
-            simulate(scenario, seed, n_jobs, partial(report, f"simulate {scenario.name}"))
+            what = f"simulate {scenario.name}"
+            dataset = simulate(scenario, seed, n_jobs, partial(report, what))
+            if "latents" in scenario.protocols:
+                check_targets(dataset, scenario.targets)
             recordings[scenario, seed] = tuple(recording_folders(scenario, seed))
         except Exception as error:
             broken[scenario, seed] = error

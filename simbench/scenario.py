@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,8 @@ from simbench.recipes import CultureRecipe, Fraction, ImagingRecipe, Positive, R
 _FOLDER = Path(__file__).parent / "scenarios"
 # Not part of the digest where they are not given: it stays that of scenarios without such keys.
 _OPTIONAL = {"protocols": ["latents"], "latents_per_minute": None}
+_BUDGETS = ("n_components", "latents_per_minute")
+_Values = Annotated[list[Any], Field(min_length=1)]
 
 
 class SplitRecipe(Recipe):
@@ -42,6 +45,37 @@ class Condition(Recipe):
         """Duration (s) and frame rate (Hz): what all traces of a dataset share."""
         return self.culture.duration_s, self.imaging.frame_rate_hz
 
+    @property
+    def classes(self) -> dict[str, set[str]]:
+        """Classes that there can be of the labels of which the recipe tells."""
+        culture, wiring = self.culture, self.culture.wiring
+        kinds, is_custom = {}, wiring.topology == "custom"  # its file may say who inhibits
+        if is_custom or culture.inhibitory_fraction < 1:
+            kinds["excitatory"] = culture.excitatory_types
+        if is_custom or culture.inhibitory_fraction > 0:
+            kinds["inhibitory"] = culture.inhibitory_types
+        return {
+            "condition": {self.name},
+            "topology": {wiring.topology},
+            "inhibitory": set(kinds),
+            "firing_type": {k for shares in kinds.values() for k, share in shares.items() if share},
+        }
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Condition":
+        duration, rate = self.shape
+        if duration * rate < 2:
+            raise ValueError(
+                f"culture.duration_s = {duration:g}: {duration * rate:g} frames; "
+                "at least 2 are needed"
+            )
+        if rate > 1000 / self.culture.dt_ms:
+            raise ValueError(
+                f"imaging.frame_rate_hz = {rate:g} is above the simulation's "
+                f"{1000 / self.culture.dt_ms:g} Hz"
+            )
+        return self
+
 
 class Scenario(Recipe):
     """What to simulate, image, recover and score.
@@ -50,7 +84,8 @@ class Scenario(Recipe):
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
     ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value.
     ``levels`` is written the same way, but each combination is a problem of its own, with its own
-    training and its own scores: a curve.
+    training and its own scores: a curve. Keys of ``culture`` and ``imaging`` and the two budgets of
+    latents can be levels.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -61,8 +96,8 @@ class Scenario(Recipe):
     """Cultures per condition."""
     culture: CultureRecipe
     imaging: ImagingRecipe
-    axes: dict[str, list[Any]] = Field(default={})
-    levels: dict[str, list[Any]] = Field(default={})
+    axes: dict[str, _Values] = Field(default={})
+    levels: dict[str, _Values] = Field(default={})
     protocols: list[Literal["latents", "reconstruction", "published"]] = Field(
         default=["latents"], min_length=1
     )
@@ -85,6 +120,8 @@ class Scenario(Recipe):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
+        for key in ("targets", "nuisances", "protocols"):
+            _refuse_repeats(key, getattr(self, key))
         for key in ("targets", "nuisances"):
             for label in getattr(self, key):
                 if label not in LABELS:
@@ -98,23 +135,43 @@ class Scenario(Recipe):
                 f"split.test_fraction = {self.split.test_fraction:g} of {self.replicates} cultures "
                 "leaves none to train or none to test"
             )
-        frames = self.culture.duration_s * self.imaging.frame_rate_hz
-        if frames < 2:
-            raise ValueError(f"culture.duration_s: {frames:g} frames; at least 2 are needed")
-        if self.imaging.frame_rate_hz > 1000 / self.culture.dt_ms:
-            raise ValueError(
-                f"imaging.frame_rate_hz = {self.imaging.frame_rate_hz:g} is above the simulation's "
-                f"{1000 / self.culture.dt_ms:g} Hz"
-            )
+        self._check_levels()
         # an impossible value on an axis is an error now, not later
         _ = self.conditions, self.at_levels
-        for trained, tested in zip(self.train_conditions, self.conditions):
-            if trained.shape != tested.shape:
-                raise ValueError(
-                    "split.train_with: training and test cultures must share duration_s and "
-                    "frame_rate_hz"
-                )
+        self._check_shapes()
+        if not self.levels:
+            self._check_classes()
         return self
+
+    def _check_levels(self) -> None:
+        for key in ("axes", "levels"):
+            for paths, values in getattr(self, key).items():
+                _refuse_repeats(f"{key}.{paths}", map(_level_name, values))
+        for path in _paths(self.levels):
+            if not path.startswith(("culture.", "imaging.")) and path not in _BUDGETS:
+                raise ValueError(
+                    f"levels: '{path}' can't vary; allowed: keys of culture and imaging, "
+                    f"{', '.join(_BUDGETS)}"
+                )
+        _refuse_repeats("axes and levels", [*_paths(self.axes), *_paths(self.levels)])
+
+    def _check_shapes(self) -> None:
+        shared = "must share duration_s and frame_rate_hz"
+        if len({condition.shape for condition in self.conditions}) > 1:
+            raise ValueError(f"axes: cultures {shared}; levels may vary them")
+        if self.train_conditions[0].shape != self.conditions[0].shape:
+            raise ValueError(f"split.train_with: training and test cultures {shared}")
+
+    def _check_classes(self) -> None:
+        """A target that is one class in all training cultures can't be learned."""
+        trained = [condition.classes for condition in self.train_conditions]
+        for target in self.targets if "latents" in self.protocols else []:
+            classes = set().union(*(known.get(target, ()) for known in trained))
+            if len(classes) == 1:
+                raise ValueError(
+                    f"targets: '{target}' is '{classes.pop()}' in all training cultures; "
+                    "a target needs two classes or more"
+                )
 
     @property
     def n_test(self) -> int:
@@ -215,8 +272,18 @@ def _expand(
 def _settings(axes: Iterable[str], values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Every path with its value; paths joined by a comma take the same one."""
     for paths, value in zip(axes, values):
-        for path in paths.split(","):
-            yield path.strip(), value
+        for path in _paths([paths]):
+            yield path, value
+
+
+def _paths(axes: Iterable[str]) -> list[str]:
+    return [path.strip() for paths in axes for path in paths.split(",")]
+
+
+def _refuse_repeats(where: str, names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{where}: '{name}' is there twice; allowed: once")
 
 
 def _level_name(value: Any) -> str:

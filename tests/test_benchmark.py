@@ -194,3 +194,12 @@ def test_the_peak_of_memory_is_that_of_one_method_and_not_of_those_before():
     small, large, after = peak_of(1), peak_of(300), peak_of(1)
     assert large > small + 250
     assert after < small + 50
+
+
+def test_a_target_that_turns_out_to_be_one_class_ends_the_run_before_any_method(tiny):
+    """Two in a thousand of 24 neurons are none: the scenario promises two classes."""
+    culture = tiny.culture.model_copy(update={"inhibitory_fraction": 0.002, "duration_s": 1.0})
+    update = {"culture": culture, "targets": ["inhibitory"], "replicates": 2}
+    units = benchmark.plan([tiny.model_copy(update=update)], ["pca"])
+    with pytest.raises(SimbenchError, match="'inhibitory' is 'False' in all training cultures"):
+        benchmark.run(units)

@@ -227,6 +227,41 @@ def test_unknown_targets_are_refused(dataset):
         evaluate(perfect(dataset), dataset)
 
 
+@pytest.mark.parametrize(
+    ("targets", "probes", "complaint"),
+    [
+        ([], ["linear"], "no targets; needed is at least one"),
+        (["in_degree", "in_degree"], ["linear"], "target 'in_degree' is there twice"),
+        (["in_degree"], ["nope"], "unknown probe 'nope'; allowed: linear, nonlinear"),
+        (["in_degree"], ["linear", "linear"], "probe 'linear' is there twice"),
+    ],
+)
+def test_nonsense_is_refused(dataset, targets, probes, complaint):
+    with pytest.raises(SimbenchError, match=complaint):
+        evaluate(perfect(dataset), dataset, targets, probes)
+
+
+def test_datasets_that_cannot_be_scored_are_refused(dataset):
+    latents = perfect(dataset)
+    for test in (np.zeros(N_CULTURES, bool), np.ones(N_CULTURES, bool)):
+        with pytest.raises(SimbenchError, match="cultures to train and cultures to test"):
+            evaluate(latents, replace(dataset, test=test), ["firing_type"])
+    one_type, no_type = replace(dataset), replace(dataset)
+    object.__setattr__(one_type, "labels", dataset.labels.assign(firing_type="RS"))
+    with pytest.raises(SimbenchError, match="'firing_type' is 'RS' in all training cultures"):
+        evaluate(latents, one_type, ["firing_type"])
+    object.__setattr__(no_type, "labels", dataset.labels.drop(columns="firing_type"))
+    with pytest.raises(SimbenchError, match="does not know the firing types"):
+        evaluate(latents, no_type, ["in_degree"])
+
+
+def test_a_scenario_without_targets_is_refused_in_one_line(dataset):
+    nothing = {"targets": [], "protocols": ["reconstruction"]}
+    scenario = load_scenario("quickstart").model_copy(update=nothing)
+    with pytest.raises(SimbenchError, match="no targets"):
+        evaluate(perfect(dataset), replace(dataset, scenario=scenario))
+
+
 def test_neurons_without_a_label_are_left_out(dataset):
     gaps = perfect(dataset).copy()
     labels = dataset.labels.assign(isi_cv=gaps[:, 1])

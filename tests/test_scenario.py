@@ -66,6 +66,23 @@ def test_quickstart_is_what_it_promises():
         ("split", {"test_fraction": 0.01}, "leaves none to train or none to test"),
         ("axes", {"culture.colour": [1]}, "unknown key 'culture.colour'"),
         ("axes", {"culture.duration_s": [5.0, -5.0]}, "culture.duration_s = -5.0"),
+        ("axes", {"imaging.frame_rate_hz": [5000.0]}, "= 5000 is above the simulation's 1000 Hz"),
+        ("axes", {"culture.duration_s": [0.01]}, "culture.duration_s = 0.01: 0.2 frames; at least"),
+        ("axes", {"culture.duration_s": [10.0, 20.0]}, "axes: cultures must share duration_s"),
+        ("axes", {"imaging.nu": []}, "axes.imaging.nu = .*: list should have at least 1 item"),
+        ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: '1.0' is there twice"),
+        ("levels", {"imaging.nu": []}, "levels.imaging.nu = .*: list should have at least 1 item"),
+        ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: '1.0' is there twice"),
+        ("levels", {"culture.duration_s": [10.0, 0.01]}, "0.2 frames"),
+        ("levels", {"version": [1, 2]}, "levels: 'version' can't vary; allowed: keys of culture"),
+        ("levels", {"name": ["a", "b"]}, "levels: 'name' can't vary"),
+        ("levels", {"replicates": [4, 6]}, "levels: 'replicates' can't vary"),
+        ("levels", {"imaging.nu, split.test_fraction": [0.5]}, "'split.test_fraction' can't vary"),
+        ("targets", ["a", "a"], "targets: 'a' is there twice; allowed: once"),
+        ("targets", ["topology"], "targets: 'topology' is 'flat' in all training cultures"),
+        ("targets", ["condition"], "targets: 'condition' is 'tiny' in all training cultures"),
+        ("nuisances", ["culture", "culture"], "nuisances: 'culture' is there twice"),
+        ("protocols", ["latents", "latents"], "protocols: 'latents' is there twice"),
         ("name", "Two Words", "name = 'Two Words'"),
     ],
 )
@@ -73,6 +90,37 @@ def test_impossible_scenarios_are_refused_in_one_line(path, value, complaint):
     with pytest.raises(SimbenchError, match=complaint) as caught:
         read_recipe(Scenario, changed(path, value))
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_is_an_axis_or_a_level():
+    noise = {"imaging.nu": [0.5, 2.0]}
+    with pytest.raises(SimbenchError, match="axes and levels: 'imaging.nu' is there twice"):
+        read_recipe(Scenario, RAW | {"axes": noise, "levels": noise})
+
+
+@pytest.mark.parametrize(
+    ("culture", "target"),
+    [
+        ({"inhibitory_fraction": 0.0}, "inhibitory"),
+        ({"inhibitory_fraction": 0.0, "excitatory_types": {"RS": 1.0, "CH": 0.0}}, "firing_type"),
+        ({"inhibitory_fraction": 1.0, "inhibitory_types": {"RS": 1.0}}, "firing_type"),
+    ],
+)
+def test_a_target_of_one_class_is_refused(culture, target):
+    data = changed("targets", [target]) | {"culture": RAW["culture"] | culture}
+    with pytest.raises(SimbenchError, match=f"targets: '{target}' is .* a target needs two"):
+        read_recipe(Scenario, data)
+    assert read_recipe(Scenario, data | {"targets": [], "protocols": ["reconstruction"]})
+    assert read_recipe(Scenario, data | {"culture": RAW["culture"]})
+
+
+def test_a_target_that_varies_between_conditions_is_no_target_of_one_class():
+    topologies = ["flat", "tracks"]
+    data = changed("axes", {"culture.wiring.topology": topologies}) | {"targets": ["topology"]}
+    assert read_recipe(Scenario, data).targets == ["topology"]
+    one_is_trained = {"train_with": {"culture.wiring.topology": "flat"}}
+    with pytest.raises(SimbenchError, match="'topology' is 'flat' in all training cultures"):
+        read_recipe(Scenario, data | {"split": one_is_trained})
 
 
 @given(
@@ -103,10 +151,10 @@ def test_joined_keys_of_an_axis_take_the_same_value(tiny):
 
 
 def test_axes_expand_to_the_grid_of_their_values():
-    grid = {"culture.duration_s": [5.0, 6.0], "imaging.frame_rate_hz": [10.0, 20.0, 40.0]}
+    grid = {"culture.noise_sigma": [2.0, 3.0], "imaging.nu": [0.5, 1.0, 2.0]}
     conditions = read_recipe(Scenario, changed("axes", grid)).conditions
-    assert [(c.culture.duration_s, c.imaging.frame_rate_hz) for c in conditions] == [
-        (d, f) for d in (5.0, 6.0) for f in (10.0, 20.0, 40.0)
+    assert [(c.culture.noise_sigma, c.imaging.nu) for c in conditions] == [
+        (sigma, nu) for sigma in (2.0, 3.0) for nu in (0.5, 1.0, 2.0)
     ]
     assert len({c.name for c in conditions}) == 6
 

@@ -11,12 +11,13 @@ from sklearn import config_context
 from simbench.anchors import random_latents, spike_latents
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
+from simbench.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.beside import beside
 from simbench.scoring.catalogue import METRICS
 from simbench.scoring.latents import check_latents
 from simbench.scoring.nuisance import nuisances
-from simbench.scoring.probes import PROBES, predict, problems
+from simbench.scoring.probes import PROBES, check_targets, predict, problems
 from simbench.scoring.splits import neuron_split
 from simbench.scoring.together import together
 
@@ -56,10 +57,16 @@ def evaluate(
     Raises
     ------
     SimbenchError
-        If the latents have the wrong shape or type, or hold values that are not finite.
+        If the latents have the wrong shape or type, or hold values that are not finite; if the
+        dataset can't be divided into training and test cultures; if targets or probes are
+        unknown or there twice, or a target has one class only.
     """
     latents = check_latents(latents, len(dataset.labels))
     targets = _targets(dataset, targets)
+    _check_known("probe", probes, PROBES)
+    if dataset.test.all() or not dataset.test.any():
+        raise SimbenchError("evaluate: needed are cultures to train and cultures to test")
+    check_targets(dataset, targets)
     scores = score(latents, dataset, targets, probes)
     return place(scores, *_anchors(dataset, targets, tuple(probes)))
 
@@ -124,11 +131,20 @@ def _targets(dataset: Dataset, targets: Sequence[str] | None) -> tuple[str, ...]
         if dataset.scenario is None:
             raise SimbenchError("evaluate: the dataset has no scenario; name the targets")
         targets = dataset.scenario.targets
-    for name in targets:
-        if name not in dataset.labels:
-            allowed = ", ".join(dataset.labels.columns)
-            raise SimbenchError(f"evaluate: unknown target '{name}'; allowed: {allowed}")
+    if not len(targets):
+        raise SimbenchError("evaluate: no targets; needed is at least one label to recover")
+    if "firing_type" not in dataset.labels:
+        raise SimbenchError("evaluate: the dataset does not know the firing types of its neurons")
+    _check_known("target", targets, [name for name in LABELS if name in dataset.labels])
     return tuple(targets)
+
+
+def _check_known(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        if name not in allowed:
+            raise SimbenchError(f"evaluate: unknown {what} '{name}'; allowed: {', '.join(allowed)}")
+        if name in names[:index]:
+            raise SimbenchError(f"evaluate: {what} '{name}' is there twice; allowed: once")
 
 
 def _splits(dataset: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

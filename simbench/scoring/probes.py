@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simbench.dataset import Dataset
+from simbench.errors import SimbenchError
 from simbench.labels import LABELS
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.splits import grouped_folds
@@ -60,6 +61,23 @@ class Problem:
             same = self.firing_type == kind
             answer[same] = values[same] - values[same & train].mean()
         return answer
+
+
+def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
+    """Refuse a class that is the same in all training cultures: no probe can learn it.
+
+    Raises
+    ------
+    SimbenchError
+    """
+    train = ~dataset.test_neurons
+    for name in targets:
+        classes = dataset.labels.loc[train, name].unique()
+        if LABELS[name].kind == "class" and len(classes) == 1:
+            raise SimbenchError(
+                f"targets: '{name}' is '{classes[0]}' in all training cultures; "
+                "a target needs two classes or more"
+            )
 
 
 def problems(dataset: Dataset, targets: Sequence[str]) -> Iterator[Problem]:
