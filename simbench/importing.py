@@ -11,7 +11,7 @@ import pandas as pd
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.labels import LABELS
-from simbench.recipes import CultureRecipe, ImagingRecipe
+from simbench.recipes import MOST_SAMPLES, CultureRecipe, ImagingRecipe
 from simbench.recording import Recording, Truth
 from simbench.seeds import stream
 from simbench.spikes import SpikeTrains
@@ -26,7 +26,6 @@ _TYPES = {
     "inhibitory": ("b", "true or false"),
     "module": ("iu", "whole numbers"),
 }
-_MOST_SAMPLES = 10**10  # neurons x frames; 40 GB, and as much again for the clean traces
 
 
 @dataclass(frozen=True)
@@ -273,10 +272,10 @@ def _check_size(n_neurons: int, duration_s: float, frame_rate_hz: float) -> None
     frames = duration_s * frame_rate_hz
     if frames < 2:
         raise SimbenchError(f"{duration_s:g} s at {frame_rate_hz:g} Hz: at least 2 frames needed")
-    if n_neurons * frames > _MOST_SAMPLES:
+    if n_neurons * frames > MOST_SAMPLES:
         raise SimbenchError(
             f"{n_neurons} neurons x {duration_s:g} s x {frame_rate_hz:g} Hz; "
-            f"allowed: up to {_MOST_SAMPLES:g} samples"
+            f"allowed: up to {MOST_SAMPLES:g} samples"
         )
 
 

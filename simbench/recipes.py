@@ -17,6 +17,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+# Neurons x frames of a recording: 40 GB of fluorescence, and as much of clean dF/F.
+MOST_SAMPLES = 10**10
+# In a frame of a cell at rest: light can be much brighter, and Poisson numbers end at 9e18.
+MOST_PHOTONS = 1e12
 
 
 class Recipe(BaseModel):
@@ -137,7 +141,7 @@ class SynapseRecipe(Recipe):
 class CultureRecipe(Recipe):
     """A dish of neurons, its wiring, and how long it is watched."""
 
-    n_neurons: Annotated[int, Field(ge=2)] = 2250
+    n_neurons: Annotated[int, Field(ge=2, le=10**7)] = 2250
     density_per_mm2: Positive = 250.0
     min_spacing_um: NonNegative = 7.5
     duration_s: Positive = 60.0
@@ -208,7 +212,7 @@ class ImagingRecipe(Recipe):
     """Share of the frame time in which light is collected."""
     photons_per_s: Positive | None = None
     """Detected photons per cell and second of exposure at rest. None with `nu` None: no noise."""
-    nu: Positive | None = None
+    nu: Annotated[float, Field(ge=1e-6, allow_inf_nan=False)] | None = None
     """Standardised shot noise in %/sqrt(Hz) at baseline; the other way to state the photons."""
     # The cells
     gain_sd: NonNegative = 0.0
@@ -284,6 +288,11 @@ class ImagingRecipe(Recipe):
             for key in ("read_noise", "offset", "bit_depth"):
                 if getattr(self, key):
                     raise ValueError(f"{key} needs light in photons: give 'nu' or 'photons_per_s'")
+        elif photons > MOST_PHOTONS:
+            raise ValueError(
+                f"{'photons_per_s' if self.nu is None else 'nu'}: {photons:.3g} photons a frame; "
+                f"allowed: at most {MOST_PHOTONS:g}"
+            )
         elif self.bit_depth is not None:
             counts, top = photons * self.camera_gain + self.offset, 2**self.bit_depth - 1
             if counts >= top:

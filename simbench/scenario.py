@@ -15,7 +15,15 @@ from pydantic import Field, model_validator
 
 from simbench.errors import SimbenchError
 from simbench.labels import LABELS
-from simbench.recipes import CultureRecipe, Fraction, ImagingRecipe, Positive, Recipe, read_recipe
+from simbench.recipes import (
+    MOST_SAMPLES,
+    CultureRecipe,
+    Fraction,
+    ImagingRecipe,
+    Positive,
+    Recipe,
+    read_recipe,
+)
 
 _FOLDER = Path(__file__).parent / "scenarios"
 # Not part of the digest where they are not given: it stays that of scenarios without such keys.
@@ -69,6 +77,11 @@ class Condition(Recipe):
                 f"culture.duration_s = {duration:g}: {duration * rate:g} frames; "
                 "at least 2 are needed"
             )
+        if self.culture.n_neurons * duration * rate > MOST_SAMPLES:
+            raise ValueError(
+                f"culture: {self.culture.n_neurons} neurons x {duration:g} s x {rate:g} Hz; "
+                f"allowed: up to {MOST_SAMPLES:g} samples"
+            )
         if rate > 1000 / self.culture.dt_ms:
             raise ValueError(
                 f"imaging.frame_rate_hz = {rate:g} is above the simulation's "
@@ -92,7 +105,7 @@ class Scenario(Recipe):
     version: Annotated[int, Field(ge=1)]
     question: str
     """What the scenario asks, in a paragraph. Not part of the digest."""
-    replicates: Annotated[int, Field(ge=2)]
+    replicates: Annotated[int, Field(ge=2, le=10**6)]
     """Cultures per condition."""
     culture: CultureRecipe
     imaging: ImagingRecipe
@@ -322,7 +335,7 @@ def load_scenario(source: str | Path) -> Scenario:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SimbenchError(f"scenario {path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers too long, tables too deep
         raise SimbenchError(f"scenario {path}: not valid TOML: {error}") from None
     try:
         return read_recipe(Scenario, data)

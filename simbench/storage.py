@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SimbenchError(f"{path}: missing") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SimbenchError(f"{path}: cannot be read ({error})") from None
     if not isinstance(data, dict):
         raise SimbenchError(f"{path}: not a JSON object")

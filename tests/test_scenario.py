@@ -54,6 +54,9 @@ def test_quickstart_is_what_it_promises():
         ("culture.duration_s", "long", "culture.duration_s = 'long'"),
         ("culture.duration_s", float("inf"), "culture.duration_s = inf"),
         ("culture.n_neurons", 2.5, "culture.n_neurons = 2.5"),
+        ("culture.duration_s", 1e12, "24 neurons x 1e\\+12 s x 20 Hz; allowed: up to 1e\\+10"),
+        ("culture.n_neurons", 10**400, "input should be less than or equal to 10000000"),
+        ("replicates", 10**400, "input should be less than or equal to 1000000"),
         ("culture.excitatory_types", {"RS": 0.5, "IB": 0.4}, "add up to 0.9"),
         ("culture.excitatory_types", {"XX": 1.0}, "unknown firing type 'XX'; allowed: .*RS"),
         ("culture.dt_ms", 2.0, "dt_ms"),
@@ -168,7 +171,13 @@ def test_digest_follows_the_content_and_not_the_question():
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("name = ", "not valid TOML"), ("", "missing key 'name'"), (b"\xff", "not valid TOML")],
+    [
+        ("name = ", "not valid TOML"),
+        ("", "missing key 'name'"),
+        (b"\xff", "not valid TOML"),
+        pytest.param(f"version = {'9' * 5000}", "not valid TOML", id="long"),
+        pytest.param(f"a = {'[' * 100_000}", "not valid TOML", id="deep"),
+    ],
 )
 def test_broken_files_are_refused_by_name(tmp_path, text, complaint):
     path = tmp_path / "broken.toml"

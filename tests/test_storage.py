@@ -100,7 +100,7 @@ def test_only_the_expected_matrix_is_read(tmp_path, array):
         read_array(tmp_path / "x.npy", (2, 2))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", pytest.param("[" * 100_000, id="deep")])
 def test_broken_json_is_one_line(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(SimbenchError) as error:

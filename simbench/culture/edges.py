@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.errors import SimbenchError
+from simbench.storage import reading
 
 
 def read_edges(path: str, n_neurons: int) -> tuple[sparse.csr_array, sparse.csr_array | None]:
@@ -32,18 +33,15 @@ def read_edges(path: str, n_neurons: int) -> tuple[sparse.csr_array, sparse.csr_
         or a row holds weights of both signs.
     """
     where = f"wiring.edges = '{path}'"
+    if not path.endswith((".npz", ".csv")):
+        raise SimbenchError(f"{where}: allowed are .npz and .csv")
+    with reading(Path(where)):
+        is_matrix = path.endswith(".npz")
+        weights, weighted = _read_matrix(path) if is_matrix else _read_table(path, n_neurons)
     try:
-        if path.endswith(".npz"):
-            weights, weighted = _read_matrix(path)
-        elif path.endswith(".csv"):
-            weights, weighted = _read_table(path, n_neurons)
-        else:
-            raise ValueError("allowed are .npz and .csv")
         _check(weights, n_neurons)
-    except OSError as error:
-        raise SimbenchError(f"{where}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise SimbenchError(f"{where}: {error.args[0]}") from None
+    except ValueError as error:
+        raise SimbenchError(f"{where}: {error}") from None
     links = sparse.csr_array(weights != 0)
     return links, weights if weighted else None
 

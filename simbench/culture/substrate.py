@@ -7,6 +7,7 @@ import numpy as np
 
 from simbench.errors import SimbenchError
 from simbench.recipes import WiringRecipe
+from simbench.storage import reading
 
 CELLS_PER_FEATURE = 5  # 30-um cells for the default 150-um features: 100 x 100 on a 3-mm dish
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -68,9 +69,12 @@ def _read_heights(recipe: WiringRecipe) -> np.ndarray:
     """Heights in mm from an .npy array, or from an image whose white is the feature's height."""
     path = Path(str(recipe.height_map))
     where = f"wiring.height_map = '{path}'"
-    try:
+    with reading(Path(where)):
         if path.suffix == ".npy":
-            heights = np.load(path, allow_pickle=False).astype(float)
+            heights = np.load(path, allow_pickle=False)
+            if heights.dtype.kind not in "biuf":
+                raise SimbenchError(f"{where}: not an array of numbers")
+            heights = heights.astype(float)
         elif path.suffix.lower() in IMAGES:
             from PIL import Image
 
@@ -79,12 +83,6 @@ def _read_heights(recipe: WiringRecipe) -> np.ndarray:
             heights = recipe.feature_height_mm * grey / 255
         else:
             raise SimbenchError(f"{where}: allowed are .npy and images ({', '.join(IMAGES)})")
-    except OSError as error:
-        raise SimbenchError(f"{where}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, TypeError) as error:
-        if isinstance(error, SimbenchError):
-            raise
-        raise SimbenchError(f"{where}: not an array of numbers") from None
     if heights.ndim != 2 or min(heights.shape) < 2:
         raise SimbenchError(f"{where}: shape {heights.shape}; allowed: 2-D, at least 2 x 2")
     if not np.isfinite(heights).all() or heights.min() < 0:

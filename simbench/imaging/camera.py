@@ -2,18 +2,11 @@
 
 import numpy as np
 
-from simbench.recipes import NU_PER_SD, ImagingRecipe
+from simbench.errors import SimbenchError
+from simbench.recipes import ImagingRecipe
 from simbench.seeds import stream
 
-
-def photons_of_nu(nu: float) -> float:
-    """Detected photons per second and cell at which pure shot noise has this nu (%/sqrt(Hz))."""
-    return (100 * NU_PER_SD / nu) ** 2
-
-
-def nu_of_photons(photons_per_s: float) -> float:
-    """Standardised level of pure shot noise (%/sqrt(Hz)) at so many detected photons per second."""
-    return 100 * NU_PER_SD / photons_per_s**0.5
+_MOST_PHOTONS = 1e18  # Poisson numbers end at 9e18
 
 
 def measure_nu(dff: np.ndarray, frame_rate: float) -> np.ndarray:
@@ -54,6 +47,11 @@ def detect(
     seed, index : int
         Seed of the run and number of the recording.
 
+    Raises
+    ------
+    SimbenchError
+        If there is too much light to count it.
+
     Returns
     -------
     ndarray of float32, shape (n_cells, n_frames)
@@ -63,7 +61,13 @@ def detect(
     if photons is not None:
         for row, cell in zip(light, cells):
             rng = stream(seed, "recording", index, "shot noise", int(cell))
-            row[:] = rng.poisson(row.astype(np.float64) * photons)
+            expected = row.astype(np.float64) * photons
+            if not expected.max() < _MOST_PHOTONS:
+                raise SimbenchError(
+                    f"imaging: {expected.max():.3g} photons in a frame of cell {cell}; allowed: "
+                    f"up to {_MOST_PHOTONS:g}; lower the light or its spreads"
+                )
+            row[:] = rng.poisson(expected)
     if recipe.saturation is not None:
         np.minimum(light, recipe.saturation * (photons or 1), out=light)
     if recipe.read_noise:

@@ -173,6 +173,15 @@ def test_an_impossible_height_map_is_one_clear_error(tmp_path, heights, message)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["map.npy", "map.png"])
+@pytest.mark.parametrize("content", [b"", b"no map", b"\x93NUMPY\x01\x00"])
+def test_a_damaged_height_map_is_one_clear_error(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    wiring = WiringRecipe(topology="height-map", height_map=str(tmp_path / name))
+    with pytest.raises(SimbenchError, match=f"wiring.height_map = '.*{name}': truncated or not"):
+        make_substrate(wiring, 1.0, np.random.default_rng(0))
+
+
 def test_a_missing_height_map_is_one_clear_error():
     for name in ("nowhere.npy", "nowhere.png", "map.txt"):
         wiring = WiringRecipe(topology="height-map", height_map=name)

@@ -249,6 +249,16 @@ def test_a_missing_or_foreign_file_is_one_clear_error(tmp_path):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("n_bytes", [0, 30, -30])
+def test_a_truncated_matrix_is_one_clear_error(tmp_path, n_bytes):
+    path = tmp_path / "matrix.npz"
+    sparse.save_npz(path, sparse.csr_array(np.ones((4, 4)) - np.eye(4)))
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    with pytest.raises(SimbenchError, match="wiring.edges = '.*matrix.npz': truncated") as error:
+        build_culture(custom(path), 0)
+    assert "\n" not in str(error.value)
+
+
 def test_the_cache_knows_the_content_of_a_file(tmp_path):
     recipe = custom(tmp_path / "edges.csv").wiring
     (tmp_path / "edges.csv").write_text("pre,post\n0,1\n")

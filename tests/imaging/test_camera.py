@@ -3,7 +3,7 @@ import pytest
 
 from simbench.errors import SimbenchError
 from simbench.imaging import image
-from simbench.imaging.camera import detect, measure_nu, nu_of_photons, photons_of_nu
+from simbench.imaging.camera import detect, measure_nu
 from simbench.recipes import ImagingRecipe, read_recipe
 from simbench.spikes import SpikeTrains
 
@@ -37,12 +37,11 @@ def test_requested_nu_is_recovered_on_silent_cells(frame_rate, exposure):
 
 
 def test_nu_and_photons_are_each_other():
-    # 9,100 photons a second are nu 1; 569 are nu 4.
-    assert photons_of_nu(1.0) == pytest.approx(9101, abs=1)
-    assert photons_of_nu(4.0) == pytest.approx(569, abs=1)
-    assert nu_of_photons(photons_of_nu(0.37)) == pytest.approx(0.37)
+    for nu, photons_per_s in ((1.0, 9101), (4.0, 569)):
+        recipe = ImagingRecipe(nu=nu, frame_rate_hz=20.0)
+        assert 20 * recipe.photons_per_frame == pytest.approx(photons_per_s, abs=1)
     by_nu = ImagingRecipe(nu=2.0)
-    by_photons = ImagingRecipe(photons_per_s=photons_of_nu(2.0))
+    by_photons = ImagingRecipe(photons_per_s=by_nu.photons_per_frame * by_nu.frame_rate_hz)
     np.testing.assert_array_equal(film(by_nu, 3), film(by_photons, 3))
 
 
@@ -113,6 +112,12 @@ def test_noise_of_a_cell_depends_on_no_other_cell():
     np.testing.assert_array_equal(alone[0], together[4])
 
 
+@pytest.mark.parametrize("light", [1e12, np.inf, np.nan])
+def test_too_much_light_to_count_is_one_line(light):
+    with pytest.raises(SimbenchError, match=r"photons in a frame of cell 0; allowed: up to 1e\+18"):
+        counts([[1.0, light]], ImagingRecipe(photons_per_s=1e9))
+
+
 def test_read_noise_does_not_move_shot_noise():
     light = np.ones((2, 3000))
     clean = counts(light, ImagingRecipe(nu=1.0)).astype(float)
@@ -124,7 +129,10 @@ def test_read_noise_does_not_move_shot_noise():
     ("keys", "message"),
     [
         ({"photons_per_s": -5.0}, "photons_per_s = -5.0: input should be greater than 0"),
-        ({"nu": 0}, "nu = 0: input should be greater than 0"),
+        ({"nu": 0}, "nu = 0: input should be greater than or equal to 0.000001"),
+        ({"nu": 1e-300}, "nu = 1e-300: input should be greater than or equal to 0.000001"),
+        ({"nu": 1e-6}, r"nu: 4.55e\+14 photons a frame; allowed: at most 1e\+12"),
+        ({"photons_per_s": 1e300}, "photons_per_s: 5e\\+298 photons a frame"),
         ({"nu": 1.0, "photons_per_s": 5.0}, "not both"),
         ({"saturation": 0.5}, "saturation = 0.5: input should be greater than 1"),
         ({"bit_depth": 8}, "bit_depth needs light in photons"),
