@@ -190,3 +190,9 @@ def test_the_readme_snippet_runs():
     assert result.returncode == 0, result.stderr
     assert "firing_type" in result.stdout
     assert "recovery" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x.jpg", "noext", "."])
+def test_show_refuses_an_unknown_kind_of_picture_before_it_draws(tmp_path, name):
+    refused(simbench("show", "culture", TINY, "-o", name, cwd=tmp_path), "allowed: .png, .svg")
+    assert not list(tmp_path.iterdir())

@@ -93,17 +93,20 @@ def import_(
 def show(
     what: Annotated[str, typer.Argument(metavar="culture|optics")],
     scenario: ScenarioName,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Picture to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Picture: .png, .svg or .pdf.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Draw a scenario's culture or its optics."""
     if what not in ("culture", "optics"):
         raise SimbenchError(f"show: unknown '{what}'; allowed: culture, optics")
     (chosen,) = load([scenario])
-    from simbench.report.style import save
+    from simbench.report.style import check_picture, save
     from simbench.storage import check_writable
 
     path = out or Path(f"{chosen.name}-{what}.png")
+    check_picture(path)
     check_writable(path.parent)
     draw = getattr(import_module(f"simbench.report.{what}_figure"), f"draw_{what}")
     save(draw(chosen, seed), path)

@@ -32,7 +32,8 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
         The culture is the one that ``simulate(scenario, seed)`` has as its first recording.
     """
     use_style()
-    recipe = scenario.conditions[0].culture
+    condition = scenario.train_conditions[0]
+    recipe = condition.culture
     culture = grow_culture(recipe, seed, 0, prepare_target([recipe]))
     substrate = build_culture(recipe, seed, 0).wiring.substrate
     colours = colors_of(culture.labels["firing_type"])
@@ -45,7 +46,7 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
     draw_raster(axes["raster"], culture, colours)
     _draw_distribution(axes["rates"], culture, "rate_hz", "mean rate (Hz)", colours, log=True)
     _draw_distribution(axes["degrees"], culture, "in_degree", "in-degree", colours)
-    figure.suptitle(f"{scenario.name}: {scenario.conditions[0].name}", fontsize=11)
+    figure.suptitle(f"{scenario.name}: {condition.name}", fontsize=11)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ mpl.use("Agg")
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from simbench.errors import SimbenchError
+from simbench.storage import write_bytes
+
 # Widths of a journal's column and page, inches.
 COLUMN, PAGE = 89 / 25.4, 183 / 25.4
+# Kinds of pictures, and what would tell when or by what each was drawn.
+UNDATED = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
 # Okabe-Ito, told apart by colour-blind readers.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 FAMILY_COLORS = {
@@ -61,23 +67,45 @@ def family_color(family: str) -> str:
     return FAMILY_COLORS.get(family, FAMILY_COLORS["outside"])
 
 
+def check_picture(path: Path) -> None:
+    """A picture of a kind that can't be drawn is an error now, not after the drawing.
+
+    Raises
+    ------
+    SimbenchError
+    """
+    if path.suffix not in UNDATED:
+        raise SimbenchError(f"{path}: unknown kind of picture; allowed: {', '.join(UNDATED)}")
+    if path.is_dir():
+        raise SimbenchError(f"{path}: is a folder; allowed is the name of a picture")
+
+
 def save(figure: Figure, *paths: Path) -> None:
-    """Save a figure, in the format of each path, without a date in it, and close it."""
+    """Save a figure, in the format of each path, without a date in it, and close it.
+
+    Raises
+    ------
+    SimbenchError
+        If a picture is of an unknown kind, or can't be written.
+    """
     import matplotlib.pyplot as plt
 
     for path in paths:
-        undated: dict = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(path, bbox_inches="tight", metadata=undated)
-        if path.suffix == ".png":
-            _shrink(path)
+        check_picture(path)
+        drawn = BytesIO()
+        metadata: dict = {UNDATED[path.suffix]: None}
+        figure.savefig(drawn, format=path.suffix[1:], bbox_inches="tight", metadata=metadata)
+        write_bytes(path, (_shrink(drawn) if path.suffix == ".png" else drawn).getvalue())
     plt.close(figure)
 
 
-def _shrink(path: Path) -> None:
+def _shrink(drawn: BytesIO) -> BytesIO:
     """Keep the 256 colours that serve a PNG best: a third of the size, and no difference seen."""
     from PIL import Image
 
-    with Image.open(path) as opened:
+    with Image.open(drawn) as opened:
         picture = opened.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         dpi = opened.info["dpi"]
-    picture.save(path, optimize=True, dpi=dpi)
+    shrunk = BytesIO()
+    picture.save(shrunk, format="PNG", optimize=True, dpi=dpi)
+    return shrunk

@@ -20,3 +20,11 @@ def test_the_figure_shows_every_neuron_and_spike(topology):
     degrees = axes["in-degree"]
     assert sum(bar.get_height() for bar in degrees.patches) == 60
     assert np.isfinite(raster.get_xlim()).all()
+
+
+def test_the_culture_is_the_first_that_is_simulated():
+    split = {"test_fraction": 0.5, "train_with": {"culture.n_neurons": 30}}
+    culture = load_scenario("quickstart").culture.model_copy(update={"duration_s": 1.0})
+    changes = {"split": split, "culture": culture}
+    figure = draw_culture(load_scenario("quickstart").model_copy(update=changes))
+    assert figure.axes[0].get_title().startswith("30 neurons")
