@@ -18,6 +18,10 @@ LEFT_OUT = ("ablation",)
 """Scenarios that compare settings of one method: no part of what is said about methods."""
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
+_OF_TARGET = (
+    "score", "low", "high", "chance", "ceiling", "recovery", "recovery_low", "recovery_high",
+    "leakage_gap",
+)  # fmt: skip
 
 
 def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -81,8 +85,9 @@ class Board:
     """What the rows of one scenario say with one probe.
 
     ``table`` is that of `leaderboard`; ``scores`` those of `culture_scores`; ``p_values`` holds
-    the Holm-adjusted Wilcoxon p of all pairs of ranked methods, by target and for "all targets".
-    In a replication no method is ranked: methods keep the order of the run, and none is compared.
+    the Holm-adjusted Wilcoxon p of all pairs of methods without the controls, by target and for
+    "all targets". In a replication no method is ranked: methods keep the order of the run, and none
+    is compared.
     """
 
     table: pd.DataFrame
@@ -118,9 +123,10 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
         taken as given), ``leakage_gap`` (score of the neuron-level split minus this one) and
         ``group`` (rank of the tie group, `simbench.scoring.statistics.tie_groups`). Then:
-        ``rank``, ``recovery`` (mean over all targets; missing unless all are scored) with its
-        interval and ``group``, ``coverage`` (share of targets, seeds and levels scored),
-        ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
+        ``rank`` (of those with a recovery), ``recovery`` (mean over all targets; missing unless
+        all are scored) with its interval and ``group``, ``coverage`` (share of targets, seeds and
+        levels scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``,
+        ``status``.
 
     Raises
     ------
@@ -137,11 +143,15 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     scored = _scored(rows, probe)
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
     n_cells = (len(scores) - 1) * _n_units(rows)
+    targets = [target for target in scores if target != OVERALL]
     lines = {}
     for method, mine in rows.groupby("method", sort=False):
-        line: dict[tuple[str, str], Any] = {}
-        for target, table in scores.items():
-            if method in table and target != OVERALL:
+        line: dict[tuple[str, str], Any] = dict.fromkeys(
+            itertools.product(targets, _OF_TARGET), float("nan")
+        )
+        for target in targets:
+            table = scores[target]
+            if method in table:
                 summary = _summary(means.loc[method, target], table[method].to_numpy())
                 line |= {(target, key): value for key, value in summary.items()}
         about = _about(mine, scored[scored["method"] == method], n_cells)
@@ -153,8 +163,8 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     if is_replication(rows):
         return _unranked(table, scores)
     table = _ranked(table)
-    ranked = table.index[table["method", "rank"].notna()]
-    compared = {t: values[[m for m in ranked if m in values]] for t, values in scores.items()}
+    methods = table.index[table["method", "family"] != "control"]
+    compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values) for target, values in compared.items()}
     return Board(_with_groups(table, compared, p_values), scores, p_values)
 
@@ -281,8 +291,8 @@ def _ranked(table: pd.DataFrame) -> pd.DataFrame:
     order = pd.concat([control, -table["method", "recovery"].rename("recovery")], axis=1)
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
     is_control = table["method", "family"] == "control"
-    is_scored = table["method", "coverage"].gt(0).any()  # else there is no label to recover
-    table["method", "rank"] = (~is_control).cumsum().where(~is_control & is_scored)
+    is_ranked = ~is_control & table["method", "recovery"].notna()
+    table["method", "rank"] = is_ranked.cumsum().where(is_ranked)
     return table
 
 
@@ -363,13 +373,16 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             continue
         row += [number(line["method", "recovery"]), number(line["method", "group"], ".0f")]
         for target in targets:
-            low, high = number(line[target, "low"]), number(line[target, "high"])
-            row.append(f"{number(line[target, 'score'])} [{low}, {high}]")
+            row.append(_with_interval(*line[target][["score", "low", "high"]]))
             row.append(number(line[target, "leakage_gap"], "+.2f"))
         row += [number(line["method", "coverage"], ".0%"), number(line["method", "latents"], ".0f")]
         row += [duration(line["method", "seconds"]), memory(line["method", "memory_mb"])]
         cells.append([*row, count(line["method", "parameters"])])
     return header, cells
+
+
+def _with_interval(score: float, low: float, high: float) -> str:
+    return f"{number(score)} [{number(low)}, {number(high)}]" if np.isfinite(score) else "–"
 
 
 def number(value: float, form: str = ".2f") -> str:

@@ -70,6 +70,7 @@ def test_a_missing_target_is_missing_and_not_averaged_away():
     assert np.isnan(table.loc["half", ("method", "recovery")])
     assert table["method", "coverage"].to_dict() == {"m": 1.0, "half": 0.5}
     assert list(table.index) == ["m", "half"]
+    assert table["method", "rank"].tolist() == pytest.approx([1, np.nan], nan_ok=True)
 
 
 def test_a_missing_seed_is_missing_and_not_averaged_away():
@@ -86,6 +87,24 @@ def test_a_failed_unit_counts_in_the_coverage_of_all():
     table = leaderboard(pd.concat([made_rows([0.6]), failed]))
     assert table.loc["m", ("method", "coverage")] == 0.5
     assert table.loc["m", ("method", "status")] == "no | luck"
+
+
+def test_a_board_on_which_nobody_is_complete_shows_dashes():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.9, 0.9], "lone", seed=9)])
+    board = make_board(rows)
+    assert board.targets == ["firing_type"]
+    assert board.table["method", "rank"].isna().all()
+    header, cells = readable(board.table)
+    assert [dict(zip(header, line))["firing type"] for line in cells] == ["–", "–"]
+    assert pairwise(board).empty
+
+
+def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")])
+    table = leaderboard(rows.assign(ceiling=0.4))
+    assert table["method", "rank"].isna().all()
+    assert table.loc["better", ("firing_type", "score")] == pytest.approx(0.8)
+    assert table["firing_type", "group"].notna().all()
 
 
 def test_failures_alone_make_a_table_too():

@@ -209,7 +209,7 @@ def _finding(board: Board) -> list[str]:
         return ["No label is asked for, so nobody is ranked: the scores are those of the traces."]
     placed = [m for m in board.ranked if np.isfinite(table.loc[m, ("method", "recovery")])]
     if not placed:
-        return ["No method has all targets scored, so none is ranked."]
+        return ["No method has a recovery on all targets, so none is ranked."]
     best = table.loc[placed[0], "method"]
     lead = (
         f"Highest recovery: {placed[0]}, {number(best['recovery'])} "

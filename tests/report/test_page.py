@@ -20,6 +20,7 @@ from simbench import SimbenchError
 from simbench.leaderboard import leaderboard
 from simbench.report.cards import safe_link
 from simbench.report.page import LIMIT, pack_rows, render, write_page
+from simbench.report.tables import rebuild
 from simbench.rows import read_text, row_files
 
 
@@ -250,7 +251,17 @@ def test_card_of_a_submission_is_shown(tmp_path):
 def test_one_culture_and_no_ceiling_make_a_page_too(tmp_path):
     rows = made_rows(n_cultures=1).assign(ceiling=0.1)
     write_folder(tmp_path, rows)
-    assert "No method has all targets scored" in write_page(tmp_path).read_text(encoding="utf-8")
+    page = write_page(tmp_path).read_text(encoding="utf-8")
+    assert "No method has a recovery on all targets" in page
+
+
+def test_a_board_on_which_nobody_is_complete_has_tables_and_a_page_too(tmp_path):
+    rows = made_rows()
+    foreign = rows[rows["method"] == "pca"].assign(method="lone", family="submission", seed=99)
+    write_folder(tmp_path, pd.concat([rows, foreign]))
+    rebuild(tmp_path)
+    page = write_page(tmp_path).read_text(encoding="utf-8")
+    assert "No method has a recovery on all targets" in page
 
 
 def test_failures_alone_make_a_page_too(tmp_path):
