@@ -149,20 +149,30 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_bytes(content)
-        os.replace(draft, path)
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise SimbenchError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def check_new(folder: Path) -> None:
+    """A folder that can't become a new one is an error now; none is made."""
+    _refuse_files(folder, None)
+    check_writable(folder)
+
+
 def check_writable(folder: Path) -> None:
-    """A folder that can't be written is an error now, not after an hour of work."""
+    """A folder that can't be written is an error now, not after an hour of work; none is made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        above = folder.absolute().parents
+        nearest = next(place for place in (folder, *above) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
         raise SimbenchError(f"{folder}: cannot be written ({error.strerror})") from None

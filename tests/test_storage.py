@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from simbench.errors import SimbenchError
-from simbench.storage import new_folder, read_array, read_json
+from simbench.storage import (
+    check_new,
+    check_writable,
+    new_folder,
+    read_array,
+    read_json,
+    write_text,
+)
 
 
 def files(folder):
@@ -75,6 +82,25 @@ def test_an_existing_folder_is_kept_if_another_worker_was_first(tmp_path):
         with new_folder(tmp_path / "a", keep_existing=True) as draft:
             (draft / "x").write_text(text)
     assert (tmp_path / "a" / "x").read_text() == "first"
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_no_draft(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SimbenchError, match="taken: cannot be written"):
+        write_text(tmp_path / "taken", "text")
+    assert files(tmp_path) == ["taken"]
+
+
+def test_asking_whether_a_folder_can_be_written_makes_none(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    check_new(tmp_path / "a" / "b")
+    assert files(tmp_path) == []
+    (tmp_path / "file").touch()
+    for check in (check_writable, check_new):
+        with pytest.raises(SimbenchError, match="cannot be written"):
+            check(tmp_path / "file" / "b")
+    with pytest.raises(SimbenchError, match="already there and not empty"):
+        check_new(tmp_path)
 
 
 def test_permissions_follow_the_umask(tmp_path):

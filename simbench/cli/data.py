@@ -34,10 +34,9 @@ def simulate(
     use_cache(cache_dir)
     (chosen,) = load([scenario])
     from simbench.simulation import simulate as simulate_scenario
-    from simbench.storage import new_folder
+    from simbench.storage import check_new
 
-    with new_folder(out):  # an unusable folder is an error before the work
-        pass
+    check_new(out)
     with resumable(), progress_bars() as report:
         what = f"simulate {chosen.name}"
         dataset = simulate_scenario(chosen, seed, n_jobs, partial(report, what))
