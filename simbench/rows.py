@@ -14,9 +14,10 @@ from simbench.errors import SimbenchError
 from simbench.storage import digest_of, reading, write_bytes
 
 ROWS_FILE = "rows.jsonl.gz"
-# A new row replaces an old one that agrees in these.
-IDENTITY = ["scenario", "level", "seed", "method", "target", "metric", "probe", "split"]
 UNIT = ["scenario", "level", "seed", "method"]
+"""New rows of a unit replace all its old ones."""
+IDENTITY = [*UNIT, "target", "metric", "probe", "split"]
+"""No two rows agree in these."""
 VERSIONS = ["scenario", "scenario_version", "scoring_version"]
 _DECIMALS = 5  # of the scores of single cultures; all other numbers keep every bit
 _NUMBERS = [
@@ -31,6 +32,11 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
 
     Rows of another version of the scenario or of the scoring are dropped: they answer another
     question. Two runs that write at the same time wait for each other.
+
+    Raises
+    ------
+    SimbenchError
+        If another scenario of the same name and version made the rows of earlier runs.
     """
     rows = with_numbers(rows)
     rows = rows.assign(per_culture=[_rounded(values) for values in rows["per_culture"]])
@@ -38,12 +44,44 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
         if path.exists():
             old = read_rows(path)
             same = old[VERSIONS].apply(tuple, axis=1).isin(set(rows[VERSIONS].apply(tuple, axis=1)))
+            check_digests(path, old[old["level"].isin(rows["level"])], rows)
             redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
             rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
         records = (_plain(record) for record in rows.to_dict(orient="records"))
         text = "".join(json.dumps(record) + "\n" for record in records)
         write_bytes(path, gzip.compress(text.encode(), mtime=0))
     return rows
+
+
+def check_digests(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Refuse a file of rows that another scenario made, of the name and version of this one.
+
+    Parameters
+    ----------
+    path : Path
+        File of the old rows.
+    old : DataFrame
+    new : DataFrame
+        With the columns ``scenario``, ``scenario_version``, ``level`` and ``scenario_digest`` at
+        least.
+
+    Raises
+    ------
+    SimbenchError
+        If an old row has a name and version of the new ones, but none of their levels and digests.
+    """
+    called, made = ["scenario", "scenario_version"], ["level", "scenario_digest"]
+    same, known = (
+        pd.MultiIndex.from_frame(old[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
+        for keys in (called, made)
+    )
+    changed = old[same & ~known]
+    if len(changed):
+        name, version = changed[called].iloc[0]
+        raise SimbenchError(
+            f"{path}: holds rows of another scenario that is called {name} v{version}; raise the "
+            "`version` of the changed one, or name another --out"
+        )
 
 
 def with_numbers(rows: pd.DataFrame) -> pd.DataFrame:

@@ -119,8 +119,18 @@ def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     merged = write_rows(path, pca)
     assert len(merged) == len(read_rows(path)) == len(rows)
     assert (merged.loc[merged["method"] == "pca", "value"] == 0.25).all()
-    other_version = rows.assign(scenario_digest="another")
-    assert len(write_rows(path, other_version)) == len(rows)
+    assert len(write_rows(path, rows.assign(scenario_version=2))) == len(rows)
+
+
+def test_rows_of_a_changed_scenario_need_a_new_version(rows, tmp_path):
+    path = tmp_path / ROWS_FILE
+    write_rows(path, rows)
+    before = path.read_bytes()
+    changed = rows.assign(scenario_digest="another")
+    with pytest.raises(SimbenchError, match="another scenario that is called tiny v1; raise"):
+        write_rows(path, changed)
+    assert path.read_bytes() == before
+    assert len(write_rows(path, changed.assign(scenario_version=2))) == len(rows)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,22 @@ def test_several_scenarios_and_seeds_in_one_command(tmp_path):
     }  # fmt: skip
 
 
+def test_a_changed_scenario_of_the_same_name_is_refused_before_it_runs(results, tmp_path):
+    folder, _ = results
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    changed = tmp_path / "changed.toml"
+    changed.write_text(TINY.read_text().replace("duration_s = 10.0", "duration_s = 11.0"))
+    complaint = "rows.jsonl.gz: holds rows of another scenario that is called tiny v1"
+    refused(simbench("run", changed, "--out", folder.parent), complaint)
+    levels = tmp_path / "levels.toml"
+    levels.write_text(TINY.read_text() + '[levels]\n"imaging.nu" = [0.3, 1.0]\n')
+    refused(simbench("run", levels, "--out", folder.parent), complaint)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    out = tmp_path / "out"
+    refused(simbench("run", TINY, changed, "--out", out), "two different scenarios are called tiny")
+    assert not out.exists()
+
+
 def test_second_run_gives_the_same_values(results, tmp_path):
     folder, _ = results
     simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", tmp_path)
@@ -163,6 +179,7 @@ def test_unknown_names_are_one_line(tmp_path):
     refused(simbench("report", tmp_path), "rows.jsonl.gz")
     refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
     refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
+    assert not out.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -170,6 +187,17 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     blocked.write_text("")
     refused(simbench("run", TINY, "--out", blocked / "x"), "cannot be written")
     refused(simbench("simulate", TINY, "-o", blocked / "x"), "cannot be written")
+
+
+def test_a_run_that_fails_leaves_no_empty_folder(tmp_path):
+    broken = tmp_path / "broken.toml"
+    (tmp_path / "edges.csv").write_text("no edges")
+    wiring = f'topology = "custom"\nedges = "{tmp_path / "edges.csv"}"'
+    broken.write_text(TINY.read_text().replace('topology = "flat"', wiring))
+    out = tmp_path / "out"
+    refused(simbench("run", broken, "--out", out), "edges.csv")
+    refused(simbench("simulate", broken, "-o", out), "edges.csv")
+    assert not out.exists()
 
 
 def test_importing_and_helping_need_no_heavy_library():

@@ -1,5 +1,6 @@
 """The benchmark: run, cache, check."""
 
+from collections import Counter
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -61,8 +62,8 @@ def run(
     chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
     from simbench import benchmark
     from simbench.parallel import parallel_backend
-    from simbench.storage import check_writable
 
+    _check_names(chosen)
     plans = {scenario: benchmark.plan([scenario], method or [], seeds) for scenario in chosen}
     if dry_run:
         _print_plan(plans)
@@ -70,8 +71,10 @@ def run(
     if export_traces is not None:
         _export_traces(chosen, seeds, n_jobs, export_traces)
         return
+    from simbench.report.results import check_folder
+
     for scenario in chosen:
-        check_writable(out / scenario.name)
+        check_folder(out / scenario.name, scenario)
     with resumable(), parallel_backend(backend, scheduler):
         failed = _run_one_by_one(plans, partial(_run_scenario, seeds[0], n_jobs, timeout, out))
     if len(failed) < len(plans):
@@ -111,6 +114,7 @@ def _run_scenario(
     folder = out / scenario.name
 
     def log(unit: benchmark.Unit, traceback: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         with (folder / "failures.log").open("a") as file:
             file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
@@ -162,6 +166,13 @@ def _expanded(names: list[str]) -> list[str]:
         part for name in names for part in (available_scenarios() if name == "all" else [name])
     ]
     return list(dict.fromkeys(expanded))
+
+
+def _check_names(scenarios: "list[Scenario]") -> None:
+    """Two scenarios of one name would write over each other."""
+    names = Counter(scenario.name for scenario in set(scenarios))
+    for name in sorted(name for name, count in names.items() if count > 1):
+        raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
 
 
 def _export_traces(

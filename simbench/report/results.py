@@ -12,10 +12,28 @@ from simbench.report.gallery import choose_methods, draw_gallery
 from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import save
 from simbench.report.tables import write_tables
-from simbench.rows import ROWS_FILE, write_rows
+from simbench.rows import ROWS_FILE, check_digests, read_rows, write_rows
 from simbench.scenario import Scenario
 from simbench.simulation import simulate
-from simbench.storage import write_text
+from simbench.storage import check_writable, write_text
+
+
+def check_folder(folder: Path, scenario: Scenario) -> None:
+    """Refuse a folder that can't take the results of a scenario, before they are made.
+
+    Raises
+    ------
+    SimbenchError
+        If the folder can't be written, or another scenario of that name and version made the
+        rows in it.
+    """
+    check_writable(folder)
+    path = folder / ROWS_FILE
+    if path.exists():
+        plain = pd.Series({level: one.digest() for level, one in scenario.at_levels.items()})
+        mine = plain.rename_axis("level").reset_index(name="scenario_digest")
+        mine = mine.assign(scenario=scenario.name, scenario_version=scenario.version)
+        check_digests(path, read_rows(path), mine)
 
 
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
@@ -31,8 +49,9 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     seed : int
         Whose traces and latents are drawn.
     """
+    rows_of_all = write_rows(folder / ROWS_FILE, rows)
     keep_scenario(scenario, folder)
-    board = write_tables(folder, write_rows(folder / ROWS_FILE, rows), scenario)
+    board = write_tables(folder, rows_of_all, scenario)
     _draw_data(folder, board, rows, scenario, seed)
     return board.table
 
