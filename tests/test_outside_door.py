@@ -45,10 +45,19 @@ def test_traces_out_latents_in_and_on_the_board(tmp_path):
     packed = simbench("submit", "latents.npz", "--card", "card.toml", cwd=tmp_path)
     assert packed.returncode == 0, packed.stderr
 
+    alone = simbench("accept", "submission.zip", "--scenario", TINY, "--seed", 1, cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "simbench run tiny -m all --seed 1 --out results" in alone.stderr
+    assert not (tmp_path / "results").exists()
+    run = simbench("run", TINY, "-m", "pca", "--seed", 1, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
     accept = ("accept", "submission.zip", "--scenario", TINY, "--seed", 1)
     accepted = simbench(*accept, cwd=tmp_path)
     assert accepted.returncode == 0, accepted.stderr
-    assert "Every 40th frame" in simbench("leaderboard", "results", cwd=tmp_path).stdout
+    board = simbench("leaderboard", "results", cwd=tmp_path).stdout
+    (line,) = (line for line in board.splitlines() if "Every 40th frame" in line)
+    assert line.split()[0] in ("1", "2", "3"), "the submission has no rank"
     again = simbench(*accept, cwd=tmp_path)
     assert again.returncode == 2
     assert "choose another name" in again.stderr

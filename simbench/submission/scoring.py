@@ -13,7 +13,8 @@ from simbench import __version__, cache
 from simbench.benchmark import COLUMNS
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.rows import ROWS_FILE, VERSIONS, read_rows, write_rows
+from simbench.leaderboard import ANCHORS
+from simbench.rows import ROWS_FILE, VERSIONS, check_digests, read_rows, write_rows
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
@@ -89,29 +90,47 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
     Raises
     ------
     SimbenchError
-        If the folder has a method of that name, or one that reads the same, or holds rows of
-        another version of the scenario or of the scoring: these would be lost.
+        If the folder has a method of that name, or one that reads the same; if it holds rows of
+        another scenario, of another version of it or of the scoring, or of other seeds; or if it
+        lacks the floor and the ceiling of the submission's seed.
     """
     path = Path(folder) / ROWS_FILE
     lock = cache.cache_folder() / "locks" / f"submission-{digest_of({'path': str(path.resolve())})}"
     with FileLock(lock):  # two at the same time can't both find a name free
-        if path.exists():
-            _check_free(path, read_rows(path), rows, card.name)
+        _check_board(path, rows)
         text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True)
         write_text(path.parent / "submissions" / f"{name_key(card.name)}.json", text + "\n")
         return write_rows(path, rows)
 
 
-def _check_free(path: Path, old: pd.DataFrame, new: pd.DataFrame, name: str) -> None:
-    taken = {name_key(str(method)): method for method in old["method"].unique()}
-    if name_key(name) in taken:
+def _check_board(path: Path, new: pd.DataFrame) -> None:
+    """Refuse a board on which the new rows would lose others, or could not be placed."""
+    name, method, seed = new.iloc[0][["scenario", "method", "seed"]]
+    old = read_rows(path) if path.exists() else new.iloc[:0]
+    taken = {name_key(str(known)): known for known in old["method"].unique()}
+    if name_key(method) in taken:
         raise SimbenchError(
-            f"{path}: has rows of '{taken[name_key(name)]}' already; choose another name"
+            f"{path}: has rows of '{taken[name_key(method)]}' already; choose another name"
         )
     if (old[VERSIONS] != new[VERSIONS].iloc[0]).any(axis=None):
         raise SimbenchError(
             f"{path}: has rows of another version of scenario or scoring; "
             "run the scenario anew, or name another folder"
+        )
+    check_digests(path, old[old["level"].isin(new["level"])], new)
+    others = sorted(set(old["seed"]) - {seed})
+    if others:
+        raise SimbenchError(
+            f"{path}: has rows on seed {', '.join(map(str, others))}; a board compares methods on "
+            f"the same seeds: name a folder that holds seed {seed} alone"
+        )
+    levels = set(old["level"]) | set(new["level"])
+    scored = old[old["status"] == "ok"]
+    if any(set(scored.loc[scored["method"] == anchor, "level"]) != levels for anchor in ANCHORS):
+        raise SimbenchError(
+            f"{path.parent}: lacks rows of {' and '.join(ANCHORS)} on seed {seed}; run the "
+            "scenario on that seed into this folder first: "
+            f"simbench run {name} -m all --seed {seed} --out {path.parent.parent}"
         )
 
 

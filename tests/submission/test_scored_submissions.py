@@ -106,10 +106,14 @@ def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
         score_latents(latents_file, levels, 1)
 
 
+def board_rows(rows, *others):
+    """What a run leaves: rows of the controls, and of other methods."""
+    return pd.concat([rows.assign(method=name) for name in ("chance", "spike-oracle", *others)])
+
+
 def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
-    mine = rows.assign(method="pca", family="linear")
     path = tmp_path / ROWS_FILE
-    write_rows(path, mine)
+    write_rows(path, board_rows(rows, "pca"))
     before, written = path.read_bytes(), read_text(path)
     for name in ("pca", "P.C.A"):
         with pytest.raises(SimbenchError, match="has rows of 'pca' already"):
@@ -119,15 +123,40 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     for column in ("scenario_version", "scoring_version"):
         with pytest.raises(SimbenchError, match="another version"):
             add_submission(rows.assign(**{column: 7}), card, tmp_path)
+    with pytest.raises(SimbenchError, match="another scenario that is called tiny v1"):
+        add_submission(rows.assign(scenario_digest="f" * 64), card, tmp_path)
     assert content(tmp_path) == {ROWS_FILE: before}
     add_submission(rows, card, tmp_path)
     stored = read_rows(tmp_path)
-    assert set(stored["method"]) == {"pca", "Spike2Vec"}
+    assert set(stored["method"]) == {"chance", "spike-oracle", "pca", "Spike2Vec"}
     assert read_text(path).startswith(written)
     told = json.loads((tmp_path / "submissions" / "spike2vec.json").read_text())
     assert MethodCard.model_validate(told) == card
     with pytest.raises(SimbenchError, match="'Spike2Vec' already"):
         add_submission(rows, card, tmp_path)
+
+
+def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, card, tmp_path):
+    advice = "simbench run tiny -m all --seed 1 --out "
+    board = board_rows(rows, "pca")
+    failed = board.assign(status=board["method"].map({"chance": "failed"}).fillna("ok"))
+    boards = {
+        "of other seeds": (board.assign(seed=2), "rows on seed 2; .* holds seed 1 alone"),
+        "of more seeds": (pd.concat([board, board.assign(seed=3)]), "rows on seed 3;"),
+        "without oracle": (board[board["method"] != "spike-oracle"], advice),
+        "without a floor": (failed, advice),
+        "of another level": (board.assign(level="2"), advice),
+    }
+    for name, (old, complaint) in boards.items():
+        path = tmp_path / name / ROWS_FILE
+        write_rows(path, old)
+        before = content(path.parent)
+        with pytest.raises(SimbenchError, match=complaint):
+            add_submission(rows, card, path.parent)
+        assert content(path.parent) == before, name
+    with pytest.raises(SimbenchError, match=f"{advice}{tmp_path}$"):
+        add_submission(rows, card, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
