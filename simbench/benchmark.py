@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import delayed
+from joblib import delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 
 from simbench import __version__, cache
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.methods.registry import ALL, embed, expand_names, find_entry, get_method, identity
-from simbench.parallel import as_completed, time_limit
+from simbench.parallel import WorkerDied, as_completed, time_limit
 from simbench.rows import with_numbers
 from simbench.scenario import Scenario
 from simbench.scoring import VERSION
@@ -99,10 +99,11 @@ def plan(
 
 def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
     """Methods asked for, or those of the scenario, behind those that stand in every table."""
-    if list(asked) == [ALL]:
-        asked = [*(scenario.methods or asked), *scenario.variants]
-    elif not asked:
+    if not asked:
         asked = scenario.methods
+    elif ALL in asked:
+        everything = [*(scenario.methods or [ALL]), *scenario.variants]
+        asked = [part for name in asked for part in (everything if name == ALL else [name])]
     always = list(CONTROLS) if "latents" in scenario.protocols else []
     if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
         always.append(LINEAR_REFERENCE)
@@ -159,15 +160,15 @@ def run(
             broken[scenario, seed] = error
     if broken and not recordings:
         raise next(iter(broken.values()))
-    jobs = []
+    jobs = {}
     for index, unit in enumerate(units):
         key = unit.scenario, unit.seed
         if key in broken:
             results[index] = _failure(broken[key])
         else:
-            jobs.append(delayed(_numbered)(index, unit, unit.folder, recordings[key], timeout_s))
+            jobs[index] = delayed(_numbered)(index, unit, unit.folder, recordings[key], timeout_s)
     report("score", len(results), len(units))
-    for index, result in as_completed(jobs, n_jobs):
+    for index, result in _finish(jobs, n_jobs):
         results[index] = result
         report("score", len(results), len(units))
     for index, unit in enumerate(units):
@@ -196,7 +197,7 @@ def run_unit(
             return stored
         with time_limit(timeout_s):
             return _make(unit, folder, _dataset(unit.scenario, unit.seed, recordings))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the code of others can fail in every way
         return _failure(error)
 
 
@@ -236,11 +237,33 @@ def _silent(what: str, done: int, total: int) -> None:
     pass
 
 
+def _finish(jobs: dict[int, Any], n_jobs: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Result of every job by its index; one whose worker dies has failed, and no other has."""
+    waiting = dict(jobs)
+    while waiting:
+        try:
+            for index, result in as_completed(list(waiting.values()), n_jobs):
+                del waiting[index]
+                yield index, result
+        except WorkerDied:  # in one of the jobs that were begun, the first of those that wait
+            for index in list(waiting)[: effective_n_jobs(n_jobs)]:
+                yield index, _alone(waiting.pop(index))
+
+
+def _alone(job: Any) -> dict[str, Any]:
+    """Result of a job that is the only one; with two workers it has a process of its own."""
+    try:
+        ((_, result),) = as_completed([job], 2)
+    except WorkerDied as error:
+        return _failure(error)
+    return result
+
+
 def _numbered(index: int, *job: Any) -> tuple[int, dict[str, Any]]:
     return index, run_unit(*job)
 
 
-def _failure(error: Exception) -> dict[str, Any]:
+def _failure(error: BaseException) -> dict[str, Any]:
     text = " ".join(str(error).split()) or "no message"
     return {
         "status": "failed",

@@ -4,6 +4,7 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +34,8 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
 
     if name not in BACKENDS:
         raise SimbenchError(f"--backend {name}: allowed: {', '.join(BACKENDS)}")
+    if scheduler and name != "dask":
+        raise SimbenchError(f"--scheduler {scheduler}: only with --backend dask")
     if name == "loky":
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             yield
@@ -49,14 +52,27 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
         yield
 
 
+class WorkerDied(SimbenchError):
+    """A worker process was killed, or ended itself, in the middle of a job."""
+
+
 def as_completed(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
-    """Results of joblib's delayed jobs, each as soon as it is there."""
+    """Results of joblib's delayed jobs, each as soon as it is there.
+
+    Raises
+    ------
+    WorkerDied
+        If one of the processes of this machine did; joblib can't tell in which job.
+    """
     from joblib import Parallel
 
     with warnings.catch_warnings():
         # joblib replaces a worker whose memory has grown; nothing is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+        try:
+            yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+        except BrokenProcessPool:
+            raise WorkerDied("worker process died: out of memory?") from None
 
 
 class UnitTimeout(Exception):
@@ -75,7 +91,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     thread, done = threading.get_ident(), threading.Event()
 
     def strike() -> None:
-        wait = seconds
+        wait = min(seconds, threading.TIMEOUT_MAX)
         while not done.wait(wait):  # again, should a callback have swallowed the exception
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread), ctypes.py_object(UnitTimeout)

@@ -37,6 +37,8 @@ def test_a_scenario_may_name_the_methods_that_it_is_made_for(tiny):
     for asked in ([], ["all"]):
         methods = [unit.method for unit in benchmark.plan([made_for], asked)]
         assert methods == [*benchmark.CONTROLS, "nmf"]
+    with_another = [unit.method for unit in benchmark.plan([made_for], ["all", "pca"])]
+    assert with_another == [*benchmark.CONTROLS, "nmf", "pca"]
     assert benchmark.plan([made_for], ["pca"]) == benchmark.plan([tiny], ["pca"])
     with pytest.raises(SimbenchError, match="unknown method 'psa'"):
         benchmark.plan([tiny.model_copy(update={"methods": ["psa"]})])
@@ -51,6 +53,8 @@ def test_variants_of_a_scenario_run_beside_all_methods_only(tiny):
         *everything,
         "pca[n_components=3]",
     ]
+    more = [unit.method for unit in benchmark.plan([widened], ["all", "windowed-pca"])]
+    assert more == [*everything, "pca[n_components=3]", "windowed-pca"]
     with pytest.raises(SimbenchError, match="unknown method 'psa'"):
         benchmark.plan([tiny.model_copy(update={"variants": ["psa"]})], ["all"])
 
@@ -104,6 +108,40 @@ def test_a_failure_is_a_row_and_is_not_kept(tiny, monkeypatch):
     table = leaderboard(rows)
     assert "failed: RuntimeError: no luck" in markdown(table)
     assert np.isnan(table.loc["broken", ("method", "recovery")])
+
+
+DEADLY = """
+import os
+
+class Dies:
+    def transform(self, X):
+        return X
+
+    def fit(self, X):
+        os._exit(9)
+
+class Exits(Dies):
+    def fit(self, X):
+        raise SystemExit(3)
+"""
+
+
+def test_a_method_that_kills_its_process_fails_alone(rows, tiny, tmp_path):
+    path = tmp_path / "deadly.py"
+    path.write_text(DEADLY)
+    units = benchmark.plan([tiny], [f"{path}:Dies", f"{path}:Exits", "pca"], seeds=[1])
+    made = benchmark.run(units, n_jobs=2).set_index("method")
+    assert made.loc[f"{path}:Dies", "error"] == "WorkerDied: worker process died: out of memory?"
+    assert made.loc[f"{path}:Exits", "error"] == "SystemExit: 3"
+    for name in ("pca", *benchmark.CONTROLS):
+        assert (made.loc[name, "status"] == "ok").all()
+
+
+def test_ctrl_c_in_a_method_stops_the_run(tiny, tmp_path):
+    path = tmp_path / "stopped.py"
+    path.write_text(DEADLY.replace("SystemExit(3)", "KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.run(benchmark.plan([tiny], [f"{path}:Exits"], seeds=[1]))
 
 
 def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):

@@ -179,6 +179,9 @@ def test_unknown_names_are_one_line(tmp_path):
     refused(simbench("report", tmp_path), "rows.jsonl.gz")
     refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
     refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
+    refused(
+        simbench("run", TINY, "--timeout", "nan", "--out", out), "--timeout nan: allowed: 0.001"
+    )
     assert not out.exists()
 
 

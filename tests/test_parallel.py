@@ -1,3 +1,4 @@
+import threading
 import time
 
 import pytest
@@ -16,8 +17,23 @@ def test_a_slow_block_is_stopped_and_a_quick_one_is_not():
         pass
 
 
+@pytest.mark.parametrize("seconds", [1e11, float("inf")])
+def test_a_limit_beyond_what_a_thread_can_wait_for_is_none(seconds, monkeypatch):
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    with time_limit(seconds):
+        time.sleep(0.05)
+    assert not failed
+
+
 def test_unknown_backends_are_refused():
     with pytest.raises(SimbenchError, match="allowed: loky, dask"), parallel_backend("ray"):
+        pass
+
+
+def test_a_scheduler_without_dask_is_refused():
+    complaint = "--scheduler tcp://node:1: only with --backend dask"
+    with pytest.raises(SimbenchError, match=complaint), parallel_backend("loky", "tcp://node:1"):
         pass
 
 

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from simbench.scenario import Scenario
 
 
+def _check_timeout(seconds: float | None) -> float | None:
+    if seconds is not None and not seconds >= 0.001:  # nan is no time either
+        raise SimbenchError(f"--timeout {seconds:g}: allowed: 0.001 or more, s")
+    return seconds
+
+
 @app.command(epilog="Example: simbench run quickstart --method avae --method pca --n-jobs 2")
 def run(
     scenarios: Annotated[
@@ -41,7 +47,8 @@ def run(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
     timeout: Annotated[
-        float | None, typer.Option(min=0.001, help="Longest time for one method, s.")
+        float | None,
+        typer.Option(callback=_check_timeout, help="Longest time for one method, s."),
     ] = None,
     backend: Annotated[str, typer.Option(help="loky (this machine) or dask.")] = "loky",
     scheduler: Annotated[

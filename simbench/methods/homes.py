@@ -33,7 +33,7 @@ def load_home(home: str) -> Any:
         module = _load_file(place, _digest(_file(place))) if _is_file(place) else _load(place)
     except SimbenchError:
         raise
-    except Exception as error:  # the code of others can fail in every way
+    except (Exception, SystemExit) as error:  # the code of others can fail in every way
         raise SimbenchError(
             f"method {home}: importing it failed: {type(error).__name__}: {error}"
         ) from error

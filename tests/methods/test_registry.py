@@ -159,7 +159,7 @@ def test_what_is_not_a_method_is_one_line(home, change, complaint):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["import nothing_of_that_name", "def (", "1 / 0"])
+@pytest.mark.parametrize("text", ["import nothing_of_that_name", "def (", "1 / 0", "exit(3)"])
 def test_a_file_that_fails_is_one_line(tmp_path, text):
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(SimbenchError, match="importing it failed: "):
