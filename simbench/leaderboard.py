@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -172,9 +173,10 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
 def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
     """Scores of every test culture, for each target: one row a culture, one column a method.
 
-    A culture that is there at several levels counts once, with the mean of its levels. A method
-    that lacks a seed or level of a target is not in the target's table. ``all targets`` holds the
-    mean recovery over all targets of the methods that have them all.
+    A culture that is there at several levels counts once, with the mean of its levels; one in which
+    no neuron has the label is left out. A method that lacks a seed or level of a target is not in
+    the target's table. ``all targets`` holds the mean recovery over all targets of the methods that
+    have them all.
     """
     held_out = _scored(rows, probe)
     held_out = held_out[held_out["split"] == "culture"]
@@ -187,8 +189,7 @@ def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
         recoveries.append((table - floor) / _room(floor, ceiling))
         tables[str(target)] = table
     complete = [m for m in rows["method"].unique() if all(m in table for table in recoveries)]
-    whole = [table[complete] for table in recoveries]
-    tables[OVERALL] = sum(whole[1:], whole[0]) / len(whole) if whole else pd.DataFrame()
+    tables[OVERALL] = _mean_over_targets([table[complete] for table in recoveries])
     return tables
 
 
@@ -236,11 +237,26 @@ def _by_culture(rows: pd.DataFrame) -> pd.DataFrame:
         shared = {seed: min(map(len, levels)) for seed, levels in seeds.items()}
         columns[method] = pd.Series(
             np.concatenate(
-                [np.mean([v[: shared[s]] for v in levels], axis=0) for s, levels in seeds.items()]
+                [_mean_over_levels([v[: shared[s]] for v in levels]) for s, levels in seeds.items()]
             ),
             [(seed, culture) for seed, n in shared.items() for culture in range(n)],
         )
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).dropna(how="all")
+
+
+def _mean_over_targets(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Mean of the tables in the cultures that all of them have."""
+    if not tables:
+        return pd.DataFrame()
+    shared = reduce(pd.Index.intersection, (table.index for table in tables))
+    first, *others = (table.reindex(shared) for table in tables)
+    return sum(others, first) / len(tables)
+
+
+def _mean_over_levels(levels: list[np.ndarray]) -> np.ndarray:
+    """Mean over levels of every culture; NaN only where no level has a score."""
+    scored = np.isfinite(levels).sum(axis=0)
+    return np.nansum(levels, axis=0) / np.where(scored, scored, np.nan)
 
 
 def _mean_interval(values: pd.Series | None) -> dict[str, float]:

@@ -282,3 +282,16 @@ def test_culture_fingerprints_are_seen_beside_the_score(dataset):
     assert seen["noise"][0] < 0.4
     assert seen["fingerprint"][1] > seen["noise"][1]
     assert seen["fingerprint"][2] < seen["noise"][2]
+
+
+def test_a_test_culture_without_the_label_keeps_its_place(dataset):
+    sixth = dataset.recordings[6]
+    labels = sixth.truth.labels.assign(in_degree=np.nan)
+    bare = Recording("r6", sixth.fluorescence, 2.0, lambda: replace(sixth.truth, labels=labels))
+    recordings = (*dataset.recordings[:6], bare, *dataset.recordings[7:])
+    table = score(perfect(dataset), replace(dataset, recordings=recordings), ["in_degree"])
+    table = table[table["metric"] == "within_type_r2"].set_index(["probe", "split"])
+    values = np.array(table.loc[("linear", "culture"), "per_culture"])
+    assert np.isnan(values).tolist() == [False, True, False, False, False]
+    assert table.loc[("linear", "culture"), "value"] == pytest.approx(np.nanmean(values))
+    assert np.flatnonzero(np.isnan(table.loc[("linear", "neuron"), "per_culture"])).tolist() == [6]

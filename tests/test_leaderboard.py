@@ -150,6 +150,26 @@ def test_a_culture_at_several_levels_is_one_culture():
     assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
 
 
+def test_a_culture_without_the_label_keeps_its_place_and_is_left_out():
+    low, high = {"level": "0.3"}, {"level": "1.2", "scenario_digest": "e"}
+    rows = pd.concat([
+        made_rows([None, 0.5, None, 0.7], "m", **low),
+        made_rows([0.6, 0.7, None, 0.9], "m", **high),
+        made_rows([None, 0.6, None, 0.8], "n", **low),
+        made_rows([0.7, 0.8, None, 1.0], "n", **high),
+    ])  # fmt: skip
+    board = make_board(rows)
+    assert board.scores["firing_type"]["m"].tolist() == pytest.approx([0.6, 0.6, 0.8])
+    assert board.scores["firing_type"].index.tolist() == [(0, 0), (0, 1), (0, 3)]
+    pair = pairwise(board).iloc[0]
+    assert (pair["n_cultures"], abs(pair["difference"])) == (3, pytest.approx(0.1))
+    assert pair["p_adjusted"] == pytest.approx(0.25)  # three cultures on one side
+    other = [made_rows([0.6] * 4, m, "in_degree", **at) for m in "mn" for at in (low, high)]
+    overall = make_board(pd.concat([rows, *other])).scores[OVERALL]
+    assert overall.index.tolist() == [(0, 0), (0, 1), (0, 3)]
+    assert overall["m"].tolist() == pytest.approx([0.25, 0.25, 0.5])
+
+
 def test_further_metrics_stay_out_of_the_ranking():
     further = made_rows([0.1, 0.1]).assign(metric="ari")
     rows = pd.concat([made_rows([0.6, 0.8]), further])

@@ -90,13 +90,15 @@ def _read_by_probes(
     for problem in problems(dataset, targets):
         for probe in probes:
             for split, train, groups in _splits(dataset):
+                tested = np.unique(dataset.culture[~train])
                 train, scored = train & problem.known, ~train & problem.known
                 answer = problem.answer(train)
                 predicted = predict(latents, answer, train, scored, groups, probe, problem.is_class)
                 for metric in _OF_CLASSES if problem.is_class else _OF_NUMBERS:
                     values = _by_culture(
-                        METRICS[metric].function, answer[scored], predicted, dataset.culture[scored]
-                    )
+                        METRICS[metric].function, answer[scored], predicted,
+                        dataset.culture[scored], tested,
+                    )  # fmt: skip
                     yield {
                         "target": problem.name, "metric": metric, "probe": probe, "split": split,
                         "value": float(np.nanmean(values)), "per_culture": values,
@@ -159,5 +161,8 @@ def _by_culture(
     answer: np.ndarray,
     predicted: np.ndarray,
     culture: np.ndarray,
+    cultures: np.ndarray,
 ) -> list[float]:
-    return [metric(answer[culture == c], predicted[culture == c]) for c in np.unique(culture)]
+    """Score of each of the cultures, NaN for one in which no neuron has the label."""
+    of_each = [culture == c for c in cultures]
+    return [metric(answer[m], predicted[m]) if m.any() else float("nan") for m in of_each]
