@@ -330,10 +330,11 @@ def read_recipe(model: type[BaseModel], data: Any) -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise SimbenchError(_first_problem(error)) from None
+        raise SimbenchError(first_problem(error)) from None
 
 
-def _first_problem(error: Any) -> str:
+def first_problem(error: Any) -> str:
+    """What pydantic's ValidationError found first: which key, which value, what is allowed."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")

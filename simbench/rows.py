@@ -3,14 +3,17 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from simbench.cache import cache_folder
 from simbench.errors import SimbenchError
+from simbench.recipes import first_problem
 from simbench.storage import digest_of, reading, write_bytes
 
 ROWS_FILE = "rows.jsonl.gz"
@@ -24,7 +27,48 @@ _NUMBERS = [
     "value", "chance", "ceiling", "recovery",
     "n_components", "n_parameters", "seconds", "peak_memory_mb",
 ]  # fmt: skip
-_NEEDED = {*IDENTITY, *VERSIONS, "value", "chance", "ceiling", "recovery", "per_culture", "status"}
+_Number = float | None
+
+
+def _is_whole(row: dict[str, Any]) -> dict[str, Any]:
+    for key in ("target", "probe", "split", "per_culture"):
+        if row["metric"] is not None and row[key] is None:
+            raise ValueError(f"{key} = null beside a metric")
+    return row
+
+
+@with_config(ConfigDict(strict=True, extra="forbid"))
+class _Row(TypedDict):
+    """A row as it is on disk: a score, or null in its place where a unit failed or has none."""
+
+    scenario: str
+    scenario_version: int
+    scenario_digest: str
+    level: str
+    seed: Annotated[int, Field(ge=0)]
+    method: str
+    family: str
+    target: str | None
+    metric: str | None
+    probe: str | None
+    split: str | None
+    value: _Number
+    chance: _Number
+    ceiling: _Number
+    recovery: _Number
+    per_culture: list[_Number] | None
+    n_components: _Number
+    n_parameters: _Number
+    seconds: _Number
+    peak_memory_mb: _Number
+    status: Literal["ok", "failed"]
+    error: str | None
+    scoring_version: int
+    simbench: str | None
+    versions: dict[str, str] | None
+
+
+_ROW: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[_Row, AfterValidator(_is_whole)])
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
@@ -119,14 +163,15 @@ def read_rows(source: Path) -> pd.DataFrame:
     for path in row_files(source):
         for number, line in enumerate(read_text(path).splitlines(), 1):
             try:
-                record = json.loads(line)
-                missing = _NEEDED - set(record)
-            except (ValueError, TypeError):
-                raise SimbenchError(f"{path}, line {number}: not a JSON row") from None
-            if missing:
-                raise SimbenchError(f"{path}, line {number}: lacks '{sorted(missing)[0]}'")
-            records.append(record)
+                records.append(_ROW.validate_json(line))
+            except ValidationError as error:
+                raise SimbenchError(f"{path}, line {number}: {_complaint(error)}") from None
     return with_numbers(pd.DataFrame(records))
+
+
+def _complaint(error: ValidationError) -> str:
+    is_row = error.errors()[0]["type"] not in ("json_invalid", "dict_type")
+    return first_problem(error)[:300] if is_row else "not a JSON row"
 
 
 def row_files(source: Path) -> list[Path]:

@@ -173,12 +173,41 @@ def test_rows_of_a_changed_scenario_need_a_new_version(rows, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("{", "line 1: not a JSON row"), ("3", "not a JSON row"), ("{}", "lacks 'ceiling'")],
-)
+    [
+        ("{", "not a JSON row"), ("3", "not a JSON row"), ("", "not a JSON row"),
+        ("[" * 100_000, "not a JSON row"), ('{"a":' * 100_000, "not a JSON row"),
+        ("{}", "missing key 'scenario'"),
+    ],
+)  # fmt: skip
 def test_broken_rows_are_refused(tmp_path, text, complaint):
-    (tmp_path / ROWS_FILE).write_bytes(gzip.compress(text.encode()))
-    with pytest.raises(SimbenchError, match=complaint):
+    (tmp_path / ROWS_FILE).write_bytes(gzip.compress(f"{text}\n".encode()))
+    with pytest.raises(SimbenchError, match=rf"rows.jsonl.gz, line 1: {complaint}$"):
         read_rows(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"value": "abc"}, "value = 'abc': "), ({"per_culture": "abc"}, "per_culture = 'abc': "),
+        ({"per_culture": None}, "per_culture = null beside a metric"),
+        ({"per_culture": [0.5, "x"]}, "per_culture.1 = 'x': "),
+        ({"scenario_digest": None}, "scenario_digest = None: "), ({"seed": "x"}, "seed = 'x': "),
+        ({"seed": None}, "seed = None: "), ({"seed": -1}, "seed = -1: "),
+        ({"status": None}, "status = None: "), ({"status": "maybe"}, "status = 'maybe': "),
+        ({"family": ...}, "missing key 'family'"), ({"mood": 1}, "unknown key 'mood'"),
+        ({"scenario_digest": ...}, "missing key 'scenario_digest'"),
+        ({"value": "x" * 10_000}, "value = 'xxx"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_not_one_is_told_by_file_line_and_key(rows, tmp_path, change, complaint):
+    path = tmp_path / ROWS_FILE
+    write_rows(path, rows.head(2))
+    first, second = read_text(path).splitlines()
+    changed = {key: value for key, value in (json.loads(second) | change).items() if value != ...}
+    path.write_bytes(gzip.compress(f"{first}\n{json.dumps(changed)}\n".encode()))
+    with pytest.raises(SimbenchError, match=rf"rows.jsonl.gz, line 2: {complaint}") as caught:
+        read_rows(path)
+    assert len(str(caught.value)) < 600
 
 
 def test_no_rows_are_refused(tmp_path):
