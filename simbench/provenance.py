@@ -12,11 +12,9 @@ import pandas as pd
 from simbench.benchmark import plan, run
 from simbench.cache import versions
 from simbench.errors import SimbenchError
-from simbench.recipes import read_recipe
+from simbench.kept_scenario import read_kept_scenario
 from simbench.rows import IDENTITY, read_rows
-from simbench.scenario import Scenario
 from simbench.scoring import VERSION
-from simbench.storage import read_json, write_text
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,6 @@ class Reproduction:
     same: bool
     other_versions: dict[str, tuple[str, str]]
     """Libraries whose version differs: name -> (of the row, here)."""
-
-
-def keep_scenario(scenario: Scenario, folder: Path) -> None:
-    """Leave the scenario beside its rows, so that they can be made again without its file."""
-    write_text(folder / "scenario.json", scenario.model_dump_json(indent=1))
 
 
 def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
@@ -62,8 +55,7 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
             f"{rows_file}, row {number}: scoring version {row['scoring_version']}; "
             f"this simbench scores by version {VERSION}"
         )
-    kept = read_json(rows_file.parent / "scenario.json")
-    scenario: Scenario = read_recipe(Scenario, kept)
+    scenario = read_kept_scenario(rows_file.parent)
     levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}
     if not levels:
         raise SimbenchError(f"{rows_file}, row {number}: scenario.json is not the one it came from")

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from simbench import SimbenchError, benchmark
-from simbench.provenance import keep_scenario, reproduce
+from simbench.kept_scenario import keep_scenario
+from simbench.provenance import reproduce
 from simbench.rows import ROWS_FILE, read_text, write_rows
 
 
@@ -45,6 +46,11 @@ def test_rows_that_cannot_be_made_again_are_refused(results):
     edit(results, 3, scenario_digest="another")
     with pytest.raises(SimbenchError, match="not the one it came from"):
         reproduce(results, 3)
-    (results.parent / "scenario.json").unlink()
+    kept = results.parent / "scenario.json"
+    for text in ("{", '{"name": "tiny"}'):
+        kept.write_text(text)
+        with pytest.raises(SimbenchError, match=f"{kept}: (cannot be read|missing key)"):
+            reproduce(results, 4)
+    kept.unlink()
     with pytest.raises(SimbenchError, match="scenario.json: missing"):
         reproduce(results, 4)

@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbench.recipes import read_recipe
+from simbench.kept_scenario import SCENARIO_FILE, read_kept_scenario
 from simbench.report.reconstruction import METRIC
 from simbench.scenario import Scenario, available_scenarios, load_scenario
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import bootstrap_interval
-from simbench.storage import read_json
 
-SCENARIO_FILE = "scenario.json"
 _AXIS_NAMES = {
     "imaging.nu": "noise ν (%/√Hz)",
     "imaging.photons_per_s": "detected photons per second",
@@ -38,7 +36,7 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
     name = str(rows["scenario"].iloc[0])
     found = []
     if (folder / SCENARIO_FILE).is_file():
-        found.append(read_recipe(Scenario, read_json(folder / SCENARIO_FILE)))
+        found.append(read_kept_scenario(folder))
     if name in available_scenarios():
         found.append(load_scenario(name))
     digests = set(rows["scenario_digest"])

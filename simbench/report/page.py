@@ -32,9 +32,10 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Parameters
     ----------
     folder : Path
-        Holds one or more ``rows.jsonl.gz``, at any depth, with the pictures of their runs beside.
+        Holds one or more ``rows.jsonl.gz``, at any depth, with the pictures of their runs beside;
+        or one such file.
     out : Path, optional
-        File to write; by default ``index.html`` in the folder.
+        File to write; by default ``index.html`` in the folder, or beside the file.
 
     Returns
     -------
@@ -49,7 +50,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     """
     folder = Path(folder)
     files = row_files(folder)
-    path = Path(out) if out else folder / "index.html"
+    home = folder if folder.is_dir() else folder.parent
+    path = Path(out) if out else home / "index.html"
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     html = render(tables, "".join(read_text(file) for file in files), links)

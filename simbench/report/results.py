@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from simbench.benchmark import Unit, latents_of
+from simbench.kept_scenario import keep_scenario
 from simbench.leaderboard import Board
-from simbench.provenance import keep_scenario
 from simbench.report.figures import draw_traces
 from simbench.report.gallery import choose_methods, draw_gallery
 from simbench.report.similarity import draw_similarity, similarity

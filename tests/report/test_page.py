@@ -21,7 +21,7 @@ from simbench.leaderboard import leaderboard
 from simbench.report.cards import safe_link
 from simbench.report.page import LIMIT, pack_rows, render, write_page
 from simbench.report.tables import rebuild
-from simbench.rows import read_text, row_files
+from simbench.rows import ROWS_FILE, read_text, row_files
 
 
 class Reader(html.parser.HTMLParser):
@@ -284,3 +284,16 @@ def test_scenario_beside_the_rows_gives_question_and_axis(tmp_path):
     text = write_page(tmp_path).read_text(encoding="utf-8")
     assert "Half of the cultures are never seen in training." in text
     assert "balanced accuracy against noise ν (%/√Hz)" in text
+
+
+def test_a_bad_scenario_beside_the_rows_is_named(tmp_path):
+    write_folder(tmp_path, made_rows())
+    (tmp_path / "made-0" / "scenario.json").write_text('{"name": "made"}')
+    for make in (write_page, rebuild):
+        with pytest.raises(SimbenchError, match=r"made-0/scenario\.json: missing key"):
+            make(tmp_path)
+
+
+def test_a_page_of_one_file_of_rows_lies_beside_it(tmp_path):
+    write_folder(tmp_path, made_rows())
+    assert write_page(tmp_path / "made-0" / ROWS_FILE) == tmp_path / "made-0" / "index.html"
