@@ -3,17 +3,16 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from simbench.culture_scores import OVERALL, culture_scores, n_units, room, scored_rows
 from simbench.errors import SimbenchError
-from simbench.scoring import HEADLINE, REPLICATION
+from simbench.scoring import REPLICATION
 from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
-OVERALL = "all targets"
 ANCHORS = ("chance", "spike-oracle")
 LEFT_OUT = ("ablation",)
 """Scenarios that compare settings of one method: no part of what is said about methods."""
@@ -141,9 +140,9 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`."""
     check_comparable(rows)
     scores = culture_scores(rows, probe)
-    scored = _scored(rows, probe)
+    scored = scored_rows(rows, probe)
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
-    n_cells = (len(scores) - 1) * _n_units(rows)
+    n_cells = (len(scores) - 1) * n_units(rows)
     targets = [target for target in scores if target != OVERALL]
     lines = {}
     for method, mine in rows.groupby("method", sort=False):
@@ -170,29 +169,6 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     return Board(_with_groups(table, compared, p_values), scores, p_values)
 
 
-def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
-    """Scores of every test culture, for each target: one row a culture, one column a method.
-
-    A culture that is there at several levels counts once, with the mean of its levels; one in which
-    no neuron has the label is left out. A method that lacks a seed or level of a target is not in
-    the target's table. ``all targets`` holds the mean recovery over all targets of the methods that
-    have them all.
-    """
-    held_out = _scored(rows, probe)
-    held_out = held_out[held_out["split"] == "culture"]
-    tables, recoveries = {}, []
-    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
-        mine = held_out[held_out["target"] == target]
-        mine = mine[mine.groupby("method")["method"].transform("size") == _n_units(rows)]
-        table = _by_culture(mine)
-        floor, ceiling = mine["chance"].mean(), mine["ceiling"].mean()
-        recoveries.append((table - floor) / _room(floor, ceiling))
-        tables[str(target)] = table
-    complete = [m for m in rows["method"].unique() if all(m in table for table in recoveries)]
-    tables[OVERALL] = _mean_over_targets([table[complete] for table in recoveries])
-    return tables
-
-
 def pairwise(board: Board) -> pd.DataFrame:
     """Every pair of ranked methods: difference and Holm-adjusted Wilcoxon p, by target.
 
@@ -210,53 +186,6 @@ def pairwise(board: Board) -> pd.DataFrame:
             difference = (scores[one] - scores[other]).mean()
             lines.append((target, one, other, len(scores), difference, p.loc[one, other]))
     return pd.DataFrame(lines, columns=columns)
-
-
-def _scored(rows: pd.DataFrame, probe: str) -> pd.DataFrame:
-    is_headline = rows["metric"].isin(HEADLINE)
-    return rows[(rows["status"] == "ok") & (rows["probe"] == probe) & is_headline]
-
-
-def _room(floor: float, ceiling: float) -> float:
-    return ceiling - floor if ceiling > floor else float("nan")
-
-
-def _n_units(rows: pd.DataFrame) -> int:
-    """Seeds times levels that anybody was run on, whether or not it failed."""
-    return len(rows[["seed", "level"]].drop_duplicates())
-
-
-def _by_culture(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores on one target by seed and culture, the mean over levels; one column a method."""
-    values: dict[str, dict[int, list[np.ndarray]]] = {}
-    for method, seed, row in zip(rows["method"], rows["seed"], rows["per_culture"]):
-        levels = values.setdefault(method, {}).setdefault(seed, [])
-        levels.append(np.array(row, dtype=float))
-    columns = {}
-    for method, seeds in values.items():
-        shared = {seed: min(map(len, levels)) for seed, levels in seeds.items()}
-        columns[method] = pd.Series(
-            np.concatenate(
-                [_mean_over_levels([v[: shared[s]] for v in levels]) for s, levels in seeds.items()]
-            ),
-            [(seed, culture) for seed, n in shared.items() for culture in range(n)],
-        )
-    return pd.DataFrame(columns).dropna(how="all")
-
-
-def _mean_over_targets(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Mean of the tables in the cultures that all of them have."""
-    if not tables:
-        return pd.DataFrame()
-    shared = reduce(pd.Index.intersection, (table.index for table in tables))
-    first, *others = (table.reindex(shared) for table in tables)
-    return sum(others, first) / len(tables)
-
-
-def _mean_over_levels(levels: list[np.ndarray]) -> np.ndarray:
-    """Mean over levels of every culture; NaN only where no level has a score."""
-    scored = np.isfinite(levels).sum(axis=0)
-    return np.nansum(levels, axis=0) / np.where(scored, scored, np.nan)
 
 
 def _mean_interval(values: pd.Series | None) -> dict[str, float]:
@@ -282,7 +211,7 @@ def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
         "high": high,
         "chance": chance,
         "ceiling": ceiling,
-        **{key: (value - chance) / _room(chance, ceiling) for key, value in placed.items()},
+        **{key: (value - chance) / room(chance, ceiling) for key, value in placed.items()},
         "leakage_gap": leaky - score,
     }
 

@@ -68,7 +68,7 @@ class _Row(TypedDict):
     versions: dict[str, str] | None
 
 
-_ROW: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[_Row, AfterValidator(_is_whole)])
+_ROW: TypeAdapter[Any] = TypeAdapter(Annotated[_Row, AfterValidator(_is_whole)])
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:

@@ -3,11 +3,10 @@ import pandas as pd
 import pytest
 
 from simbench import SimbenchError
+from simbench.culture_scores import OVERALL, culture_scores
 from simbench.leaderboard import (
-    OVERALL,
     boards,
     count,
-    culture_scores,
     duration,
     flat_table,
     leaderboard,
