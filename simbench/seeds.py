@@ -27,3 +27,8 @@ def stream(base: int, *names: str | int) -> np.random.Generator:
 def seed32(base: int, *names: str | int) -> int:
     """32-bit seed of a named stream, for libraries that take only small integers."""
     return seed_of(base, *names) & 0xFFFFFFFF
+
+
+def random_state_of(seed: int) -> int:
+    """The seed as scikit-learn takes it: below 2**32 as it is, above it modulo 2**32."""
+    return seed % 2**32

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbench.seeds import seed32, seed_of, stream
+from simbench.seeds import random_state_of, seed32, seed_of, stream
 
 names = st.lists(st.one_of(st.integers(0, 10**6), st.text(max_size=8)), max_size=4).map(tuple)
 
@@ -28,3 +28,8 @@ def test_streams_depend_on_nothing_but_their_name(base, path):
 def test_seed_is_the_sha256_of_the_names():
     text = b"int:0/str:'culture'/int:3/str:'noise'"
     assert seed32(0, "culture", 3, "noise") == int(hashlib.sha256(text).hexdigest()[-8:], 16)
+
+
+def test_any_seed_is_a_random_state():
+    assert [random_state_of(seed) for seed in (0, 3, 2**32 - 1)] == [0, 3, 2**32 - 1]
+    assert random_state_of(8276451093) == 8276451093 - 2**32

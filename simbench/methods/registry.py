@@ -16,6 +16,7 @@ from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
 from simbench.methods.controls import Control
 from simbench.methods.homes import is_home, load_home, source_digest
+from simbench.seeds import random_state_of
 
 ALL = "all"
 ABLATION = "avae-ablation"
@@ -379,14 +380,17 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
         ``fit(X)`` and ``transform(X) -> (n_neurons, n_components)``.
     dataset : Dataset
     random_state : int
-        Given to the method if it has a parameter of that name; so is ``frame_rate`` (Hz).
+        Given to the method, modulo 2**32, if it has a parameter of that name; so is
+        ``frame_rate`` (Hz).
 
     Returns
     -------
     ndarray, shape (n_neurons, n_components)
         In the order of ``dataset.labels``.
     """
-    set_known_parameters(method, frame_rate=dataset.frame_rate, random_state=random_state)
+    set_known_parameters(
+        method, frame_rate=dataset.frame_rate, random_state=random_state_of(random_state)
+    )
     if isinstance(method, Control):
         return method.embed(dataset)
     train = np.flatnonzero(~dataset.test)

@@ -29,6 +29,7 @@ from simbench.errors import SimbenchError
 from simbench.optics_tables import NU_PER_SD
 from simbench.scoring.clustering import best_dbscan_ari
 from simbench.scoring.latents import check_labels, check_latents
+from simbench.seeds import random_state_of
 
 BASELINE = 42
 SAMPLING_RATE_HZ = 500
@@ -56,10 +57,11 @@ def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:
     ----------
     n_neurons : int
     seed : int
-        Published: 0 to 9.
+        Published: 0 to 9. Counts modulo 2**32.
     """
     test = np.zeros(n_neurons, dtype=bool)
-    test[train_test_split(np.arange(n_neurons), test_size=TEST_FRACTION, random_state=seed)[1]] = 1
+    neurons, state = np.arange(n_neurons), random_state_of(seed)
+    test[train_test_split(neurons, test_size=TEST_FRACTION, random_state=state)[1]] = 1
     return test
 
 

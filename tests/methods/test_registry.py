@@ -139,6 +139,16 @@ def test_a_module_is_a_method(home, tmp_path, monkeypatch):
     assert source_digest("package_of_mine.deep:Mean") != before
 
 
+@pytest.mark.parametrize("name", ["random-projection", "pca", "fa", "ica", "nmf"])
+def test_any_seed_will_do(name, tiny_dataset):
+    """scikit-learn takes none above 2**32."""
+    latents = [
+        embed(get_method(name, n_components=2), tiny_dataset, random_state=seed)
+        for seed in (3, 2**32 + 3)
+    ]
+    np.testing.assert_array_equal(*latents)
+
+
 def test_a_control_from_outside_is_marked(home):
     assert find_entry(home.replace("Mean", "Peeks")).is_control
 

@@ -36,6 +36,7 @@ def test_the_split_is_scikit_learns_and_divides_every_culture():
     culture = np.arange(150) // 10
     assert test.sum() == 30
     assert np.isin(culture[test], culture[~test]).all()
+    np.testing.assert_array_equal(published_split(150, seed=2**32 + 3), test)
 
 
 def test_the_scale_is_one_for_all_neurons():
