@@ -1,5 +1,6 @@
 """Where a method lives: import it from there, and tell whether its source has changed."""
 
+import ast
 import hashlib
 import importlib.util
 import sys
@@ -10,6 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from simbench.errors import SimbenchError
+
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def is_home(name: str) -> bool:
@@ -47,17 +50,21 @@ def load_home(home: str) -> Any:
 
 
 def source_digest(home: str) -> str:
-    """SHA-256 of the file, or of all Python files of the package, that a method lives in."""
+    """SHA-256 of the Python files that make a method.
+
+    Those of the package that it lives in; or its one file, and the modules and packages beside
+    the file that it imports, they in turn too. Nothing beside an installed module counts.
+    """
     place = home.rpartition(":")[0]
     if _is_file(place):
-        return _digest(_file(place))
+        return _digest(*_with_imports(_file(place)))
     _find_in_working_directory()
     spec = importlib.util.find_spec(place.partition(".")[0])
     origin = Path(spec.origin) if spec and spec.origin else None
     if origin is None or origin.suffix != ".py":
         return ""
-    package = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    return _digest(*package)
+    is_package = origin.name == "__init__.py"
+    return _digest(*(origin.parent.rglob("*.py") if is_package else _with_imports(origin)))
 
 
 def _is_file(place: str) -> bool:
@@ -73,9 +80,41 @@ def _file(place: str) -> Path:
 
 def _digest(*paths: Path) -> str:
     digest = hashlib.sha256()
-    for path in paths:
+    for path in sorted(paths):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _with_imports(path: Path) -> set[Path]:
+    """The file, and all files beside it that importing it may run."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        found.add(file)
+        if not _INSTALLED.intersection(file.parts):
+            waiting += {
+                p for name in _imported(file.read_bytes()) for p in _beside(path, name)
+            } - found
+    return found
+
+
+def _beside(path: Path, module: str) -> list[Path]:
+    """Python files of a module or package in the folder of a file; none if it is not there."""
+    files = [path.with_name(f"{module}.py"), *path.with_name(module).rglob("*.py")]
+    return [file for file in files if file.is_file()]
+
+
+@cache
+def _imported(source: bytes) -> frozenset[str]:
+    """Top-level modules that a source names; without simbench, whose sources count anyway."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):  # it can't be imported either
+        return frozenset()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
+    return frozenset(name.partition(".")[0] for name in names) - {"simbench"}
 
 
 def _load(name: str) -> ModuleType:

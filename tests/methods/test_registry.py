@@ -187,6 +187,37 @@ def test_an_edited_file_is_another_unit(home, tiny, tmp_path):
     assert load_home(home) is not first
 
 
+def test_an_edited_helper_is_another_unit(home, tiny, tmp_path):
+    helpers = ["helper.py", "parts/deep/deeper.py", "parts/deep/beside.py", "lazy.py", "last.py"]
+    (tmp_path / "parts" / "deep").mkdir(parents=True)
+    for name in helpers:
+        (tmp_path / name).write_text("N = 3")
+    (tmp_path / "helper.py").write_text("import numpy, last\nN = 3")
+    (tmp_path / "idle.py").write_text("N = 3")
+    (tmp_path / "mine.py").write_text(
+        SOURCE + "def use():\n    import lazy, simbench\n    from helper import N\n"
+        "    import parts.deep.deeper\n    import broken\n"
+    )
+    (tmp_path / "broken.py").write_text("def (")
+    for name in helpers:
+        folder = benchmark.Unit(tiny, 1, home).folder
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace("3", "5"))
+        assert benchmark.Unit(tiny, 1, home).folder != folder, name
+    folder = benchmark.Unit(tiny, 1, home).folder
+    (tmp_path / "idle.py").write_text("N = 5")
+    assert benchmark.Unit(tiny, 1, home).folder == folder
+
+
+def test_what_lies_beside_an_installed_file_is_not_looked_at(tmp_path):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "mine.py").write_text("import other\n" + SOURCE)
+    (folder / "other.py").write_text("N = 3")
+    before = source_digest(f"{folder / 'mine.py'}:Mean")
+    (folder / "other.py").write_text("N = 5")
+    assert source_digest(f"{folder / 'mine.py'}:Mean") == before
+
+
 def test_installed_packages_add_methods(tmp_path, monkeypatch):
     (tmp_path / "their_package.py").write_text(SOURCE)
     info = tmp_path / "their_package-2.5.dist-info"
