@@ -12,3 +12,8 @@ class SimbenchError(ValueError):
         super().__init__(
             "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
         )
+
+
+def needs_extra(extra: str) -> str:
+    """What to do where an extra is missing; on PyPI "simbench" is another project."""
+    return f"needs `pip install '.[{extra}]'` in a clone of simbench"

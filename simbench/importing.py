@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.dataset import Dataset
-from simbench.errors import SimbenchError
+from simbench.errors import SimbenchError, needs_extra
 from simbench.labels import LABELS
 from simbench.recipes import MOST_SAMPLES, CultureRecipe, ImagingRecipe
 from simbench.recording import Recording, Truth
@@ -214,7 +214,7 @@ def _read_nwb(path: Path) -> _Source:
         from hdmf.common import DynamicTableRegion
         from pynwb import NWBHDF5IO
     except ImportError:
-        raise SimbenchError(f"{path}: needs pynwb: pip install 'simbench[nwb]'") from None
+        raise SimbenchError(f"{path}: {needs_extra('nwb')}") from None
 
     with NWBHDF5IO(path, "r") as io:
         units = io.read().units

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from simbench.errors import SimbenchError
+from simbench.errors import SimbenchError, needs_extra
 
 BACKENDS = ("loky", "dask")
 
@@ -43,7 +43,7 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
     try:
         from distributed import Client
     except ImportError:
-        raise SimbenchError("--backend dask: needs `pip install 'simbench[dask]'`") from None
+        raise SimbenchError(f"--backend dask: {needs_extra('dask')}") from None
     try:
         client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
     except (OSError, ValueError, TimeoutError) as error:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from simbench import __version__
 from simbench.dataset import Dataset
-from simbench.errors import SimbenchError
+from simbench.errors import SimbenchError, needs_extra
 from simbench.export.rois import Rois, draw_rois
 from simbench.export.writing import write_export
 from simbench.labels import LABELS
@@ -51,7 +51,7 @@ def export_nwb(dataset: Dataset, folder: str | Path, overwrite: bool = False) ->
     try:
         import pynwb  # noqa: F401
     except ImportError:
-        raise SimbenchError("export to nwb needs pynwb: pip install 'simbench[nwb]'") from None
+        raise SimbenchError(f"export to nwb {needs_extra('nwb')}") from None
 
     def write(recording: Recording, draft: Path) -> None:
         _write(dataset, recording, draft / f"{recording.name}.nwb")

@@ -1,0 +1,197 @@
+"""Every method of simbench with what one has to know to choose it.
+
+Looking a method up imports nothing; its home is imported when the method is used.
+"""
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from simbench.errors import needs_extra
+
+_EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
+_IMPORT_NAMES = {"oasis-deconv": "oasis"}
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A line of the registry.
+
+    Parameters
+    ----------
+    family : {"linear", "features", "learned", "control", "outside"}
+    home : str
+        "module:Class", "path.py:Class", or a function in place of the class. Imported only when
+        the method is used.
+    summary, source : str
+    parameters : dict
+        Given to the class.
+    needs : str
+        Distribution that an extra of simbench installs; empty if the method needs none.
+    default : bool
+        Whether a run that names no method takes this one.
+    is_reference : bool
+        Made to give traces back: its latents grow with the recording, so that it stands beside
+        reconstructions and is not among all the methods whose latents are compared.
+    """
+
+    family: str
+    home: str
+    summary: str
+    source: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    default: bool = False
+    is_reference: bool = False
+
+    @property
+    def is_control(self) -> bool:
+        return self.family == "control"
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the extra that the method needs is installed."""
+        return not self.needs or find_spec(_IMPORT_NAMES.get(self.needs, self.needs)) is not None
+
+    @property
+    def description(self) -> str:
+        """The summary, and what to install where something is missing."""
+        return self.summary if self.is_available else f"{self.summary} ({self.hint})"
+
+    @property
+    def hint(self) -> str:
+        """What to install for the method, if it needs an extra."""
+        return needs_extra(_EXTRAS[self.needs]) if self.needs else ""
+
+
+_SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
+
+METHODS: dict[str, MethodEntry] = {
+    "chance": MethodEntry(
+        "control", "simbench.methods.controls:Chance", "random latents", "simbench", default=True
+    ),
+    "spike-oracle": MethodEntry(
+        "control", "simbench.methods.controls:SpikeOracle",
+        "statistics of the true spike trains", "simbench", default=True,
+    ),
+    "supervised": MethodEntry(
+        "control", "simbench.methods.supervised:Supervised",
+        "networks trained on the training cultures' labels: what traces hold", "simbench",
+    ),
+    "untrained": MethodEntry(
+        "control", "simbench.methods.avae:AVAE", "the avae before training", "simbench",
+        {"n_steps": 0, "n_dynamic_steps": 0}, default=True,
+    ),
+    "shuffled-time": MethodEntry(
+        "control", "simbench.methods.shuffled:ShuffledTimeAVAE",
+        "avae on traces with their frames out of order", "simbench",
+    ),
+    "trace-stats": MethodEntry(
+        "features", "simbench.methods.baselines:TraceStats",
+        "mean, s.d. and maximum of the trace: its amplitude", "simbench", default=True,
+    ),
+    "random-projection": MethodEntry(
+        "linear", "sklearn.random_projection:GaussianRandomProjection",
+        "random linear projection of the trace", _SKLEARN, default=True,
+    ),
+    "pca": MethodEntry(
+        "linear", "sklearn.decomposition:PCA", "principal components of the trace", _SKLEARN,
+        default=True,
+    ),
+    "fa": MethodEntry(
+        "linear", "sklearn.decomposition:FactorAnalysis", "factor analysis of the trace", _SKLEARN,
+        default=True,
+    ),
+    "ica": MethodEntry(
+        "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
+        {"max_iter": 500, "tol": 1e-3}, default=True,
+    ),
+    "nmf": MethodEntry(
+        "linear", "simbench.methods.linear:nmf", "non-negative factors of the trace", _SKLEARN
+    ),
+    "linear-autoencoder": MethodEntry(
+        "linear", "simbench.methods.dense:LinearAutoencoder",
+        "linear autoencoder of the trace, by gradient descent with early stopping",
+        "Baldi & Hornik 1989, Neural Networks 2:53",
+    ),
+    "windowed-pca": MethodEntry(
+        "linear", "simbench.methods.windowed_pca:WindowedPCA",
+        "principal components of short windows, for reconstruction within a budget of values",
+        _SKLEARN, is_reference=True,
+    ),
+    "pca-spectrum": MethodEntry(
+        "linear", "simbench.methods.linear:pca_spectrum",
+        "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
+    ),
+    "pca-autocorrelation": MethodEntry(
+        "linear", "simbench.methods.linear:pca_autocorrelation",
+        "principal components of the autocorrelation", _SKLEARN,
+    ),
+    "spectrum": MethodEntry(
+        "features", "simbench.methods.features:TraceSpectrum",
+        "power in bands, autocorrelation, quantiles of the trace and of its steps", "simbench",
+    ),
+    "catch22": MethodEntry(
+        "features", "simbench.methods.aeon_features:Catch22",
+        "22 canonical characteristics, mean and s.d.",
+        "Lubba et al. 2019, Data Min Knowl Discov 33:1821", needs="aeon",
+    ),
+    "minirocket": MethodEntry(
+        "features", "simbench.methods.aeon_features:MiniRocket",
+        "principal components of the answers of 924 dilated kernels",
+        "Dempster et al. 2021, KDD:248", needs="aeon",
+    ),
+    "oasis-events": MethodEntry(
+        "features", "simbench.methods.events:OasisEvents",
+        "rate, sizes and inter-event-interval histogram of deconvolved events",
+        "Friedrich et al. 2017, PLoS Comput Biol 13:e1005423; Schneider et al. 2023, "
+        "Cell Rep 42:112318", needs="oasis-deconv",
+    ),
+    "mlp-vae": MethodEntry(
+        "learned", "simbench.methods.dense:MLPVAE",
+        "variational autoencoder with dense layers over the whole trace",
+        "Kingma & Welling 2014, ICLR",
+    ),
+    "segment-contrastive": MethodEntry(
+        "learned", "simbench.methods.contrastive:SegmentContrastive",
+        "contrast between two segments of a neuron and the other neurons of its culture",
+        "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)",
+    ),
+    "cebra": MethodEntry(
+        "learned", "simbench.methods.cebra_latents:CebraLatents",
+        "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
+        "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra",
+    ),
+    "avae-published": MethodEntry(
+        "learned", "simbench.methods.avae_published:PublishedAVAE",
+        "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
+        default=True,
+    ),
+    "avae": MethodEntry(
+        "learned", "simbench.methods.avae:AVAE",
+        "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
+        "simbench, after arXiv 2501.14615", default=True,
+    ),
+}  # fmt: skip
+
+
+# One thing changed at a time; `avae` itself is the first line.
+VARIANTS = (
+    "avae",
+    "avae[nll_weight=0]",
+    "avae[statistics_weight=0]",
+    "avae[contrast_weight=0]",
+    "avae[nll_weight=0, contrast_weight=0]",
+    "avae[nll_weight=0, statistics_weight=0]",
+    "avae[beta=0, free_bits=0]",
+    "avae[free_bits=0]",
+    "avae[window_s=20]",
+    "avae[reach_s=5]",
+    "avae[pooling=spectrum]",
+    "avae[pooling=quantiles]",
+    "avae[gain_sd=0.3]",
+    "avae[n_steps=1500]",
+    "avae[n_components=2]",
+    "avae[n_components=16]",
+    "avae[n_components=32]",
+)
