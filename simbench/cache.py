@@ -12,17 +12,21 @@ from typing import Any
 from platformdirs import user_cache_path
 
 # What the bytes of an entry depend on, by kind of entry: package sources and libraries.
-_CULTURE = ("seeds.py", "spikes.py", "recipes.py", "recording.py", "grown.py", "culture")
-_SIMULATION = (*_CULTURE, "optics_tables.py", "imaging")
+_CULTURE = (
+    "seeds.py", "spikes.py", "recipes.py", "recording.py", "storage.py", "grown.py", "culture",
+)  # fmt: skip
+_RECORDING = (*_CULTURE, "optics_tables.py", "imaging", "simulation.py")
+_SCORES = ("scenario.py", "labels.py", "dataset.py", "anchors.py", "methods", "scoring")
 _SOURCES = {
     "cultures": _CULTURE,
-    "recordings": _SIMULATION,
-    "scores": (*_SIMULATION, "dataset.py", "anchors.py", "methods", "scoring"),
+    "recordings": _RECORDING,
+    "scores": (*_RECORDING, *_SCORES, "benchmark.py"),
 }
+_SIMULATORS = ("brian2", "numpy", "scipy", "numba", "networkx", "pandas", "pillow")
 _LIBRARIES = {
-    "cultures": ("brian2", "numpy", "scipy", "numba", "networkx"),
-    "recordings": ("brian2", "numpy", "scipy", "numba", "networkx"),
-    "scores": ("brian2", "numpy", "scipy", "numba", "networkx", "torch", "scikit-learn"),
+    "cultures": _SIMULATORS,
+    "recordings": _SIMULATORS,
+    "scores": (*_SIMULATORS, "torch", "scikit-learn"),
 }
 
 
