@@ -23,7 +23,15 @@ from threadpoolctl import threadpool_limits
 from simbench import __version__, cache
 from simbench.dataset import Dataset
 from simbench.errors import SimbenchError
-from simbench.methods.registry import ALL, embed, expand_names, find_entry, get_method, identity
+from simbench.methods.registry import (
+    ALL,
+    check_name,
+    embed,
+    expand_names,
+    find_entry,
+    get_method,
+    identity,
+)
 from simbench.parallel import WorkerDied, as_completed, time_limit
 from simbench.rows import with_numbers
 from simbench.scenario import Scenario
@@ -83,7 +91,7 @@ def plan(
     Raises
     ------
     SimbenchError
-        If a method is unknown.
+        If a method is unknown or can't be made.
     """
     units = [
         Unit(at_level, seed, name, level)
@@ -93,7 +101,7 @@ def plan(
         for name in _methods_of(at_level, methods)
     ]
     for name in dict.fromkeys(unit.method for unit in units):
-        find_entry(name)
+        check_name(name)
     return units
 
 
@@ -306,7 +314,7 @@ def _make(unit: Unit, folder: Path, dataset: Dataset) -> dict[str, Any]:
         "n_parameters": getattr(method, "n_parameters_", None),
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(memory),
-        "versions": cache.versions(),
+        "versions": cache.versions() | identity(unit.method),
         "scores": scores,
     }
     with new_folder(folder, keep_existing=True) as draft:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from simbench.benchmark import plan, run
-from simbench.cache import versions
 from simbench.errors import SimbenchError
 from simbench.kept_scenario import read_kept_scenario
 from simbench.rows import IDENTITY, read_rows
 from simbench.scoring import VERSION
+
+_ON_CPU = {"device": "cpu"}  # rows name only another one
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Reproduction:
     value: float
     same: bool
     other_versions: dict[str, tuple[str, str]]
-    """Libraries whose version differs: name -> (of the row, here)."""
+    """Libraries whose version differs, and the device: name -> (of the row, here)."""
 
 
 def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
@@ -67,11 +68,9 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
         failed = made.loc[(made["method"] == row["method"]) & (made["status"] != "ok"), "error"]
         raise SimbenchError(f"row {number} failed this time: {' '.join(failed.head(1))}")
     value = float(again["value"].item())
-    here = versions()
+    then, here = (_ON_CPU | (made["versions"] or {}) for made in (row, again.iloc[0]))
     different = {
-        name: (old, here.get(name, "none"))
-        for name, old in (row["versions"] or {}).items()
-        if here.get(name) != old
+        name: (old, here.get(name, "none")) for name, old in then.items() if here.get(name) != old
     }
     return Reproduction(row, value, value == row["value"], different)
 

@@ -144,6 +144,17 @@ def test_ctrl_c_in_a_method_stops_the_run(tiny, tmp_path):
         benchmark.run(benchmark.plan([tiny], [f"{path}:Exits"], seeds=[1]))
 
 
+def test_a_row_tells_the_version_of_an_extra(tiny, monkeypatch):
+    entry = registry.MethodEntry(
+        "linear", "sklearn.decomposition:PCA", "needy", "here", needs="pytest"
+    )
+    monkeypatch.setitem(registry.METHODS, "needy", entry)
+    rows = benchmark.run(benchmark.plan([tiny], ["needy", "pca"], seeds=[1])).set_index("method")
+    assert rows.loc["needy", "versions"].iloc[0]["pytest"] == pytest.__version__
+    assert "pytest" not in rows.loc["pca", "versions"].iloc[0]
+    assert "device" not in rows.loc["pca", "versions"].iloc[0]
+
+
 def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     path = tmp_path / ROWS_FILE
     written = write_rows(path, rows)

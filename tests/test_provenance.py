@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from simbench import SimbenchError, benchmark
+from simbench import SimbenchError, benchmark, provenance
 from simbench.kept_scenario import keep_scenario
 from simbench.provenance import reproduce
-from simbench.rows import ROWS_FILE, read_text, write_rows
+from simbench.rows import ROWS_FILE, read_rows, read_text, write_rows
 
 
 @pytest.fixture
@@ -32,6 +32,25 @@ def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
     forged = reproduce(results, 20)
     assert not forged.same
     assert "numpy" in forged.other_versions
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "named"),
+    [
+        ({"numpy": "1"}, {"numpy": "1", "pandas": "3"}, {}),  # older rows name less
+        ({"numpy": "1"}, {"numpy": "1", "device": "cuda"}, {"device": ("cpu", "cuda")}),
+        ({"device": "cuda", "cebra": "0.5"}, {"cebra": "0.6"},
+         {"device": ("cuda", "cpu"), "cebra": ("0.5", "0.6")}),
+        ({"source": "abc"}, {}, {"source": ("abc", "none")}),
+        (None, {"numpy": "1"}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_row_stood_on_and_no_longer_does_is_named(results, monkeypatch, then, now, named):
+    rows = read_rows(results)
+    again = rows.assign(versions=[now] * len(rows))
+    monkeypatch.setattr(provenance, "run", lambda units, n_jobs: again)
+    edit(results, 20, versions=then)
+    assert reproduce(results, 20).other_versions == named
 
 
 def test_rows_that_cannot_be_made_again_are_refused(results):

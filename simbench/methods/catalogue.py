@@ -28,6 +28,8 @@ class MethodEntry:
         Given to the class.
     needs : str
         Distribution that an extra of simbench installs; empty if the method needs none.
+    device : str
+        Default of the method's parameter ``device``; cpu if it has none.
     default : bool
         Whether a run that names no method takes this one.
     is_reference : bool
@@ -41,6 +43,7 @@ class MethodEntry:
     source: str
     parameters: dict[str, Any] = field(default_factory=dict)
     needs: str = ""
+    device: str = "cpu"
     default: bool = False
     is_reference: bool = False
 
@@ -77,14 +80,15 @@ METHODS: dict[str, MethodEntry] = {
     "supervised": MethodEntry(
         "control", "simbench.methods.supervised:Supervised",
         "networks trained on the training cultures' labels: what traces hold", "simbench",
+        device="auto",
     ),
     "untrained": MethodEntry(
         "control", "simbench.methods.avae:AVAE", "the avae before training", "simbench",
-        {"n_steps": 0, "n_dynamic_steps": 0}, default=True,
+        {"n_steps": 0, "n_dynamic_steps": 0}, default=True, device="auto",
     ),
     "shuffled-time": MethodEntry(
         "control", "simbench.methods.shuffled:ShuffledTimeAVAE",
-        "avae on traces with their frames out of order", "simbench",
+        "avae on traces with their frames out of order", "simbench", device="auto",
     ),
     "trace-stats": MethodEntry(
         "features", "simbench.methods.baselines:TraceStats",
@@ -112,7 +116,7 @@ METHODS: dict[str, MethodEntry] = {
     "linear-autoencoder": MethodEntry(
         "linear", "simbench.methods.dense:LinearAutoencoder",
         "linear autoencoder of the trace, by gradient descent with early stopping",
-        "Baldi & Hornik 1989, Neural Networks 2:53",
+        "Baldi & Hornik 1989, Neural Networks 2:53", device="auto",
     ),
     "windowed-pca": MethodEntry(
         "linear", "simbench.methods.windowed_pca:WindowedPCA",
@@ -150,27 +154,27 @@ METHODS: dict[str, MethodEntry] = {
     "mlp-vae": MethodEntry(
         "learned", "simbench.methods.dense:MLPVAE",
         "variational autoencoder with dense layers over the whole trace",
-        "Kingma & Welling 2014, ICLR",
+        "Kingma & Welling 2014, ICLR", device="auto",
     ),
     "segment-contrastive": MethodEntry(
         "learned", "simbench.methods.contrastive:SegmentContrastive",
         "contrast between two segments of a neuron and the other neurons of its culture",
-        "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)",
+        "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)", device="auto",
     ),
     "cebra": MethodEntry(
         "learned", "simbench.methods.cebra_latents:CebraLatents",
         "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
-        "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra",
+        "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra", device="auto",
     ),
     "avae-published": MethodEntry(
         "learned", "simbench.methods.avae_published:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
-        default=True,
+        default=True, device="auto",
     ),
     "avae": MethodEntry(
         "learned", "simbench.methods.avae:AVAE",
         "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
-        "simbench, after arXiv 2501.14615", default=True,
+        "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
 }  # fmt: skip
 

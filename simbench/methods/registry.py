@@ -102,16 +102,36 @@ def expand_names(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(expanded))
 
 
-def identity(name: str) -> str:
+def identity(name: str) -> dict[str, str]:
     """What a method's latents depend on besides the sources of simbench and its own libraries.
 
-    The version of an extra; for a method that is not part of simbench, a digest of its source.
+    The version of an extra; for a method that is not part of simbench, a digest of its source;
+    the device, unless it is the CPU.
     """
     entry = find_entry(name)
-    if entry.needs:
-        return f"{entry.needs} {version(entry.needs)}"
-    is_own = METHODS.get(split_settings(name)[0]) is entry
-    return "" if is_own else source_digest(entry.home)
+    found = {entry.needs: version(entry.needs)} if entry.needs else {}
+    if not _is_own(name):
+        found["source"] = source_digest(entry.home)
+    device = _device(name)
+    return found if device == "cpu" else found | {"device": device}
+
+
+def _device(name: str) -> str:
+    """Where a method computes in this machine."""
+    if _is_own(name):
+        device = split_settings(name)[1].get("device", find_entry(name).device)
+    else:
+        method = get_method(name)
+        device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
+    if device != "auto":
+        return str(device)
+    from simbench.methods.training import resolve_device
+
+    return str(resolve_device("auto"))
+
+
+def _is_own(name: str) -> bool:
+    return split_settings(name)[0] in METHODS
 
 
 def get_method(name: str, **parameters: Any) -> Any:
@@ -127,15 +147,10 @@ def get_method(name: str, **parameters: Any) -> Any:
     Raises
     ------
     SimbenchError
-        If there is no such method, it has no such setting, or it is neither a transformer nor a
-        control.
+        If there is no such method, it has no such setting or the benchmark sets it, or it is
+        neither a transformer nor a control.
     """
-    entry = find_entry(name)
-    factory = load_home(entry.home)
-    try:
-        method = factory(**entry.parameters)
-    except TypeError as error:
-        raise SimbenchError(f"method {name}: can't be made without arguments: {error}") from error
+    method = _make(name)
     if not isinstance(method, Control):
         for verb in ("fit", "transform"):
             if not callable(getattr(method, verb, None)):
@@ -143,11 +158,56 @@ def get_method(name: str, **parameters: Any) -> Any:
                     f"method {name}: no {verb}; expected fit(X) and transform(X) of scikit-learn"
                 )
     settings = split_settings(name)[1]
-    unknown = [key for key in settings if not _fitting(method, {key: None})]
-    if unknown:
-        known = ", ".join(method.get_params()) if hasattr(method, "get_params") else "none"
-        raise SimbenchError(f"method {name}: no parameter '{unknown[0]}'; allowed: {known}")
+    _check_settings(name, method, settings)
     return set_known_parameters(method, **{**parameters, **settings})
+
+
+def _make(name: str) -> Any:
+    entry = find_entry(name)
+    factory = load_home(entry.home)
+    try:
+        method = factory(**entry.parameters)
+        _fitting(method, {})  # asks for its parameters
+    except TypeError as error:
+        raise SimbenchError(f"method {name}: can't be made without arguments: {error}") from error
+    except Exception as error:  # the code of others can fail in every way
+        raise SimbenchError(
+            f"method {name}: making it failed: {type(error).__name__}: {error}"
+        ) from error
+    return method
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that `get_method` would refuse.
+
+    A method of simbench without settings is not imported for it: it can be made.
+
+    Raises
+    ------
+    SimbenchError
+        As `get_method`.
+    """
+    entry = find_entry(name)
+    if METHODS.get(name) is not entry:
+        get_method(name)
+
+
+def _check_settings(name: str, method: Any, settings: dict[str, Any]) -> None:
+    known = method.get_params() if hasattr(method, "get_params") else {}
+    allowed = [key for key in known if not _is_given(key)]
+    for key in settings:
+        if _is_given(key):
+            what = f"'{key}' is set by the benchmark"
+        elif not _fitting(method, {key: None}):
+            what = f"no parameter '{key}'"
+        else:
+            continue
+        raise SimbenchError(f"method {name}: {what}; allowed: {', '.join(allowed) or 'none'}")
+
+
+def _is_given(parameter: str) -> bool:
+    """Whether `embed` sets a parameter of that name, be it of a step of a pipeline."""
+    return parameter.rpartition("__")[2] in ("frame_rate", "random_state")
 
 
 def _entry_of(point: EntryPoint) -> MethodEntry:

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from simbench import SimbenchError, benchmark, embed
 from simbench.methods import catalogue
@@ -33,6 +34,14 @@ class Bare:
 
 class Wants:
     def __init__(self, n):
+        pass
+
+class Raises:
+    def __init__(self):
+        raise RuntimeError("no\\nluck")
+
+class Forgets(Mean):
+    def __init__(self, n_parts=2):
         pass
 
 NUMBER = 3
@@ -77,7 +86,7 @@ def test_settings_follow_the_name_and_go_before_those_of_the_run():
     method = get_method("avae[beta=0, device=cpu, n_components=3]", n_components=8, frame_rate=5.0)
     assert (method.beta, method.device, method.n_components, method.frame_rate) == (0, "cpu", 3, 5)
     assert find_entry("avae[beta=0]") is METHODS["avae"]
-    assert identity("avae[beta=0]") == identity("avae") == ""
+    assert identity("avae[beta=0, device=cpu]") == identity("pca") == {}
     assert get_method("pca-spectrum[n_components=3]").get_params()["pca__n_components"] == 3
 
 
@@ -89,11 +98,26 @@ def test_settings_follow_the_name_and_go_before_those_of_the_run():
         ("avae[]", "'' is no setting"),
         ("[beta=0]", "'beta=0' is no setting"),
         ("avea[beta=0]", "unknown method 'avea'"),
+        ("random-projection[random_state=5]", "'random_state' is set by the benchmark; allowed: "),
+        ("spectrum[frame_rate=5]", "'frame_rate' is set by the benchmark; allowed: n_bands, "),
+        ("nmf[nmf__random_state=5]", "'nmf__random_state' is set by the benchmark; allowed: "),
+        ("chance[n=5]", "no parameter 'n'; allowed: none$"),
     ],
 )
-def test_wrong_settings_are_one_line(name, message):
+def test_wrong_settings_are_one_line_before_anything_runs(name, message, tiny):
     with pytest.raises(SimbenchError, match=message):
         get_method(name)
+    with pytest.raises(SimbenchError, match=message):
+        benchmark.plan([tiny], [name])
+
+
+def test_a_plan_makes_what_may_not_be_makeable(home, tiny, tmp_path, monkeypatch):
+    with pytest.raises(SimbenchError, match="making it failed"):
+        benchmark.plan([tiny], [home.replace("Mean", "Raises")])
+    planned = benchmark.plan([tiny], [home, "pca[n_components=3]", "nmf[nmf__alpha_W=0.1]"])
+    assert [unit.method for unit in planned[-3:]] == [
+        home, "pca[n_components=3]", "nmf[nmf__alpha_W=0.1]",
+    ]  # fmt: skip
 
 
 def test_every_variant_of_the_ablation_is_a_method():
@@ -157,10 +181,12 @@ def test_a_control_from_outside_is_marked(home):
     ("change", "complaint"),
     [
         (("mine.py", "other.py"), "no file .*other.py"),
-        (("Mean", "Median"), "no class 'Median' there; found: Mean, Peeks, Bare, Wants"),
+        (("Mean", "Median"), "no class 'Median' there; found: Mean, Peeks, Bare, Wants, Raises"),
         (("Mean", "NUMBER"), "no class 'NUMBER' there"),
         (("Mean", "Bare"), r"no transform; expected fit\(X\) and transform\(X\)"),
         (("Mean", "Wants"), "can't be made without arguments"),
+        (("Mean", "Raises"), "making it failed: RuntimeError: no luck"),
+        (("Mean", "Forgets"), "making it failed: AttributeError: .*n_parts"),
     ],
 )
 def test_what_is_not_a_method_is_one_line(home, change, complaint):
@@ -230,9 +256,46 @@ def test_installed_packages_add_methods(tmp_path, monkeypatch):
     entry = find_entry("theirs")
     assert (entry.family, entry.source) == ("outside", "their-package 2.5")
     assert get_method("theirs", n_components=4).n_components == 4
-    assert identity("theirs") == source_digest("their_package:Mean") != ""
+    assert identity("theirs") == {"source": source_digest("their_package:Mean")}
     assert find_entry("pca") is METHODS["pca"]
     assert "theirs" in expand_names(["all"])
+
+
+def test_the_device_is_part_of_what_latents_depend_on(home, tiny, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        SOURCE
+        + """
+class Deep(Mean):
+    def __init__(self, device="auto"):
+        self.device = device
+
+def piped():
+    from sklearn.pipeline import make_pipeline
+    return make_pipeline(Deep())
+"""
+    )
+    names = ["avae", "untrained", home.replace("Mean", "Deep"), home.replace("Mean", "piped")]
+    others = ["pca", "avae[device=cpu]", home]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not [name for name in names if "device" in identity(name)]
+    without = {name: benchmark.Unit(tiny, 1, name).folder for name in names + others}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert {identity(name)["device"] for name in [*names, "avae[device=cuda]"]} == {"cuda"}
+    for name, folder in without.items():
+        assert (benchmark.Unit(tiny, 1, name).folder == folder) == (name in others), name
+
+
+def test_an_extra_stands_in_what_latents_depend_on(monkeypatch):
+    entry = catalogue.MethodEntry("features", "nowhere:X", "something", "here", needs="numpy")
+    monkeypatch.setitem(METHODS, "needy", entry)
+    assert identity("needy") == {"numpy": np.__version__}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].is_available])
+def test_the_catalogue_knows_who_takes_a_device(name):
+    device = get_method(name).get_params().get("device", "cpu")
+    assert device == METHODS[name].device
 
 
 def test_the_registry_imports_no_torch():
