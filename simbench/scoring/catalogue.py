@@ -216,16 +216,6 @@ _ALL = [
         ("reconstruction", "clean"),
     ),
     Metric(
-        "gaussian_nll", "lower", -INF, INF, None,
-        "negative log likelihood of the frames in nats; compare within one data set only",
-        "Gneiting & Raftery 2007", "reconstruction:gaussian_nll", ("observed", "mean", "sd"),
-    ),
-    Metric(
-        "gaussian_coverage", "nominal", 0, 1, None,
-        "share of frames inside the 90 % interval of a Gaussian prediction",
-        "Gneiting & Raftery 2007", "reconstruction:coverage", ("observed", "mean", "sd"),
-    ),
-    Metric(
         "coverage", "nominal", 0, 1, None, "share of frames inside the 90 % predictive interval",
         "Gneiting & Raftery 2007", "reconstruction:interval_coverage", ("observed", "low", "high"),
     ),

@@ -5,7 +5,6 @@ neurons and frames, so that a culture is one number.
 """
 
 import numpy as np
-from scipy.stats import norm
 
 from simbench.errors import SimbenchError
 
@@ -62,53 +61,6 @@ def values_per_minute(n_values: int, n_frames: int, frame_rate: float) -> float:
     return n_values * 60 * frame_rate / n_frames
 
 
-def score_at_budget(budgets: np.ndarray, scores: np.ndarray, budget: float) -> float:
-    """Score of a method at a given number of latent values per neuron-minute.
-
-    Read off its curve, linearly in the logarithm of the budget; NaN outside of what was measured.
-
-    Parameters
-    ----------
-    budgets, scores : ndarray, shape (n_points,)
-        Points of the curve, in any order.
-    budget : float
-        Latent values per neuron-minute.
-    """
-    order = np.argsort(budgets)
-    budgets, scores = np.asarray(budgets, float)[order], np.asarray(scores, float)[order]
-    if budgets[0] <= 0 or budget <= 0:
-        raise SimbenchError("score_at_budget: a budget is not positive")
-    return float(np.interp(np.log(budget), np.log(budgets), scores, left=np.nan, right=np.nan))
-
-
-def gaussian_nll(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> float:
-    """Negative log likelihood of traces under Gaussian predictions, in nats per frame.
-
-    Parameters
-    ----------
-    observed : ndarray, shape (n_neurons, n_frames)
-        dF/F.
-    mean, sd : ndarray, shape (n_neurons, n_frames), or broadcast to it
-        Prediction; ``sd`` is positive.
-    """
-    observed, mean, sd = _predictions(observed, mean, sd)
-    return float(-np.mean(norm.logpdf(observed, mean, sd)))
-
-
-def coverage(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray, level: float = 0.9) -> float:
-    """Share of frames inside the central Gaussian interval of a level; right if equal to it.
-
-    Parameters
-    ----------
-    observed, mean, sd
-        As for `gaussian_nll`.
-    level : float
-        Between 0 and 1.
-    """
-    observed, mean, sd = _predictions(observed, mean, sd)
-    return float(np.mean(np.abs(observed - mean) <= norm.ppf((1 + level) / 2) * sd))
-
-
 def interval_coverage(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
     """Share of frames inside their predictive interval; right if equal to the interval's level.
 
@@ -144,19 +96,6 @@ def predictive_nll(log_density: np.ndarray) -> float:
     log_density = np.asarray(log_density, dtype=np.float64)
     is_predicted = ~np.isnan(log_density)
     return -float(log_density[is_predicted].mean()) if is_predicted.any() else float("nan")
-
-
-def _predictions(observed: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> list[np.ndarray]:
-    shape = np.shape(observed)
-    try:
-        mean, sd = np.broadcast_to(mean, shape), np.broadcast_to(sd, shape)
-    except ValueError:
-        raise SimbenchError(
-            f"predictions: mean {np.shape(mean)}, sd {np.shape(sd)}; expected {shape}"
-        ) from None
-    if not (np.asarray(sd) > 0).all():
-        raise SimbenchError("predictions: sd is not positive everywhere")
-    return _traces(observed=observed, mean=mean, sd=sd)
 
 
 def _traces(**traces: np.ndarray) -> list[np.ndarray]:
