@@ -32,14 +32,14 @@ def collect(results: Path, home: Path = PAPER) -> None:
     home : Path
         Folder of the text; its subfolder ``generated`` takes what is made for it.
     """
+    drawn = figures(results)
+    known = facts(results) | {"proofs": proofs(), "figures": sorted(drawn)}
     made = home / "generated"
     made.mkdir(exist_ok=True)
     for old in made.glob("*.svg"):
         old.unlink()
-    drawn = figures(results)
     for name, figure in drawn.items():
         save(figure, made / f"{name}.svg")
-    known = facts(results) | {"proofs": proofs(), "figures": sorted(drawn)}
     (made / "facts.json").write_text(json.dumps(known, indent=1), encoding="utf-8")
 
 
@@ -85,7 +85,8 @@ def main() -> None:
             chosen.pages.mkdir(parents=True, exist_ok=True)
             typeset(chosen.pages / "page-{p}.png", chosen.draft, ppi=90)
     except SimbenchError as error:
-        sys.exit(f"paper: {error}")
+        print(f"paper: {error}", file=sys.stderr)
+        sys.exit(2)
     print(chosen.out)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import LEFT_OUT, OVERALL, Board, make_board, number
+from simbench.leaderboard import LEFT_OUT, OVERALL, Board, culture_scores, make_board, number
+from simbench.methods.registry import METHODS
 from simbench.report.levels import axis_name, find_scenario, is_log, level_label, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_table
-from simbench.report.replication import cells, over_levels, replication_table
+from simbench.report.replication import COLUMNS, cells, over_levels, replication_table
 from simbench.report.style import PAGE, use_style
 from simbench.report.summary import SHOWN, draw_summary, summarise
 from simbench.rows import read_rows, row_files
@@ -24,6 +25,12 @@ from simbench.seeds import stream
 RULES = {1: "above", 0: "level with", -1: "below"}
 _N_BOOTSTRAP = 2000
 GAPS = ("pca", "trace-stats", "avae-published", "avae")
+DRAWN = ("trace-stats", "spectrum", "avae-published", "avae")
+# Columns of the table of all labels.
+COMPARED = (
+    "chance", "pca", "best linear", "trace-stats", "spectrum", "avae-published", "avae",
+    "supervised", "spike-oracle",
+)  # fmt: skip
 
 
 def facts(results: Path) -> dict[str, Any]:
@@ -38,6 +45,7 @@ def facts(results: Path) -> dict[str, Any]:
         "scenarios": str(len(tables)),
         "ceilings": [line for board in boards.values() for line in board.pop("ceilings")],
         "gaps": [line for board in boards.values() for line in board.pop("gaps")],
+        "methods": _methods(pd.concat(tables.values(), ignore_index=True)),
     }
 
 
@@ -72,6 +80,8 @@ def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
         _draw_curve(axis, levels)
         axis.set_title(name)
         axis.set_xlabel(what)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("balanced accuracy")
     found = {
         label: handle
         for axis in axes.flat
@@ -84,7 +94,7 @@ def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
 def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     linear = levels[levels["family"] == "linear"].groupby("method")["score"].mean()
     shown = {linear.idxmax(): ("best linear", SHOWN["best linear"])} if len(linear) else {}
-    shown |= {name: (name, color) for name, color in SHOWN.items()}
+    shown |= {name: (name, SHOWN[name]) for name in DRAWN}
     for anchor, style in (("chance", ":"), ("spike-oracle", "--")):
         mine = levels[levels["method"] == anchor].sort_values("x")
         axis.plot(mine["x"], mine["score"], style, color="0.45", lw=1, label=anchor)
@@ -105,8 +115,18 @@ def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     axis.set_xticks([], minor=True)
 
 
+def _methods(rows: pd.DataFrame) -> list[list[str]]:
+    """Every method whose latents are ranked: name, family, what it is, latents in firing-types."""
+    latents = rows[rows["scenario"] == "firing-types"].groupby("method")["n_components"].first()
+    return [
+        [name, entry.family, entry.summary, number(latents.get(name, np.nan), ".0f")]
+        for name, entry in METHODS.items()
+        if not (entry.is_control or entry.is_reference)
+    ]
+
+
 def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
-    board = make_board(rows)
+    board, trees = make_board(rows), make_board(rows, "nonlinear")
     seeds = sorted(set(rows["seed"]))
     n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
     is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in LEFT_OUT
@@ -119,7 +139,12 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         "ranks": n_cultures >= min_cultures(max(len(board.ranked), 2)),
         "minutes": number(_minutes(rows), ".0f"),
         "targets": {
-            target: _target(board, target) | {"ladder": _ladder(levels.get(target))}
+            target: _target(board, target)
+            | {
+                "trees": _target(trees, target),
+                "ladder": _ladder(levels.get(target)),
+                "at": _relations_at(rows, target, scenario),
+            }
             for target in board.targets
         },
         "recovery": {str(m): number(v) for m, v in board.table["method", "recovery"].items()},
@@ -128,7 +153,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         "noisy": _noisy(rows),
         "recipe": _recipe(scenario),
         "replication": _replication(rows, scenario) if board.is_replication else None,
-        "ceilings": [] if is_aside else _ceilings(rows, board),
+        "ceilings": [] if is_aside else _ceilings(rows, board, trees),
         "gaps": [] if is_aside else _gaps(rows, board, scenario),
     }
     return found
@@ -151,6 +176,23 @@ def _target(board: Board, target: str) -> dict[str, Any]:
         "tied": [m for m in ranked if table.loc[m, "group"] == 1],
         "relations": relations(scores),
     }
+
+
+def _relations_at(
+    rows: pd.DataFrame, target: str, scenario: Scenario | None
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Relations at every level, and over those that are imaged otherwise than in training."""
+    levels = list(dict.fromkeys(rows["level"]))
+    if len(levels) < 2:
+        return {}
+    trained = map(str, scenario.split.train_with.values()) if scenario else ()
+    unseen = sorted(set(levels) - set(trained))
+    chosen = {level_label(level): [level] for level in levels} | {"unseen": unseen}
+    scores = {
+        name: culture_scores(rows[rows["level"].isin(mine)])[target]
+        for name, mine in chosen.items()
+    }
+    return {name: relations(table) for name, table in scores.items()}
 
 
 def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
@@ -264,29 +306,44 @@ def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any
     columns = [c for c in table if table[c].notna().any() and "skill" not in c]
     lines = [[cell.replace("-", "−") for cell in line[1:]] for line in cells(table[columns])]
     lines = [[str(method), *line] for method, line in zip(table.index, lines)]
-    values = {str(m): {c: _signed(v) for c, v in line.items()} for m, line in table.iterrows()}
-    return {"columns": columns, "lines": lines, "values": values}
+    values = {method: dict(zip(columns, line)) for method, *line in lines}
+    return {"columns": columns, "lines": lines, "values": values, "runs": _runs(rows)}
 
 
-def _ceilings(rows: pd.DataFrame, board: Board) -> list[list[str]]:
-    """Scenario, target, chance, trace-stats, best ranked, supervised, oracle."""
+def _runs(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """In how many runs the published network does better than PCA: by column and latent size."""
+    scored = rows[rows["status"] == "ok"].set_index(["target", "metric", "probe", "split"])
+    found: dict[str, dict[str, str]] = {}
+    for key, column in COLUMNS.items():
+        if key not in scored.index:
+            continue
+        mine = scored.loc[[key]].pivot_table(
+            index=["n_components", "seed", "level"], columns="method", values="value"
+        )
+        if {"avae-published", "pca"} <= set(mine):
+            difference = (mine["avae-published"] - mine["pca"]).dropna()
+            is_better = difference < 0 if "MSE" in column else difference > 0
+            by_size = is_better.groupby("n_components").agg(["sum", "size"])
+            found[column] = {f"{n:g}": f"{k} of {size}" for n, (k, size) in by_size.iterrows()}
+    return found
+
+
+def _ceilings(rows: pd.DataFrame, board: Board, trees: Board) -> list[list[str]]:
+    """Scenario and target, then the score of a few methods with either probe."""
     if _too_few(board):
         return []
     lines = []
     for target in board.targets:
-        table = board.table[target]
-        best = max(
-            (m for m in board.ranked if np.isfinite(table.loc[m, "score"])),
-            key=lambda m: table.loc[m, "score"],
-            default=None,
-        )
-        cells = [
-            _signed(table.loc[m, "score"]) if m in table.index else "–"
-            for m in ("chance", "trace-stats", best, "supervised", "spike-oracle")
-        ]
-        cells[2] = f"{cells[2]} ({best})"
+        both = (_target(board, target), _target(trees, target))
+        cells = [" / ".join(_score_of(scored, method) for scored in both) for method in COMPARED]
         lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
     return lines
+
+
+def _score_of(scored: dict[str, Any], method: str) -> str:
+    """Score as text; ``best linear`` stands for the linear method that scores highest."""
+    name = scored["best_linear"] if method == "best linear" else method
+    return scored["methods"].get(name, {"score": "–"})["score"]
 
 
 def _gaps(rows: pd.DataFrame, board: Board, scenario: Scenario | None) -> list[list[str]]:

@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from simbench.culture import grow_culture
 from simbench.culture.network import run_network
 from simbench.imaging import image
 from simbench.imaging.camera import measure_nu
-from simbench.imaging.indicators import clean_dff, describe_indicators, get_indicator
+from simbench.imaging.indicators import (
+    clean_dff,
+    describe_indicators,
+    get_indicator,
+    measure_response,
+)
 from simbench.labels import LABELS
 from simbench.methods.registry import METHODS
 from simbench.optics_tables import CULTURE_MEDIANS
@@ -31,11 +37,21 @@ _TRAIN_HZ = 83.0  # field stimulation of the culture screen
 _COUNTS = (1, 3, 10, 160)
 _STEADY = ("RS", "IB", "CH", "FS")
 _NUS = (0.1, 0.3, 1.0)
+_STEP_CULTURE = CultureRecipe(
+    n_neurons=100, duration_s=20.0, excitatory_types={"RS": 0.5, "CH": 0.5},
+    wiring=WiringRecipe(topology="random", mean_in_degree=12.0),
+)  # fmt: skip
+_N_STEP_CULTURES = 3
+# The design of arXiv 2501.14615, by its public code (folder eccb2025, commit 18c4fd8).
+_PUBLISHED = {"neurons": "2,250", "rate_hz": "500", "betas": "0, 0.5 and 1"}
 
 
 def proofs() -> dict[str, Any]:
     """Every proof by name; numbers as text, ready to be printed."""
-    return {"spikes": _spikes(), "indicators": _indicators(), "noise": _noise(), "code": _code()}
+    return {
+        "spikes": _spikes(), "step": _step(), "indicators": _indicators(), "noise": _noise(),
+        "code": _code(), "published": _PUBLISHED,
+    }  # fmt: skip
 
 
 def _spikes() -> dict[str, str]:
@@ -58,11 +74,33 @@ def _spikes() -> dict[str, str]:
     }  # fmt: skip
 
 
+def _step() -> dict[str, str]:
+    """Mean rate at the step in use, beside that at a fifth of it."""
+    coarse, fine = (
+        np.mean(
+            [
+                grow_culture(_STEP_CULTURE.model_copy(update={"dt_ms": dt}), seed).summary[
+                    "mean_rate_hz"
+                ]
+                for seed in range(_N_STEP_CULTURES)
+            ]
+        )
+        for dt in (CultureRecipe().dt_ms, CultureRecipe().dt_ms / 5)
+    )
+    return {"below": f"{100 * (1 - coarse / fine):.0f}", "cultures": str(_N_STEP_CULTURES)}
+
+
 def _indicators() -> dict[str, Any]:
     """Peak dF/F of trains of spikes beside the medians of cultured neurons."""
     peaks = {name: [_peak(name, n) for n in _COUNTS] for name in CULTURE_MEDIANS}
     measured = {name: CULTURE_MEDIANS[name][: len(_COUNTS)] for name in CULTURE_MEDIANS}
     error = np.array([np.array(peaks[n]) / measured[n] - 1 for n in peaks])
+    decays = np.array(
+        [
+            measure_response(get_indicator(name))["half_decay_ms"] / CULTURE_MEDIANS[name][-1] - 1
+            for name in peaks
+        ]
+    )
     return {
         "presets": str(len(describe_indicators())),
         "fitted": str(len(peaks)),
@@ -70,6 +108,8 @@ def _indicators() -> dict[str, Any]:
         "train_hz": f"{_TRAIN_HZ:g}",
         "largest_error": f"{100 * np.abs(error).max():.0f}",
         "median_error": f"{100 * np.median(np.abs(error)):.1f}",
+        "largest_decay_error": f"{100 * np.abs(decays).max():.0f}",
+        "median_decay_error": f"{100 * np.median(np.abs(decays)):.0f}",
         "lines": [
             [name, *(f"{m:.2f} / {p:.2f}" for m, p in zip(measured[name], peaks[name]))]
             for name in ("GCaMP6s", "GCaMP6f", "jGCaMP7f", "jGCaMP8m")

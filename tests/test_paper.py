@@ -118,6 +118,13 @@ def test_facts_are_those_of_the_rows(results, known):
     assert line["gap"] == f"{by_split['neuron'] - by_split['culture']:+.2f}"
 
 
+def test_bad_results_leave_what_was_made(home, tmp_path):
+    before = {path.name for path in (home / "generated").iterdir()}
+    with pytest.raises(SimbenchError):
+        build.collect(tmp_path / "none", home)
+    assert {path.name for path in (home / "generated").iterdir()} == before
+
+
 def test_words_follow_the_interval_of_the_difference():
     rng = np.random.default_rng(0)
     low = rng.normal(0.5, 0.2, 40)  # cultures differ more than methods do
@@ -142,6 +149,6 @@ def test_proofs_hold(known):
 def test_the_command_refuses_in_one_line_and_drafts(tmp_path):
     command = [sys.executable, PAPER / "build.py", "--results", tmp_path / "none"]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode != 0
+    assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "no rows.jsonl.gz there" in result.stderr

@@ -8,9 +8,18 @@ from simbench.rows import ROWS_FILE, write_rows
 from simbench.scenario import available_scenarios, load_scenario
 
 SHOWN = {
-    "chance": 0.0, "spike-oracle": 1.0, "untrained": 0.6, "supervised": 0.82, "pca": 0.3,
-    "fa": 0.29, "trace-stats": 0.5, "spectrum": 0.75, "segment-contrastive": 0.7,
-    "avae-published": 0.35, "avae": 0.8,
+    "chance": 0.0, "spike-oracle": 1.0, "untrained": 0.6, "supervised": 0.82,
+    "shuffled-time": 0.7, "pca": 0.3, "random-projection": 0.2, "fa": 0.29, "trace-stats": 0.5,
+    "spectrum": 0.75, "segment-contrastive": 0.7, "avae-published": 0.35, "avae": 0.8,
+}  # fmt: skip
+
+MORE = {
+    "abante2025": ["avae-published[beta=0.1]"],
+    "ablation": [
+        "avae[nll_weight=0]", "avae[contrast_weight=0]", "avae[statistics_weight=0]",
+        "avae[nll_weight=0, contrast_weight=0]", "avae[n_steps=1500]",
+    ],
+    "reconstruction": ["windowed-pca"],
 }  # fmt: skip
 
 
@@ -19,8 +28,7 @@ def write_full_results(folder, seeds=(1, 2)):
     methods = {name: (METHODS[name].family, place) for name, place in SHOWN.items()}
     for name in available_scenarios():
         scenario = load_scenario(name)
-        more = {"ablation": "avae[nll_weight=0]", "reconstruction": "windowed-pca"}.get(name)
-        shown = methods | ({more: ("linear", 0.4)} if more else {})
+        shown = methods | dict.fromkeys(MORE.get(name, ()), ("linear", 0.4))
         tables = []
         for level, plain in scenario.at_levels.items():
             n_cultures = scenario.n_test * len(scenario.conditions)
@@ -39,10 +47,14 @@ def write_full_results(folder, seeds=(1, 2)):
 def _further(rows, scenario):
     one = rows.drop_duplicates(["seed", "level", "method"]).assign(probe="none", split="culture")
     yield one.assign(target="culture", metric="culture_accuracy", recovery=None)
+    if "culture_gain" in scenario.nuisances:
+        yield one.assign(target="culture_gain", metric="nuisance_r2", recovery=None)
     if "reconstruction" in scenario.protocols:
         for metric in ("reconstruction_r2", "reconstruction_skill", "coverage"):
             yield one.assign(target="trace", metric=metric, recovery=None)
     if "published" in scenario.protocols:
+        yield one.assign(target="firing_type", metric="kmeans_ari", recovery=None)
         one = one.assign(split="neuron", recovery=None)
+        yield one.assign(target="trace", metric="published_mse")
         yield one.assign(metric="published_ari")
         yield one.assign(target="c", metric="pooled_correlation", probe="linear")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from simbench.labels import LABELS
 from simbench.rows import ROWS_FILE, write_rows
 from simbench.seeds import stream
 
@@ -41,7 +42,7 @@ def made_rows(
                                     "scenario_digest": f"{scenario}{version}{level}" * 4,
                                     "level": level, "seed": seed, "method": method,
                                     "family": family, "target": target,
-                                    "metric": METRICS.get(target, "balanced_accuracy"),
+                                    "metric": METRICS.get(target) or _metric(target),
                                     "probe": probe, "split": split, "value": value + shift,
                                     "chance": 0.3, "ceiling": 0.9,
                                     "recovery": (value - 0.3) / 0.6,
@@ -53,6 +54,11 @@ def made_rows(
                                 }
                             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _metric(target):
+    known = LABELS.get(target)
+    return "within_type_r2" if known and known.kind != "class" else "balanced_accuracy"
 
 
 def failed_row(rows, method, error):
