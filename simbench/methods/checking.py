@@ -102,7 +102,7 @@ def check_method(method: Any) -> list[Finding]:
         raise SimbenchError("check: a control sees the truth and is never ranked; nothing to check")
     try:
         trial = Trial(estimator)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [Finding("parameters", False, _one_line(error))]
     findings = []
     for rule, check in RULES.items():
@@ -117,12 +117,12 @@ def _judge(rule: str, check: Callable[[Trial], None], trial: Trial) -> Finding:
         check(trial)
     except Broken as found:
         return Finding(rule, False, str(found))
-    except Exception as error:  # the code of others can fail in every way
+    except (Exception, SystemExit) as error:  # the code of others can fail in every way
         return Finding(rule, False, _one_line(error))
     return Finding(rule, True)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

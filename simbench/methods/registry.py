@@ -170,7 +170,7 @@ def _make(name: str) -> Any:
         _fitting(method, {})  # asks for its parameters
     except TypeError as error:
         raise SimbenchError(f"method {name}: can't be made without arguments: {error}") from error
-    except Exception as error:  # the code of others can fail in every way
+    except (Exception, SystemExit) as error:  # the code of others can fail in every way
         raise SimbenchError(
             f"method {name}: making it failed: {type(error).__name__}: {error}"
         ) from error

@@ -27,6 +27,11 @@ class Fails(Good):
         raise RuntimeError("no\nluck")
 
 
+class Leaves(Good):
+    def fit(self, X, y=None):
+        raise SystemExit(0)
+
+
 class Flat(Good):
     def transform(self, X):
         return X.mean(axis=1)
@@ -88,6 +93,7 @@ def test_good_methods_keep_every_rule(method):
     [
         (ChangesArgument(), "clone", "clone"),
         (Fails(), "fits", "RuntimeError: no luck"),
+        (Leaves(), "fits", "SystemExit: 0"),
         (Flat(), "unseen culture", "17 neurons have the shape (17,)"),
         (IgnoresSize(), "unseen culture", "2 latents a neuron, n_components is 4"),
         (DividesByNothing(), "finite", "neurons are not finite"),
