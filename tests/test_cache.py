@@ -26,6 +26,7 @@ SILENT_LIBRARIES = {
     "platformdirs",
     "pydantic",
     "threadpoolctl",
+    "typing_extensions",
 }
 
 
