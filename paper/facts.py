@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import LEFT_OUT, OVERALL, Board, culture_scores, make_board, number
-from simbench.methods.registry import METHODS
+from simbench.culture_scores import OVERALL, culture_scores
+from simbench.leaderboard import LEFT_OUT, Board, make_board, number
+from simbench.methods.catalogue import METHODS
 from simbench.report.levels import axis_name, find_scenario, is_log, level_label, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_table
 from simbench.report.replication import COLUMNS, cells, over_levels, replication_table
@@ -185,9 +186,10 @@ def _relations_at(
     levels = list(dict.fromkeys(rows["level"]))
     if len(levels) < 2:
         return {}
-    trained = map(str, scenario.split.train_with.values()) if scenario else ()
-    unseen = sorted(set(levels) - set(trained))
-    chosen = {level_label(level): [level] for level in levels} | {"unseen": unseen}
+    chosen = {level_label(level): [level] for level in levels}
+    if scenario and scenario.split.train_with:
+        trained = map(str, scenario.split.train_with.values())
+        chosen["unseen"] = sorted(set(levels) - set(trained))
     scores = {
         name: culture_scores(rows[rows["level"].isin(mine)])[target]
         for name, mine in chosen.items()

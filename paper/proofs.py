@@ -17,7 +17,7 @@ from simbench.imaging.indicators import (
     measure_response,
 )
 from simbench.labels import LABELS
-from simbench.methods.registry import METHODS
+from simbench.methods.catalogue import METHODS
 from simbench.optics_tables import CULTURE_MEDIANS
 from simbench.recipes import (
     FIRING_TYPES,

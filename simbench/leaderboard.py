@@ -170,7 +170,7 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
 
 
 def pairwise(board: Board) -> pd.DataFrame:
-    """Every pair of ranked methods: difference and Holm-adjusted Wilcoxon p, by target.
+    """Every pair of methods, without controls: difference and Holm-adjusted Wilcoxon p, by target.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def _with_groups(
 
 
 def pairwise_markdown(board: Board, target: str = OVERALL) -> str:
-    """Holm-adjusted p of the ranked methods as a Markdown table, best first."""
+    """Holm-adjusted p of the methods that are compared, as a Markdown table, best first."""
     p = board.p_values[target]
     if p.empty:
         return ""

@@ -291,3 +291,9 @@ def test_a_target_that_turns_out_to_be_one_class_ends_the_run_before_any_method(
     units = benchmark.plan([tiny.model_copy(update=update)], ["pca"])
     with pytest.raises(SimbenchError, match="'inhibitory' is 'False' in all training cultures"):
         benchmark.run(units)
+
+
+def test_a_class_that_test_cultures_do_not_share_ends_the_run_before_any_method(tiny):
+    units = benchmark.plan([tiny.model_copy(update={"targets": ["culture"]})], ["pca"], seeds=[1])
+    with pytest.raises(SimbenchError, match="no class of 'culture' is in training and in test"):
+        benchmark.run(units)

@@ -123,7 +123,7 @@ def _device(name: str) -> str:
     else:
         method = get_method(name)
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
-    if device != "auto":
+    if device not in ("auto", None):
         return str(device)
     from simbench.methods.training import resolve_device
 

@@ -9,9 +9,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simbench.culture_scores import OVERALL
 from simbench.dataset import Dataset
 from simbench.labels import LABELS
-from simbench.leaderboard import ANCHORS, OVERALL, Board
+from simbench.leaderboard import ANCHORS, Board
 from simbench.report.levels import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.scoring.reconstruction_rows import clean_trace

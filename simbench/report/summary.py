@@ -15,7 +15,13 @@ from simbench.storage import write_text
 
 BEST_LINEAR = "best linear"
 # Methods shown, worst expected first, with their colours.
-SHOWN = METHOD_COLORS
+SHOWN = {
+    name: METHOD_COLORS[name]
+    for name in (
+        BEST_LINEAR, "trace-stats", "spectrum", "segment-contrastive", "avae-published",
+        "untrained", "avae", "supervised",
+    )
+}  # fmt: skip
 _CONTROLS = ("untrained", "supervised")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",

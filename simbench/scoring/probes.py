@@ -64,7 +64,7 @@ class Problem:
 
 
 def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
-    """Refuse a class that is the same in all training cultures: no probe can learn it.
+    """Refuse a class that no probe can learn: one for all, or others in the test cultures.
 
     Raises
     ------
@@ -77,6 +77,12 @@ def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
             raise SimbenchError(
                 f"targets: '{name}' is '{classes[0]}' in all training cultures; "
                 "a target needs two classes or more"
+            )
+        tested = dataset.labels.loc[~train, name].unique()
+        if LABELS[name].kind == "class" and not {*classes} & {*tested}:
+            raise SimbenchError(
+                f"targets: no class of '{name}' is in training and in test cultures; "
+                "no probe can learn it"
             )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from simbench.errors import SimbenchError
-from simbench.methods.registry import METHODS
+from simbench.methods.catalogue import METHODS
 from simbench.recipes import Recipe, read_recipe
 from simbench.storage import reading
 from simbench.submission.latents import MAX_COMPONENTS

@@ -269,12 +269,17 @@ class Deep(Mean):
     def __init__(self, device="auto"):
         self.device = device
 
+class Chooses(Mean):
+    def __init__(self, device=None):
+        self.device = device
+
 def piped():
     from sklearn.pipeline import make_pipeline
     return make_pipeline(Deep())
 """
     )
     names = ["avae", "untrained", home.replace("Mean", "Deep"), home.replace("Mean", "piped")]
+    names += [home.replace("Mean", "Chooses")]
     others = ["pca", "avae[device=cpu]", home]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not [name for name in names if "device" in identity(name)]
