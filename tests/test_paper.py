@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "paper"
 sys.path += [str(PAPER), str(ROOT / "tests" / "report")]
 import build  # noqa: E402
+import proofs  # noqa: E402
 from facts import relations  # noqa: E402
 from full import write_full_results  # noqa: E402
 
@@ -33,7 +34,10 @@ def made(results, tmp_path_factory):
     """A copy of the text with all that is made for it."""
     home = tmp_path_factory.mktemp("made") / "paper"
     shutil.copytree(PAPER, home, ignore=shutil.ignore_patterns("generated", "*.pdf"))
-    build.collect(results, home)
+    short = proofs._STEP_CULTURE.model_copy(update={"duration_s": 2.0})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proofs, "_STEP_CULTURE", short)
+        build.collect(results, home)
     return home
 
 
