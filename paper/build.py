@@ -15,7 +15,7 @@ import typst
 from facts import facts, figures
 from proofs import proofs
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 from simbench.report.style import save
 
 PAPER = Path(__file__).parent

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.culture_scores import OVERALL, culture_scores
-from simbench.leaderboard import LEFT_OUT, Board, make_board, number
+from simbench.benchmark.rows import read_rows, row_files
+from simbench.board.culture_scores import OVERALL, culture_scores
+from simbench.board.leaderboard import LEFT_OUT, Board, make_board, number
+from simbench.core.seeds import stream
 from simbench.methods.catalogue import METHODS
-from simbench.report.levels import axis_name, find_scenario, is_log, level_label, level_scores
+from simbench.report.level_curves import axis_name, find_scenario, is_log, level_label, level_scores
 from simbench.report.reconstruction import has_reconstruction, reconstruction_table
 from simbench.report.replication import COLUMNS, cells, over_levels, replication_table
 from simbench.report.style import PAGE, use_style
 from simbench.report.summary import SHOWN, draw_summary, summarise
-from simbench.rows import read_rows, row_files
-from simbench.scenario import Scenario
+from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
-from simbench.seeds import stream
 
 RULES = {1: "above", 0: "level with", -1: "below"}
 _N_BOOTSTRAP = 2000

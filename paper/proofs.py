@@ -8,6 +8,7 @@ import numpy as np
 
 from simbench.culture import grow_culture
 from simbench.culture.network import run_network
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image
 from simbench.imaging.camera import measure_nu
 from simbench.imaging.indicators import (
@@ -16,19 +17,18 @@ from simbench.imaging.indicators import (
     get_indicator,
     measure_response,
 )
-from simbench.labels import LABELS
 from simbench.methods.catalogue import METHODS
-from simbench.optics_tables import CULTURE_MEDIANS
-from simbench.recipes import (
+from simbench.scenario.labels import LABELS
+from simbench.scenario.presets import CULTURE_MEDIANS
+from simbench.scenario.recipes import (
     FIRING_TYPES,
     CultureRecipe,
     ImagingRecipe,
     SynapseRecipe,
     WiringRecipe,
 )
-from simbench.scoring.catalogue import METRICS
+from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
-from simbench.spikes import SpikeTrains
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "culture"))
 from plain import random_network, run_plain

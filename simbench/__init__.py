@@ -9,16 +9,16 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Scenario": "simbench.scenario",
-    "load_scenario": "simbench.scenario",
-    "SpikeTrains": "simbench.spikes",
-    "simulate": "simbench.simulation",
-    "Dataset": "simbench.dataset",
-    "Recording": "simbench.dataset",
+    "Scenario": "simbench.scenario.scenario",
+    "load_scenario": "simbench.scenario.scenario",
+    "SpikeTrains": "simbench.culture.spikes",
+    "simulate": "simbench.data.simulation",
+    "Dataset": "simbench.data.dataset",
+    "Recording": "simbench.data.dataset",
     "embed": "simbench.methods.registry",
     "get_method": "simbench.methods.registry",
     "evaluate": "simbench.scoring.evaluate",
-    "SimbenchError": "simbench.errors",
+    "SimbenchError": "simbench.core.errors",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -10,14 +10,14 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy import sparse
 
-from simbench.dataset import Dataset
+from simbench.core.seeds import stream
+from simbench.culture.spikes import SpikeTrains
+from simbench.data.dataset import Dataset
+from simbench.data.recording import Recording, Truth
+from simbench.data.simulation import simulate
 from simbench.imaging import image
-from simbench.recipes import ImagingRecipe
-from simbench.recording import Recording, Truth
-from simbench.scenario import load_scenario
-from simbench.seeds import stream
-from simbench.simulation import simulate
-from simbench.spikes import SpikeTrains
+from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.scenario import load_scenario
 
 # One private cache for the whole run; worker processes and subprocesses inherit it.
 _cache = tempfile.TemporaryDirectory(prefix="simbench-tests-")

@@ -2,11 +2,11 @@
 
 import sys
 
-from simbench.cli import data, listing, outside, results, runs
+from simbench.cli import boards, datasets, listing, runs, submissions
 from simbench.cli.common import app
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 
-__all__ = ["app", "data", "listing", "main", "outside", "results", "runs"]
+__all__ = ["app", "boards", "datasets", "listing", "main", "runs", "submissions"]
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
-    from simbench.scenario import Scenario
+    from simbench.scenario.scenario import Scenario
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +50,7 @@ ScenarioName = Annotated[
 
 def load(names: list[str]) -> "list[Scenario]":
     """Scenarios by name; bad ones are refused before anything heavy is imported."""
-    from simbench.scenario import load_scenario
+    from simbench.scenario.scenario import load_scenario
 
     return [load_scenario(name) for name in names]
 

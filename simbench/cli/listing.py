@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from simbench.cli.common import app
-from simbench.console import print_table
-from simbench.errors import SimbenchError
+from simbench.core.console import print_table
+from simbench.core.errors import SimbenchError
 
 
 @app.command("list", epilog="Example: simbench list methods")
@@ -30,7 +30,7 @@ def list_(
 
 
 def _scenarios() -> tuple[list[str], list[list[str]]]:
-    from simbench.scenario import available_scenarios, load_scenario
+    from simbench.scenario.scenario import available_scenarios, load_scenario
 
     loaded = [load_scenario(name) for name in available_scenarios()]
     return ["scenario", "cultures", "targets", "question"], [
@@ -66,7 +66,7 @@ def _indicators() -> tuple[list[str], list[list[str]]]:
 
 
 def _labels() -> tuple[list[str], list[list[str]]]:
-    from simbench.labels import LABELS
+    from simbench.scenario.labels import LABELS
 
     return ["label", "kind", "unit", "meaning"], [
         [name, label.kind, label.unit, label.meaning] for name, label in LABELS.items()

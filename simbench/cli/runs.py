@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.cli.boards import print_leaderboard, write_overview
 from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
-from simbench.cli.results import print_leaderboard, write_overview
-from simbench.console import print_table, progress_bars
-from simbench.errors import SimbenchError
+from simbench.core.console import print_table, progress_bars
+from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simbench.benchmark import Unit
-    from simbench.scenario import Scenario
+    from simbench.benchmark.run import Unit
+    from simbench.scenario.scenario import Scenario
 
 
 def _check_timeout(seconds: float | None) -> float | None:
@@ -67,8 +67,8 @@ def run(
     """
     use_cache(cache_dir)
     chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
-    from simbench import benchmark
-    from simbench.parallel import parallel_backend
+    from simbench.benchmark import run as benchmark
+    from simbench.core.parallel import parallel_backend
 
     _check_names(chosen)
     plans = {scenario: benchmark.plan([scenario], method or [], seeds) for scenario in chosen}
@@ -78,7 +78,7 @@ def run(
     if export_traces is not None:
         _export_traces(chosen, seeds, n_jobs, export_traces)
         return
-    from simbench.report.results import check_folder
+    from simbench.report.results_folder import check_folder
 
     for scenario in chosen:
         check_folder(out / scenario.name, scenario)
@@ -115,8 +115,8 @@ def _run_scenario(
     seed: int, n_jobs: int, timeout_s: float | None, out: Path,
     scenario: "Scenario", units: "list[Unit]",
 ) -> None:  # fmt: skip
-    from simbench import benchmark
-    from simbench.report.results import write_results
+    from simbench.benchmark import run as benchmark
+    from simbench.report.results_folder import write_results
 
     folder = out / scenario.name
 
@@ -139,7 +139,7 @@ def cache(
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""
     use_cache(cache_dir)
-    from simbench import cache as store
+    from simbench.core import cache as store
 
     if what not in ("info", "clear"):
         raise SimbenchError(f"cache: unknown '{what}'; allowed: info, clear")
@@ -167,7 +167,7 @@ def check(
 
 def _expanded(names: list[str]) -> list[str]:
     """Names as given, each once; "all" stands for every scenario that comes with simbench."""
-    from simbench.scenario import available_scenarios
+    from simbench.scenario.scenario import available_scenarios
 
     expanded = [
         part for name in names for part in (available_scenarios() if name == "all" else [name])
@@ -185,7 +185,7 @@ def _check_names(scenarios: "list[Scenario]") -> None:
 def _export_traces(
     scenarios: "list[Scenario]", seeds: list[int], n_jobs: int, folder: Path
 ) -> None:
-    from simbench.simulation import simulate
+    from simbench.data.simulation import simulate
     from simbench.submission import export_traces
 
     if len(seeds) > 1:
@@ -199,7 +199,7 @@ def _export_traces(
 
 
 def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:
-    from simbench.estimate import estimate, total
+    from simbench.benchmark.estimate import estimate, total
 
     costs = {
         f"{scenario.name} v{scenario.version}": total(

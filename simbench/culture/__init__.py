@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from simbench.culture.drive import Events, match_type_rates, run_at_rate
+from simbench.core.seeds import seed32, stream
 from simbench.culture.firing import Firing, draw_firing
 from simbench.culture.model import Network
 from simbench.culture.network import run_network
-from simbench.culture.outcome import describe
+from simbench.culture.neuron_labels import describe
+from simbench.culture.rate_search import Events, match_type_rates, run_at_rate
+from simbench.culture.spikes import SpikeTrains
 from simbench.culture.wiring import (
     Wiring,
     dish_radius_mm,
@@ -20,9 +22,7 @@ from simbench.culture.wiring import (
     link_delays_ms,
     place_somata,
 )
-from simbench.recipes import CultureRecipe
-from simbench.seeds import seed32, stream
-from simbench.spikes import SpikeTrains
+from simbench.scenario.recipes import CultureRecipe
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Culture:
     Parameters
     ----------
     labels : DataFrame, one row a neuron
-        See ``simbench.labels.LABELS`` for the columns and their units.
+        See ``simbench.scenario.labels.LABELS`` for the columns and their units.
     spikes : SpikeTrains
     weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons)
         Signed weights, presynaptic x postsynaptic.

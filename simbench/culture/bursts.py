@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simbench.spikes import SpikeTrains
+from simbench.culture.spikes import SpikeTrains
 
 BIN_S = 0.005
 WINDOW_S = 0.05

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from simbench.cache import cache_folder
-from simbench.culture.engine import load_brian2
+from simbench.core.cache import cache_folder
+from simbench.core.errors import SimbenchError
+from simbench.culture.brian import load_brian2
 from simbench.culture.model import HISTORY, THRESHOLD, Network, build_model, model_text
-from simbench.errors import SimbenchError
-from simbench.recipes import CultureRecipe, SynapseRecipe
+from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
 
 TARGETS = ("numpy", "cython", "cpp_standalone")
 FLAGS = ("-w", "-O2", "-ffp-contract=off", "-std=c++17")  # IEEE semantics on any CPU
@@ -45,7 +45,7 @@ def prepare_target(recipes: Iterable[CultureRecipe], n_workers: int = 1) -> str:
     -------
     {"numpy", "cython"}
     """
-    from simbench.culture.drive import simulated_s
+    from simbench.culture.rate_search import simulated_s
 
     recipes = list(recipes)
     steps = [simulated_s(r) * 1000 / r.dt_ms for r in recipes]

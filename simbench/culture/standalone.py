@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from simbench.core.errors import SimbenchError
 from simbench.culture import network as engine
-from simbench.culture.engine import load_brian2
+from simbench.culture.brian import load_brian2
 from simbench.culture.model import Network, build_model, neuron_values
-from simbench.errors import SimbenchError
-from simbench.recipes import SynapseRecipe
+from simbench.scenario.recipes import SynapseRecipe
 
 PADDING = 1.1
 _SEED = "SIMBENCH_NOISE_SEED"

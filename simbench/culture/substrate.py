@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simbench.errors import SimbenchError
-from simbench.recipes import WiringRecipe
-from simbench.storage import reading
+from simbench.core.errors import SimbenchError
+from simbench.core.files import reading
+from simbench.scenario.recipes import WiringRecipe
 
 CELLS_PER_FEATURE = 5  # 30-um cells for the default 150-um features: 100 x 100 on a 3-mm dish
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

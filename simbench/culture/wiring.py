@@ -6,12 +6,12 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from simbench.core.errors import SimbenchError
 from simbench.culture import graphs
 from simbench.culture.axons import grow_axons
-from simbench.culture.edges import read_edges
+from simbench.culture.edge_file import read_edges
 from simbench.culture.substrate import Substrate, make_substrate
-from simbench.errors import SimbenchError
-from simbench.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
 
 GROWN = ("flat", "tracks", "squares", "height-map")
 LENGTHEN = 1.25

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.camera import detect
 from simbench.imaging.indicators import frame_dff, get_indicator, n_frames
 from simbench.imaging.nuisances import (
@@ -16,9 +17,8 @@ from simbench.imaging.nuisances import (
     neuropil_light,
     nuisance_labels,
 )
-from simbench.imaging.traces import Traces, blocks, by_tile, rows_per_block
-from simbench.recipes import ImagingRecipe
-from simbench.spikes import SpikeTrains
+from simbench.imaging.trace_blocks import Traces, blocks, by_tile, rows_per_block
+from simbench.scenario.recipes import ImagingRecipe
 
 
 @dataclass(frozen=True)

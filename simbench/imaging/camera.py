@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from simbench.errors import SimbenchError
-from simbench.recipes import ImagingRecipe
-from simbench.seeds import stream
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import stream
+from simbench.scenario.recipes import ImagingRecipe
 
 _MOST_PHOTONS = 1e18  # Poisson numbers end at 9e18
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from simbench.errors import SimbenchError
-from simbench.imaging.slow import interpolate
+from simbench.core.errors import SimbenchError
+from simbench.imaging.slow_courses import interpolate
 
 BASELINE_PERCENTILE = 15
 BASELINE_WINDOW_S = 60.0

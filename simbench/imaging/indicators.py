@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from simbench import optics_tables as tables
-from simbench.errors import SimbenchError
-from simbench.recipes import IndicatorRecipe
-from simbench.spikes import SpikeTrains
+from simbench.core.errors import SimbenchError
+from simbench.culture.spikes import SpikeTrains
+from simbench.scenario import presets as tables
+from simbench.scenario.recipes import IndicatorRecipe
 
 Response = Callable[[np.ndarray], np.ndarray]
 _BLOCK = 2**18  # samples worked on at a time: they stay in the processor's cache

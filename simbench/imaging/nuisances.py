@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from simbench.imaging.slow import interpolate, knot_positions, slow_noise
-from simbench.recipes import NU_PER_SD, ImagingRecipe
-from simbench.seeds import stream
+from simbench.core.seeds import stream
+from simbench.imaging.slow_courses import interpolate, knot_positions, slow_noise
+from simbench.scenario.recipes import NU_PER_SD, ImagingRecipe
 
 _HAZE_REACH = 2.63  # in sigmas; beyond it a neighbour adds less than 0.1 % of the amplitude
 _NEUROPIL_REACH = 2.0  # in radii
@@ -146,7 +146,7 @@ def drift_factor(
 
 
 def nuisance_labels(nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int) -> pd.DataFrame:
-    """One row a neuron; columns and units: ``simbench.labels.LABELS``."""
+    """One row a neuron; columns and units: ``simbench.scenario.labels.LABELS``."""
     n = len(nuisances.gain)
     brightness = nuisances.brightness
     haze, neuropil = np.zeros(n), np.full(n, recipe.neuropil) / brightness

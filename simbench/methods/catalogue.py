@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from simbench.errors import needs_extra
+from simbench.core.errors import needs_extra
 
 _EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
 _IMPORT_NAMES = {"oasis-deconv": "oasis"}
@@ -71,23 +71,24 @@ _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
 
 METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
-        "control", "simbench.methods.controls:Chance", "random latents", "simbench", default=True
+        "control", "simbench.methods.controls.control:Chance", "random latents", "simbench",
+        default=True,
     ),
     "spike-oracle": MethodEntry(
-        "control", "simbench.methods.controls:SpikeOracle",
+        "control", "simbench.methods.controls.control:SpikeOracle",
         "statistics of the true spike trains", "simbench", default=True,
     ),
     "supervised": MethodEntry(
-        "control", "simbench.methods.supervised:Supervised",
+        "control", "simbench.methods.controls.supervised:Supervised",
         "networks trained on the training cultures' labels: what traces hold", "simbench",
         device="auto",
     ),
     "untrained": MethodEntry(
-        "control", "simbench.methods.avae:AVAE", "the avae before training", "simbench",
+        "control", "simbench.methods.avae.estimator:AVAE", "the avae before training", "simbench",
         {"n_steps": 0, "n_dynamic_steps": 0}, default=True, device="auto",
     ),
     "shuffled-time": MethodEntry(
-        "control", "simbench.methods.shuffled:ShuffledTimeAVAE",
+        "control", "simbench.methods.controls.shuffled:ShuffledTimeAVAE",
         "avae on traces with their frames out of order", "simbench", device="auto",
     ),
     "trace-stats": MethodEntry(
@@ -136,17 +137,17 @@ METHODS: dict[str, MethodEntry] = {
         "power in bands, autocorrelation, quantiles of the trace and of its steps", "simbench",
     ),
     "catch22": MethodEntry(
-        "features", "simbench.methods.aeon_features:Catch22",
+        "features", "simbench.methods.extras.aeon_features:Catch22",
         "22 canonical characteristics, mean and s.d.",
         "Lubba et al. 2019, Data Min Knowl Discov 33:1821", needs="aeon",
     ),
     "minirocket": MethodEntry(
-        "features", "simbench.methods.aeon_features:MiniRocket",
+        "features", "simbench.methods.extras.aeon_features:MiniRocket",
         "principal components of the answers of 924 dilated kernels",
         "Dempster et al. 2021, KDD:248", needs="aeon",
     ),
     "oasis-events": MethodEntry(
-        "features", "simbench.methods.events:OasisEvents",
+        "features", "simbench.methods.extras.oasis_events:OasisEvents",
         "rate, sizes and inter-event-interval histogram of deconvolved events",
         "Friedrich et al. 2017, PLoS Comput Biol 13:e1005423; Schneider et al. 2023, "
         "Cell Rep 42:112318", needs="oasis-deconv",
@@ -162,17 +163,17 @@ METHODS: dict[str, MethodEntry] = {
         "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)", device="auto",
     ),
     "cebra": MethodEntry(
-        "learned", "simbench.methods.cebra_latents:CebraLatents",
+        "learned", "simbench.methods.extras.cebra_latents:CebraLatents",
         "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
         "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra", device="auto",
     ),
     "avae-published": MethodEntry(
-        "learned", "simbench.methods.avae_published:PublishedAVAE",
+        "learned", "simbench.methods.avae.published_network:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
         default=True, device="auto",
     ),
     "avae": MethodEntry(
-        "learned", "simbench.methods.avae:AVAE",
+        "learned", "simbench.methods.avae.estimator:AVAE",
         "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.base import clone
 
-from simbench.errors import SimbenchError
-from simbench.methods.controls import Control
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import stream
+from simbench.methods.controls.control import Control
 from simbench.methods.registry import fit_method, get_method, set_known_parameters
-from simbench.seeds import stream
 
 FRAME_RATE_HZ, DURATION_S = 20.0, 20.0
 N_NEURONS, N_CULTURES, N_COMPONENTS = 20, 3, 4

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from simbench.console import track
+from simbench.core.console import track
+from simbench.core.seeds import stream
 from simbench.methods import training
-from simbench.seeds import stream
 
 CHECK_EVERY = 25
 HELD_OUT = 0.15

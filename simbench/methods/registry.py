@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from simbench.dataset import Dataset
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import random_state_of
+from simbench.data.dataset import Dataset
 from simbench.methods.catalogue import METHODS, VARIANTS, MethodEntry
-from simbench.methods.controls import Control
-from simbench.methods.homes import is_home, load_home, source_digest
-from simbench.seeds import random_state_of
+from simbench.methods.controls.control import Control
+from simbench.methods.loading import is_home, load_home, source_digest
 
 ALL = "all"
 ABLATION = "avae-ablation"

@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
-from simbench.errors import SimbenchError
-from simbench.storage import reading, write_bytes
+from simbench.core.errors import SimbenchError
+from simbench.core.files import reading, write_bytes
 
 _LIBRARIES = ("sklearn", "aeon")
 _PACKAGES = ("simbench", *_LIBRARIES)

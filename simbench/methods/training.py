@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from simbench.errors import SimbenchError
-from simbench.seeds import seed32
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import seed32
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from simbench.methods.blocks import affordable, cut
+from simbench.methods.budget import affordable, cut
 from simbench.methods.features import noise_levels
 
 _N_LENGTHS = 48

@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import duration, memory
+from simbench.board.leaderboard import duration, memory
 from simbench.report.figures import short_label
 from simbench.report.style import PAGE, method_colors, use_style
-from simbench.scenario import Scenario
+from simbench.scenario.scenario import Scenario
 
 _SIZE = "culture.n_neurons"
 _N_DEAREST = 5

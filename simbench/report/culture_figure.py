@@ -12,7 +12,7 @@ from simbench.culture.bursts import find_network_bursts
 from simbench.culture.network import prepare_target
 from simbench.culture.substrate import Substrate
 from simbench.report.style import colors_of, use_style
-from simbench.scenario import Scenario
+from simbench.scenario.scenario import Scenario
 
 MAX_LINKS = 3000
 EXCITES, INHIBITS = "#30507a", "#c0392b"

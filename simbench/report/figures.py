@@ -9,12 +9,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simbench.culture_scores import OVERALL
-from simbench.dataset import Dataset
-from simbench.labels import LABELS
-from simbench.leaderboard import ANCHORS, Board
-from simbench.report.levels import is_log, level_label
+from simbench.board.culture_scores import OVERALL
+from simbench.board.leaderboard import ANCHORS, Board
+from simbench.data.dataset import Dataset
+from simbench.report.level_curves import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
+from simbench.scenario.labels import LABELS
 from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0

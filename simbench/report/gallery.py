@@ -13,13 +13,13 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from simbench.dataset import Dataset
-from simbench.labels import LABELS
-from simbench.leaderboard import Board, number
+from simbench.board.leaderboard import Board, number
+from simbench.core.seeds import seed32, stream
+from simbench.data.dataset import Dataset
 from simbench.methods.registry import split_settings
 from simbench.report.style import PAGE, colors_of, use_style
-from simbench.scoring.latents import standardize
-from simbench.seeds import seed32, stream
+from simbench.scenario.labels import LABELS
+from simbench.scoring.checks import standardize
 
 N_ROWS = 8
 _FIRST, _ALWAYS = "spike-oracle", ("pca", "trace-stats", "untrained")

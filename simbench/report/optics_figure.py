@@ -5,14 +5,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import Imaged, image
 from simbench.imaging.camera import measure_nu
 from simbench.imaging.dff import delta_f_over_f
 from simbench.imaging.indicators import Indicator, clean_dff, get_indicator, measure_response
-from simbench.optics_tables import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
 from simbench.report.style import PALETTE, use_style
-from simbench.scenario import Scenario
-from simbench.spikes import SpikeTrains
+from simbench.scenario.presets import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
+from simbench.scenario.scenario import Scenario
 
 _BURSTS = (1, 3, 10)
 _WINDOW_S = 30.0

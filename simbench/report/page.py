@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from simbench.errors import SimbenchError
-from simbench.leaderboard import LEFT_OUT, boards, is_replication
-from simbench.report.cards import method_cards
+from simbench.benchmark.rows import read_rows, read_text, row_files
+from simbench.board.leaderboard import LEFT_OUT, boards, is_replication
+from simbench.core.errors import SimbenchError
+from simbench.core.files import write_text
+from simbench.report.method_cards import method_cards
 from simbench.report.page_data import board_data
 from simbench.report.pictures import embed_pictures, find_pictures
-from simbench.rows import read_rows, read_text, row_files
-from simbench.storage import write_text
 
 LIMIT = 4_000_000
 _PICTURES = 1_200_000

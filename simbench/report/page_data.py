@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.labels import LABELS
-from simbench.leaderboard import (
+from simbench.board.leaderboard import (
     OVERALL,
     Board,
     count,
@@ -18,8 +17,9 @@ from simbench.leaderboard import (
     number,
 )
 from simbench.report import svg
-from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.level_curves import axis_name, find_scenario, is_log, level_scores
 from simbench.report.replication import NOTE, cells, over_levels, replication_table
+from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 
 _CAPTIONS = {
     "latents": "Neurons of held-out cultures, placed by the latents of each method alone (t-SNE); "

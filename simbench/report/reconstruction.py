@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from simbench.leaderboard import duration, number
+from simbench.board.leaderboard import duration, number
 from simbench.scoring.statistics import bootstrap_interval
 
 METRIC = "reconstruction_r2"

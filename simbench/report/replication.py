@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from simbench.leaderboard import number
-from simbench.scenario import Scenario
-from simbench.scoring.published import published_sigma
+from simbench.board.leaderboard import number
+from simbench.scenario.scenario import Scenario
+from simbench.scoring.published_protocol import published_sigma
 
 PUBLISHED, HELD_OUT = "as published", "held out"
 NOTE = (

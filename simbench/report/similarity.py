@@ -9,10 +9,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import number
+from simbench.board.leaderboard import number
 from simbench.report.style import PAGE, use_style
+from simbench.scoring.checks import standardize
 from simbench.scoring.disentanglement import cka
-from simbench.scoring.latents import standardize
 
 
 def similarity(latents: Mapping[str, np.ndarray]) -> pd.DataFrame:

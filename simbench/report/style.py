@@ -13,8 +13,8 @@ mpl.use("Agg")
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from simbench.errors import SimbenchError
-from simbench.storage import write_bytes
+from simbench.core.errors import SimbenchError
+from simbench.core.files import write_bytes
 
 # Widths of a journal's column and page, inches.
 COLUMN, PAGE = 89 / 25.4, 183 / 25.4

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.leaderboard import LEFT_OUT, Board, boards, make_board, number
+from simbench.benchmark.rows import read_rows, row_files
+from simbench.board.leaderboard import LEFT_OUT, Board, boards, make_board, number
+from simbench.core.files import write_text
 from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
-from simbench.rows import read_rows, row_files
 from simbench.scoring.statistics import min_cultures
-from simbench.storage import write_text
 
 BEST_LINEAR = "best linear"
 # Methods shown, worst expected first, with their colours.

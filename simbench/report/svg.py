@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from simbench.leaderboard import number
+from simbench.board.leaderboard import number
 
 FAMILIES = ("linear", "features", "learned", "outside", "control")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340.0, 220.0, 40.0, 8.0, 10.0, 34.0

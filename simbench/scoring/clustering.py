@@ -15,8 +15,8 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
-from simbench.scoring.latents import check_labels, standardize
-from simbench.seeds import seed32
+from simbench.core.seeds import seed32
+from simbench.scoring.checks import check_labels, standardize
 
 RULES = ("kmeans", "gmm", "hdbscan")
 _SHARES_OF_CORE_POINTS = np.linspace(0.05, 0.95, 10)

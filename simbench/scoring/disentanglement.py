@@ -15,9 +15,9 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
-from simbench.errors import SimbenchError
-from simbench.scoring.latents import check_labels, check_latents, standardize
-from simbench.seeds import seed32
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import seed32
+from simbench.scoring.checks import check_labels, check_latents, standardize
 
 _FOREST = {
     "n_estimators": 50,

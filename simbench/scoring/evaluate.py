@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from sklearn import config_context
 
-from simbench.anchors import random_latents, spike_latents
-from simbench.dataset import Dataset
-from simbench.errors import SimbenchError
-from simbench.labels import LABELS
+from simbench.core.errors import SimbenchError
+from simbench.data.dataset import Dataset
+from simbench.data.reference_latents import random_latents, spike_latents
+from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
-from simbench.scoring.beside import beside
-from simbench.scoring.catalogue import METRICS
-from simbench.scoring.latents import check_latents
+from simbench.scoring.all_targets import together
+from simbench.scoring.checks import check_latents
+from simbench.scoring.label_free import beside
+from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.nuisance import nuisances
 from simbench.scoring.probes import PROBES, check_targets, predict, problems
 from simbench.scoring.splits import neuron_split
-from simbench.scoring.together import together
 
 _KEYS = ["target", "metric", "probe", "split"]
 _OF_CLASSES, _OF_NUMBERS = ("balanced_accuracy", "macro_f1"), ("within_type_r2",)

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from simbench.scoring.latents import check_labels, standardize
+from simbench.scoring.checks import check_labels, standardize
 
 _CHUNK = 500  # rows of the distance matrix held at once
 

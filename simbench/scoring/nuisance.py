@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from simbench.dataset import Dataset
-from simbench.labels import LABELS
-from simbench.scoring.catalogue import METRICS
-from simbench.scoring.latents import check_latents
+from simbench.data.dataset import Dataset
+from simbench.scenario.labels import LABELS
+from simbench.scoring.checks import check_latents
+from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.probes import predict
 from simbench.scoring.row import Row, make_row

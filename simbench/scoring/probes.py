@@ -15,9 +15,9 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from simbench.dataset import Dataset
-from simbench.errors import SimbenchError
-from simbench.labels import LABELS
+from simbench.core.errors import SimbenchError
+from simbench.data.dataset import Dataset
+from simbench.scenario.labels import LABELS
 from simbench.scoring.metrics import balanced_accuracy
 from simbench.scoring.splits import grouped_folds
 

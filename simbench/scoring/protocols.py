@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simbench.dataset import Dataset
+from simbench.data.dataset import Dataset
 from simbench.scoring.evaluate import score
 from simbench.scoring.row import Row
 
@@ -39,7 +39,7 @@ Protocol = Callable[[Trial], Sequence[Row]]
 PROTOCOLS = {
     "latents": "simbench.scoring.protocols:score_latents",
     "reconstruction": "simbench.scoring.reconstruction_rows:score_reconstruction",
-    "published": "simbench.scoring.replication:score_published",
+    "published": "simbench.scoring.published_rows:score_published",
 }
 
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from simbench.data.recording import Recording
 from simbench.imaging.dff import delta_f_over_f
-from simbench.recording import Recording
 from simbench.scoring.protocols import Trial
-from simbench.scoring.reconstruction import (
+from simbench.scoring.row import Row, make_row
+from simbench.scoring.trace_metrics import (
     interval_coverage,
     predictive_nll,
     reconstruction_r2,
     reconstruction_skill,
     values_per_minute,
 )
-from simbench.scoring.row import Row, make_row
 
 LEVEL = 0.9
 """Probability of the predictive intervals that are scored."""

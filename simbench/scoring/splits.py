@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from simbench.seeds import stream
+from simbench.core.seeds import stream
 
 N_FOLDS = 4
 

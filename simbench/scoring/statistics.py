@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from simbench.errors import SimbenchError
-from simbench.seeds import stream
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import stream
 
 _N_BOOTSTRAP = 2000
 

@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "export_traces": "traces",
-    "read_latents": "latents",
+    "export_traces": "blind_traces",
+    "read_latents": "latents_file",
     "MethodCard": "card",
     "read_card": "card",
     "Submission": "packing",
     "pack_submission": "packing",
     "read_submission": "packing",
-    "score_latents": "scoring",
-    "score_submission": "scoring",
-    "add_submission": "scoring",
+    "score_latents": "scored",
+    "score_submission": "scored",
+    "add_submission": "scored",
 }
 
 __all__ = list(_HOMES)

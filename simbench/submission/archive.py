@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from simbench.errors import SimbenchError
-from simbench.storage import reading
+from simbench.core.errors import SimbenchError
+from simbench.core.files import reading
 
 MAX_BYTES = 256 * 2**20
 """Of a file, and of all that it unpacks to."""

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
+from simbench.core.files import reading
 from simbench.methods.catalogue import METHODS
-from simbench.recipes import Recipe, read_recipe
-from simbench.storage import reading
-from simbench.submission.latents import MAX_COMPONENTS
+from simbench.scenario.recipes import Recipe, read_recipe
+from simbench.submission.latents_file import MAX_COMPONENTS
 
 _RESERVED = ("all", "submission", "simbench")
 _MAX_CARD_BYTES = 64 * 1024

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simbench.errors import SimbenchError
-from simbench.storage import checksum, write_bytes
+from simbench.core.errors import SimbenchError
+from simbench.core.files import checksum, write_bytes
 from simbench.submission.archive import intact, open_archive, read_member
 from simbench.submission.card import MethodCard, check_card
-from simbench.submission.latents import read_matrices, write_matrices, zip_bytes
+from simbench.submission.latents_file import read_matrices, write_matrices, zip_bytes
 
 _CARD, _LATENTS, _CHECKSUMS = "card.json", "latents.npz", "checksums.json"
 _MAX_TEXT_BYTES = 64 * 1024

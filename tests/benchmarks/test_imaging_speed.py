@@ -13,9 +13,9 @@ import time
 import numpy as np
 import pytest
 
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
 from simbench.imaging.indicators import clean_dff, get_indicator
-from simbench.spikes import SpikeTrains
 
 RISE_S, DECAY_S, EXPONENT, HALF, LARGEST = 0.056728, 1.726176, 1.49, 16.902, 11.327  # GCaMP6s
 GIB = 2**30
@@ -25,8 +25,8 @@ import json, resource, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 from simbench.imaging import image
-from simbench.recipes import ImagingRecipe
-from simbench.spikes import SpikeTrains
+from simbench.scenario.recipes import ImagingRecipe
+from simbench.culture.spikes import SpikeTrains
 
 n, duration_s, preset = int(sys.argv[1]), 300.0, sys.argv[2]
 rng = np.random.default_rng(0)

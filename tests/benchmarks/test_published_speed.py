@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from simbench.methods.avae_published import GatedVAE
+from simbench.methods.avae.published_network import GatedVAE
 
 N_TRACES, TIMED_SAMPLES, PUBLISHED_SAMPLES = 256, 3_000, 15_000
 PAIRS = [(2, 32), (4, 64), (8, 128), (16, 256)]  # latents, hidden units

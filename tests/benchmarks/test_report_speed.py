@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from simbench.leaderboard import make_board
+from simbench.benchmark.rows import read_rows
+from simbench.board.leaderboard import make_board
 from simbench.report.page import write_page
-from simbench.rows import read_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 from made import METHODS, made_rows, write_folder

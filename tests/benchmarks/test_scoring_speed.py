@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench.scoring.catalogue import METRICS
 from simbench.scoring.disentanglement import truth_matrix
 from simbench.scoring.evaluate import score
+from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.probes import predict
 from simbench.scoring.splits import neuron_split
 

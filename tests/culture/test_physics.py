@@ -10,7 +10,7 @@ from simbench.culture import grow_culture
 from simbench.culture.bursts import find_network_bursts
 from simbench.culture.model import Network
 from simbench.culture.network import run_network
-from simbench.recipes import FIRING_TYPES, CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.recipes import FIRING_TYPES, CultureRecipe, SynapseRecipe, WiringRecipe
 
 pytestmark = pytest.mark.usefixtures("kept_builds")
 CURRENTS = np.arange(0, 21, 1.0)
@@ -204,7 +204,7 @@ def test_a_type_of_ones_own_has_its_four_numbers():
 
 
 def test_unreachable_rates_say_what_was_reached():
-    from simbench.errors import SimbenchError
+    from simbench.core.errors import SimbenchError
 
     with pytest.raises(SimbenchError, match=r"can't be reached: noise_sigma .* at best") as error:
         culture(duration_s=2.0, target_rate_hz=5000.0)

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
+from simbench.core.errors import SimbenchError
 from simbench.culture import build_culture, graphs
-from simbench.culture.outcome import clustering
+from simbench.culture.neuron_labels import clustering
 from simbench.culture.wiring import draw_weights, link_delays_ms, place_somata
-from simbench.errors import SimbenchError
-from simbench.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
 
 GRAPHS = ("random", "small-world", "scale-free", "modular", "distance")
 TOPOLOGIES = ("flat", "tracks", "squares", *GRAPHS)

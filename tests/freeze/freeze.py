@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 import typer
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 import simbench
-from simbench.benchmark import COLUMNS
+from simbench.benchmark.run import COLUMNS
 from simbench.cli import app
 from simbench.methods.checking import SHORT
-from simbench.methods.controls import Control
+from simbench.methods.controls.control import Control
 from simbench.methods.registry import fit_method, get_method, known_methods, set_known_parameters
-from simbench.scenario import available_scenarios
+from simbench.scenario.scenario import available_scenarios
 from simbench.submission import export_traces, pack_submission, read_card
 
 HERE = Path(__file__).parent
@@ -113,6 +114,7 @@ def submission(traces: Path, scratch: Path) -> list[str]:
         return sorted(archive.namelist())
 
 
+@threadpool_limits.wrap(limits=1)
 def bits() -> dict[str, str]:
     """SHA-256 of spikes, fluorescence and latents of the tiny scenario: of this machine alone."""
     dataset = simbench.simulate(simbench.load_scenario(TINY), SEED)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image
 from simbench.imaging.camera import detect, measure_nu
-from simbench.recipes import ImagingRecipe, read_recipe
-from simbench.spikes import SpikeTrains
+from simbench.scenario.recipes import ImagingRecipe, read_recipe
 
 
 def silent(n=200, duration=120.0):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 from simbench.imaging import dff as room
 from simbench.imaging.dff import delta_f_over_f
-from simbench.recipes import ImagingRecipe
+from simbench.scenario.recipes import ImagingRecipe
 
 
 def transients(n_frames, rng):

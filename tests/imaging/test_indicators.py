@@ -4,8 +4,8 @@ import published
 import pytest
 from hypothesis import given, settings
 
-from simbench import optics_tables as tables
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.indicators import (
     clean_dff,
     describe_indicators,
@@ -14,8 +14,8 @@ from simbench.imaging.indicators import (
     measure_response,
     presets,
 )
-from simbench.recipes import INDICATOR_NAMES, IndicatorRecipe
-from simbench.spikes import SpikeTrains
+from simbench.scenario import presets as tables
+from simbench.scenario.recipes import INDICATOR_NAMES, IndicatorRecipe
 
 # Error of the culture fits on one-spike kinetics: half-rise and half-decay, relative. GCaMP6f's
 # and jGCaMP7c's half-decay are the fits' known misses.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.indicators import frame_dff, get_indicator
-from simbench.optics_tables import INDICATOR_NAMES
-from simbench.spikes import SpikeTrains
+from simbench.scenario.presets import INDICATOR_NAMES
 
 
 @pytest.mark.parametrize("name", INDICATOR_NAMES)

@@ -12,9 +12,9 @@ from simbench import SimbenchError, embed
 from simbench.methods.baselines import TraceStats
 from simbench.methods.checking import SHORT, check_method
 from simbench.methods.contrastive import SegmentContrastive
-from simbench.methods.controls import Control
+from simbench.methods.controls.control import Control
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
-from simbench.methods.events import OasisEvents
+from simbench.methods.extras.oasis_events import OasisEvents
 from simbench.methods.features import Autocorrelation, PowerSpectrum, TraceSpectrum
 from simbench.methods.registry import METHODS, get_method
 

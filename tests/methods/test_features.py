@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from simbench.methods.events import OasisEvents
+from simbench.methods.extras.oasis_events import OasisEvents
 from simbench.methods.features import (
     POWER_FLOOR,
     Autocorrelation,

@@ -7,9 +7,9 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from simbench.methods.contrastive import SegmentContrastive, info_nce, vicreg
+from simbench.methods.controls.shuffled import shuffle_frames
+from simbench.methods.controls.supervised import Answers, Supervised
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
-from simbench.methods.shuffled import shuffle_frames
-from simbench.methods.supervised import Answers, Supervised
 
 
 def low_rank(n=120, n_frames=60, seed=0):

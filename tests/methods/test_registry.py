@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from simbench import SimbenchError, benchmark, embed
+from simbench import SimbenchError, embed
+from simbench.benchmark import run as benchmark
 from simbench.methods import catalogue
-from simbench.methods.homes import load_home, source_digest
+from simbench.methods.loading import load_home, source_digest
 from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
 
 SOURCE = """
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from simbench.methods.controls import Control
+from simbench.methods.controls.control import Control
 
 class Mean(TransformerMixin, BaseEstimator):
     def __init__(self, n_components=2):

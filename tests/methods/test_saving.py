@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from simbench import SimbenchError, embed
 from simbench.methods.checking import SHORT, made_up_traces
-from simbench.methods.controls import Control
+from simbench.methods.controls.control import Control
 from simbench.methods.dense import LinearAutoencoder
 from simbench.methods.registry import METHODS, get_method
 from simbench.methods.saving import load, save
@@ -120,7 +120,7 @@ def write(path, about, **arrays):
 
 @pytest.mark.parametrize(
     "home",
-    ["os:system", "subprocess:Popen", "sklearn.utils:Bunch", "simbench.storage:write_text"],
+    ["os:system", "subprocess:Popen", "sklearn.utils:Bunch", "simbench.core.files:write_text"],
 )
 def test_a_file_cannot_name_what_is_no_estimator(home, tmp_path):
     write(tmp_path / "m.npz", {"method": {"estimator": [home, {}]}, "scikit-learn": "1"})

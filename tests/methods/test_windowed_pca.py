@@ -6,8 +6,8 @@ from scipy.signal import lfilter
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from simbench.errors import SimbenchError
-from simbench.methods.blocks import affordable
+from simbench.core.errors import SimbenchError
+from simbench.methods.budget import affordable
 from simbench.methods.features import noise_levels
 from simbench.methods.windowed_pca import WindowedPCA
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from simbench.labels import LABELS
-from simbench.rows import ROWS_FILE, write_rows
-from simbench.seeds import stream
+from simbench.benchmark.rows import ROWS_FILE, write_rows
+from simbench.core.seeds import stream
+from simbench.scenario.labels import LABELS
 
 METRICS = {"firing_type": "balanced_accuracy", "in_degree": "within_type_r2"}
 # method: family, share of the way from floor to ceiling

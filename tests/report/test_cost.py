@@ -3,10 +3,10 @@ import pytest
 from made import made_rows
 
 from simbench import load_scenario
-from simbench.leaderboard import make_board
+from simbench.board.leaderboard import make_board
 from simbench.report.cost import cost_markdown, cost_table, draw_cost, grows
+from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
-from simbench.report.tables import row_figures, table_texts
 
 SIZES = ("400", "100", "1600")
 

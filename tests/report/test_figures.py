@@ -4,11 +4,11 @@ import pytest
 from made import METHODS, made_rows
 from matplotlib import pyplot as plt
 
-from simbench.leaderboard import make_board
+from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
-from simbench.report.levels import axis_name, find_scenario, is_log, level_scores
+from simbench.report.level_curves import axis_name, find_scenario, is_log, level_scores
 from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
-from simbench.scenario import load_scenario
+from simbench.scenario.scenario import load_scenario
 
 LEVELS = ("0.3", "1.2", "5.0")
 

@@ -8,7 +8,7 @@ import pytest
 from made import METHODS, failed_row, made_rows
 from scipy.stats import ortho_group
 
-from simbench.leaderboard import make_board
+from simbench.board.leaderboard import make_board
 from simbench.report.gallery import N_ROWS, choose_methods, draw_gallery, lay_out
 from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import PAGE, save

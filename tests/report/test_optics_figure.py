@@ -1,9 +1,9 @@
 import numpy as np
 
-from simbench.optics_tables import CULTURE_MEDIANS
-from simbench.recipes import read_recipe
 from simbench.report.optics_figure import draw_optics
-from simbench.scenario import Scenario, load_scenario
+from simbench.scenario.presets import CULTURE_MEDIANS
+from simbench.scenario.recipes import read_recipe
+from simbench.scenario.scenario import Scenario, load_scenario
 
 
 def small_scenario(**imaging):

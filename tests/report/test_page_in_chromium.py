@@ -3,7 +3,7 @@
 import pytest
 from made import IMAGE, SCRIPT
 
-from simbench.rows import read_text, row_files
+from simbench.benchmark.rows import read_text, row_files
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

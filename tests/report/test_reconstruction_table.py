@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench.benchmark import COLUMNS
-from simbench.leaderboard import make_board
+from simbench.benchmark.run import COLUMNS
+from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves
-from simbench.report.levels import level_scores
+from simbench.report.level_curves import level_scores
 from simbench.report.page_data import view_data
 from simbench.report.reconstruction import (
     has_reconstruction,
@@ -13,7 +13,7 @@ from simbench.report.reconstruction import (
     reconstruction_table,
     reconstruction_texts,
 )
-from simbench.scoring.reconstruction import reconstruction_r2, reconstruction_skill
+from simbench.scoring.trace_metrics import reconstruction_r2, reconstruction_skill
 
 LEVELS = {"60": 0.5, "6": 0.2}
 METHODS = {"windowed-pca": 0.0, "avae": 0.2}

@@ -9,10 +9,10 @@ from made import made_rows, write_folder
 from PIL import Image
 
 from simbench import SimbenchError
-from simbench.leaderboard import make_board
+from simbench.benchmark.rows import read_rows
+from simbench.board.leaderboard import make_board
+from simbench.report.result_tables import rebuild, row_figures, table_texts
 from simbench.report.style import save
-from simbench.report.tables import rebuild, row_figures, table_texts
-from simbench.rows import read_rows
 
 LEVELS = ("0.1", "1", "10")
 

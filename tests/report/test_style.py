@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 from PIL import Image
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 from simbench.report.style import check_picture, save, use_style
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from made import METHODS, made_rows, write_folder
 
-from simbench.leaderboard import leaderboard
+from simbench.board.leaderboard import leaderboard
 from simbench.report.summary import BEST_LINEAR, SHOWN, draw_summary, markdown, summarise
 from simbench.report.summary import write_summary as write
 

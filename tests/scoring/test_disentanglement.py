@@ -6,7 +6,7 @@ from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 from simbench.scoring.disentanglement import (
     cka,
     dci,

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from simbench.labels import LABELS
+from simbench.scenario.labels import LABELS
 from simbench.scoring.clustering import RULES, ari, oracle_dbscan_ari
 from simbench.scoring.metrics import balanced_accuracy, within_type_r2
 from simbench.scoring.neighbours import cilisi, kbet_rejection, knn_purity
 from simbench.scoring.probes import Problem, predict
-from simbench.scoring.published import published_ari, published_mse, published_scale
-from simbench.scoring.reconstruction import reconstruction_skill
+from simbench.scoring.published_protocol import published_ari, published_mse, published_scale
 from simbench.scoring.splits import neuron_split
+from simbench.scoring.trace_metrics import reconstruction_skill
 
 TYPES = np.array(["RS", "IB", "CH"])
 

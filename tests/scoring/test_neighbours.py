@@ -6,7 +6,7 @@ from scipy.stats import chisquare
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 
-from simbench.scoring.latents import standardize
+from simbench.scoring.checks import standardize
 from simbench.scoring.neighbours import (
     bras,
     cilisi,

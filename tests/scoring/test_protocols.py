@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench import SimbenchError, benchmark
-from simbench.rows import read_rows
-from simbench.scenario import load_scenario
-from simbench.scoring.catalogue import METRICS
+from simbench import SimbenchError
+from simbench.benchmark import run as benchmark
+from simbench.benchmark.rows import read_rows
+from simbench.scenario.scenario import load_scenario
 from simbench.scoring.evaluate import place, score
+from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.protocols import PROTOCOLS, Trial, apply_protocols
 from simbench.scoring.reconstruction_rows import clean_trace
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import PermutationMethod, false_discovery_control, wilcoxon
 
-from simbench.errors import SimbenchError
+from simbench.core.errors import SimbenchError
 from simbench.scoring.statistics import (
     bootstrap_interval,
     compare,

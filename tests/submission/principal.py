@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simbench.submission.traces import blind_orders
+from simbench.submission.blind_traces import blind_orders
 
 
 def principal_components(dataset):

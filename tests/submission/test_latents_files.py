@@ -16,7 +16,7 @@ from simbench import SimbenchError
 from simbench.submission import (
     read_latents,
 )
-from simbench.submission.latents import zip_bytes
+from simbench.submission.latents_file import zip_bytes
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

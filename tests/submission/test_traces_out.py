@@ -11,13 +11,13 @@ from latents_files import content
 from principal import outside
 
 from simbench import SimbenchError
-from simbench.dataset import Dataset
-from simbench.recording import Recording
+from simbench.data.dataset import Dataset
+from simbench.data.recording import Recording
 from simbench.submission import (
     export_traces,
     read_latents,
 )
-from simbench.submission.traces import blind_orders
+from simbench.submission.blind_traces import blind_orders
 
 
 def test_exported_traces_are_those_that_methods_get(exported, tiny_dataset):

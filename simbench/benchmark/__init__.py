@@ -1,0 +1,1 @@
+"""Plan, run, rows: every method on every scenario."""

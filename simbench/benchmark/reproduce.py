@@ -1,0 +1,93 @@
+"""Make one row again, and say whether it came out the same."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from simbench.benchmark.rows import IDENTITY, read_rows
+from simbench.benchmark.run import plan, run
+from simbench.core.errors import SimbenchError
+from simbench.scenario.scenario_file import read_kept_scenario
+from simbench.scoring import VERSION
+
+_ON_CPU = {"device": "cpu"}  # rows name only another one
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A row, made again."""
+
+    row: pd.Series
+    value: float
+    same: bool
+    other_versions: dict[str, tuple[str, str]]
+    """Libraries whose version differs, and the device: name -> (of the row, here)."""
+
+
+def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
+    """Simulate, fit and score one row anew, with nothing taken from the cache.
+
+    Parameters
+    ----------
+    rows_file : Path
+        ``rows.jsonl.gz`` of a results folder, with ``scenario.json`` beside it.
+    number : int
+        Line of the row, from 1.
+    n_jobs : int
+
+    Raises
+    ------
+    SimbenchError
+        If there is no such row, it holds no score, or another scenario or scoring made it.
+    """
+    rows = read_rows(rows_file)
+    if not 1 <= number <= len(rows):
+        raise SimbenchError(f"{rows_file}: no row {number}; allowed: 1 to {len(rows)}")
+    row = rows.iloc[number - 1]
+    if row["status"] != "ok":
+        raise SimbenchError(f"{rows_file}, row {number}: failed, there is no score to make again")
+    if row["scoring_version"] != VERSION:
+        raise SimbenchError(
+            f"{rows_file}, row {number}: scoring version {row['scoring_version']}; "
+            f"this simbench scores by version {VERSION}"
+        )
+    scenario = read_kept_scenario(rows_file.parent)
+    levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}
+    if not levels:
+        raise SimbenchError(f"{rows_file}, row {number}: scenario.json is not the one it came from")
+    with _empty_cache():
+        made = run(plan(levels.values(), [row["method"]], [int(row["seed"])]), n_jobs)
+    keys = [key for key in IDENTITY if key != "level"]
+    again = made[(made[keys] == row[keys]).all(axis=1)]
+    if again.empty:
+        failed = made.loc[(made["method"] == row["method"]) & (made["status"] != "ok"), "error"]
+        raise SimbenchError(f"row {number} failed this time: {' '.join(failed.head(1))}")
+    value = float(again["value"].item())
+    then, here = (_ON_CPU | (made["versions"] or {}) for made in (row, again.iloc[0]))
+    different = {
+        name: (old, here.get(name, "none")) for name, old in then.items() if here.get(name) != old
+    }
+    return Reproduction(row, value, value == row["value"], different)
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    """A cache of its own for the block; compiled code stays where it is."""
+    from simbench.core.cache import cache_folder
+
+    before, compiled = os.environ.get("SIMBENCH_CACHE"), cache_folder() / "cython"
+    with tempfile.TemporaryDirectory(prefix="simbench-") as folder:
+        if compiled.is_dir():
+            (Path(folder) / "cython").symlink_to(compiled)
+        os.environ["SIMBENCH_CACHE"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("SIMBENCH_CACHE")
+            if before is not None:
+                os.environ["SIMBENCH_CACHE"] = before

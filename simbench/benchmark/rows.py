@@ -1,0 +1,203 @@
+"""Result rows on disk: gzipped JSON lines, one file a scenario."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from simbench.core.cache import cache_folder
+from simbench.core.errors import SimbenchError
+from simbench.core.files import digest_of, reading, write_bytes
+from simbench.scenario.recipes import first_problem
+
+ROWS_FILE = "rows.jsonl.gz"
+UNIT = ["scenario", "level", "seed", "method"]
+"""New rows of a unit replace all its old ones."""
+IDENTITY = [*UNIT, "target", "metric", "probe", "split"]
+"""No two rows agree in these."""
+VERSIONS = ["scenario", "scenario_version", "scoring_version"]
+_DECIMALS = 5  # of the scores of single cultures; all other numbers keep every bit
+_NUMBERS = [
+    "value", "chance", "ceiling", "recovery",
+    "n_components", "n_parameters", "seconds", "peak_memory_mb",
+]  # fmt: skip
+_Number = float | None
+
+
+def _is_whole(row: dict[str, Any]) -> dict[str, Any]:
+    for key in ("target", "probe", "split", "per_culture"):
+        if row["metric"] is not None and row[key] is None:
+            raise ValueError(f"{key} = null beside a metric")
+    return row
+
+
+@with_config(ConfigDict(strict=True, extra="forbid"))
+class _Row(TypedDict):
+    """A row as it is on disk: a score, or null in its place where a unit failed or has none."""
+
+    scenario: str
+    scenario_version: int
+    scenario_digest: str
+    level: str
+    seed: Annotated[int, Field(ge=0)]
+    method: str
+    family: str
+    target: str | None
+    metric: str | None
+    probe: str | None
+    split: str | None
+    value: _Number
+    chance: _Number
+    ceiling: _Number
+    recovery: _Number
+    per_culture: list[_Number] | None
+    n_components: _Number
+    n_parameters: _Number
+    seconds: _Number
+    peak_memory_mb: _Number
+    status: Literal["ok", "failed"]
+    error: str | None
+    scoring_version: int
+    simbench: str | None
+    versions: dict[str, str] | None
+
+
+_ROW: TypeAdapter[Any] = TypeAdapter(Annotated[_Row, AfterValidator(_is_whole)])
+
+
+def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Write rows, keeping those of earlier runs that these do not replace; return all.
+
+    Rows of another version of the scenario or of the scoring are dropped: they answer another
+    question. Two runs that write at the same time wait for each other.
+
+    Raises
+    ------
+    SimbenchError
+        If another scenario of the same name and version made the rows of earlier runs.
+    """
+    rows = with_numbers(rows)
+    rows = rows.assign(per_culture=[_rounded(values) for values in rows["per_culture"]])
+    with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
+        if path.exists():
+            old = read_rows(path)
+            same = old[VERSIONS].apply(tuple, axis=1).isin(set(rows[VERSIONS].apply(tuple, axis=1)))
+            check_digests(path, old[old["level"].isin(rows["level"])], rows)
+            redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
+            rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
+        records = (_plain(record) for record in rows.to_dict(orient="records"))
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        write_bytes(path, gzip.compress(text.encode(), mtime=0))
+    return rows
+
+
+def check_digests(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Refuse a file of rows that another scenario made, of the name and version of this one.
+
+    Parameters
+    ----------
+    path : Path
+        File of the old rows.
+    old : DataFrame
+    new : DataFrame
+        With the columns ``scenario``, ``scenario_version``, ``level`` and ``scenario_digest`` at
+        least.
+
+    Raises
+    ------
+    SimbenchError
+        If an old row has a name and version of the new ones, but none of their levels and digests.
+    """
+    called, made = ["scenario", "scenario_version"], ["level", "scenario_digest"]
+    same, known = (
+        pd.MultiIndex.from_frame(old[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
+        for keys in (called, made)
+    )
+    changed = old[same & ~known]
+    if len(changed):
+        name, version = changed[called].iloc[0]
+        raise SimbenchError(
+            f"{path}: holds rows of another scenario that is called {name} v{version}; raise the "
+            "`version` of the changed one, or name another --out"
+        )
+
+
+def with_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose numeric columns are numbers, with NaN for what is missing."""
+    present = [name for name in _NUMBERS if name in rows]
+    return rows.assign(**{name: rows[name].astype(float) for name in present})
+
+
+def _rounded(values: Any) -> Any:
+    """Scores by culture with the decimals that are kept; anything else as it is."""
+    is_list = isinstance(values, list | np.ndarray)
+    return np.round(np.asarray(values, dtype=float), _DECIMALS).tolist() if is_list else values
+
+
+def _plain(value: Any) -> Any:
+    """JSON form that keeps every bit of a number; what is missing is null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | np.ndarray):
+        return [_plain(item) for item in value]
+    if value is None or value is pd.NA or value != value:
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def read_rows(source: Path) -> pd.DataFrame:
+    """Read the rows of a file, or of all ``rows.jsonl.gz`` below a folder.
+
+    Raises
+    ------
+    SimbenchError
+        If there are none, or a line is not a row.
+    """
+    records = []
+    for path in row_files(source):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
+            try:
+                records.append(_ROW.validate_json(line))
+            except ValidationError as error:
+                raise SimbenchError(f"{path}, line {number}: {_complaint(error)}") from None
+    return with_numbers(pd.DataFrame(records))
+
+
+def _complaint(error: ValidationError) -> str:
+    is_row = error.errors()[0]["type"] not in ("json_invalid", "dict_type")
+    return first_problem(error)[:300] if is_row else "not a JSON row"
+
+
+def row_files(source: Path) -> list[Path]:
+    """A file of rows, or all ``rows.jsonl.gz`` below a folder, in order.
+
+    Raises
+    ------
+    SimbenchError
+        If there are none.
+    """
+    files = sorted(source.rglob(ROWS_FILE)) if source.is_dir() else [source]
+    if not files or not files[0].exists():
+        raise SimbenchError(f"{source}: no {ROWS_FILE} there; `simbench run` makes one")
+    return files
+
+
+def read_text(path: Path) -> str:
+    """The JSON lines of a file of rows.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is damaged, or is no gzip file.
+    """
+    with reading(path):
+        text = gzip.decompress(path.read_bytes()).decode("utf-8")
+        if not text:
+            raise ValueError("no rows")
+    return text

@@ -1,0 +1,1 @@
+"""Rows in, ranked table with intervals and ties out."""

@@ -1,0 +1,82 @@
+"""Results: leaderboard, report, reproduce."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simbench.cli.common import Folder, Jobs, app
+from simbench.core.console import print_table, progress_bars
+from simbench.core.errors import SimbenchError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@app.command(epilog="Example: simbench leaderboard results/quickstart")
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with rows.jsonl.gz.")],
+    probe: Annotated[str, typer.Option(help="linear or nonlinear.")] = "linear",
+) -> None:
+    """Print the ranked table of the rows in a folder."""
+    from simbench.benchmark.rows import read_rows
+    from simbench.board.leaderboard import boards
+    from simbench.board.leaderboard import leaderboard as rank
+
+    if probe not in ("linear", "nonlinear"):
+        raise SimbenchError(f"--probe {probe}: allowed: linear, nonlinear")
+    for title, rows in boards(read_rows(folder)):
+        print_leaderboard(title, rank(rows, probe))
+
+
+@app.command(epilog="Example: simbench report results")
+def report(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
+) -> None:
+    """Make all tables and figures anew from the rows below a folder, and one page of it all."""
+    from simbench.report.result_tables import rebuild
+
+    with progress_bars() as progress:
+        rebuild(folder, progress)
+    write_overview(folder, out)
+
+
+@app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
+def reproduce(
+    rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl.gz")],
+    row: Annotated[int, typer.Option("--row", min=1, help="Line of the row, from 1.")],
+    n_jobs: Jobs = -1,
+) -> None:
+    """Simulate, fit and score one row anew; exit code 1 if it comes out different."""
+    from simbench.benchmark.reproduce import reproduce as make_again
+
+    made = make_again(rows, row, n_jobs)
+    old = made.row
+    typer.echo(
+        f"{old['scenario']}, seed {old['seed']}, {old['method']}: {old['metric']} of "
+        f"{old['target']} ({old['probe']} probe, split by {old['split']})"
+    )
+    verdict = "same" if made.same else "DIFFERENT"
+    typer.echo(f"row {float(old['value'])!r}, now {made.value!r}: {verdict}")
+    for name, (then, now) in made.other_versions.items():
+        typer.echo(f"{name} was {then}, is {now}")
+    if not made.same:
+        raise typer.Exit(1)
+
+
+def print_leaderboard(title: str, board: "DataFrame") -> None:
+    from simbench.board.leaderboard import readable
+
+    is_ranked = board["method", "rank"].notna().any()
+    what = "recovery of the truth" if is_ranked else "not ranked: scores"
+    print_table(f"{title}: {what} on held-out cultures", *readable(board))
+
+
+def write_overview(folder: Path, page: Path | None = None) -> None:
+    """One table, one figure and one page of all results below a folder."""
+    from simbench.report.page import write_page
+    from simbench.report.summary import write_summary
+
+    write_summary(folder)
+    typer.echo(f"Page of all results: {write_page(folder, page)}")

@@ -1,0 +1,112 @@
+"""Datasets: simulate, verify, export, import, show."""
+
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simbench.cli.common import (
+    CacheDir,
+    Folder,
+    Jobs,
+    ScenarioName,
+    Seed,
+    app,
+    load,
+    resumable,
+    use_cache,
+)
+from simbench.core.console import progress_bars
+from simbench.core.errors import SimbenchError
+
+
+@app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
+def simulate(
+    scenario: ScenarioName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    seed: Seed = 0,
+    n_jobs: Jobs = -1,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Simulate a scenario and write the labelled dataset."""
+    use_cache(cache_dir)
+    (chosen,) = load([scenario])
+    from simbench.core.files import check_new
+    from simbench.data.simulation import simulate as simulate_scenario
+
+    check_new(out)
+    with resumable(), progress_bars() as report:
+        what = f"simulate {chosen.name}"
+        dataset = simulate_scenario(chosen, seed, n_jobs, partial(report, what))
+    dataset.save(out)
+    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+
+
+@app.command(epilog="Example: simbench verify data/quickstart")
+def verify(folder: Folder) -> None:
+    """Check every file of a dataset folder against its checksum."""
+    from simbench.data.dataset import verify as verify_folder
+
+    dataset = verify_folder(folder)
+    typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
+
+
+@app.command(epilog="Example: simbench export data/quickstart exported --to nwb")
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the export.")],
+    to: Annotated[str, typer.Option(help="nwb, suite2p, cascade or csv.")] = "nwb",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
+) -> None:
+    """Write a dataset in the format that other groups' tools read."""
+    from simbench.data.dataset import Dataset
+    from simbench.data.export import export as export_dataset
+
+    written = export_dataset(Dataset.load(folder), out, to, overwrite)
+    typer.echo(f"{len(written)} files: {out}")
+
+
+@app.command("import", epilog="Example: simbench import a.npz b.npz --spikes -o data/mine")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".npz or .nwb")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
+    scenario: Annotated[str, typer.Option(help="Image as this scenario does.")] = "quickstart",
+    duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Image spikes from elsewhere, one file a culture, into a dataset."""
+    if not spikes:
+        raise SimbenchError("import: say what the files hold; allowed: --spikes")
+    (chosen,) = load([scenario])
+    from simbench.data.spike_files import import_spikes
+
+    dataset = import_spikes(files, chosen.imaging, duration, seed)
+    dataset.save(out)
+    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+
+
+@app.command(epilog="Example: simbench show optics quickstart -o optics.png")
+def show(
+    what: Annotated[str, typer.Argument(metavar="culture|optics")],
+    scenario: ScenarioName,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Picture: .png, .svg or .pdf.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw a scenario's culture or its optics."""
+    if what not in ("culture", "optics"):
+        raise SimbenchError(f"show: unknown '{what}'; allowed: culture, optics")
+    (chosen,) = load([scenario])
+    from simbench.core.files import check_writable
+    from simbench.report.style import check_picture, save
+
+    path = out or Path(f"{chosen.name}-{what}.png")
+    check_picture(path)
+    check_writable(path.parent)
+    draw = getattr(import_module(f"simbench.report.{what}_figure"), f"draw_{what}")
+    save(draw(chosen, seed), path)
+    typer.echo(str(path))

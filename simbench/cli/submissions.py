@@ -1,0 +1,70 @@
+"""The outside door: latents made elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simbench.cli.common import Jobs, Seed, app, load
+from simbench.core.console import print_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+ScenarioOption = Annotated[str, typer.Option("--scenario", help="Name or .toml file.")]
+
+
+@app.command(epilog="Example: simbench score latents.npz --scenario quickstart --seed 8276451093")
+def score(
+    file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
+    scenario: ScenarioOption = "quickstart",
+    card: Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")] = None,
+    seed: Seed = 0,
+    n_jobs: Jobs = -1,
+) -> None:
+    """Score latents made elsewhere, by the same rules as every method."""
+    (chosen,) = load([scenario])
+    from simbench.submission import read_card, score_latents
+
+    _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
+
+
+@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out results")
+def accept(
+    file: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="From `simbench submit`.")],
+    scenario: ScenarioOption = "quickstart",
+    seed: Seed = 0,
+    n_jobs: Jobs = -1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+) -> None:
+    """Score a submission and put it on the board, under a name that is still free."""
+    (chosen,) = load([scenario])
+    from simbench.submission import add_submission, read_submission, score_submission
+
+    submission = read_submission(file)
+    rows = score_submission(submission, chosen, seed, n_jobs)
+    add_submission(rows, submission.card, out / chosen.name)
+    _print_scores(rows)
+
+
+@app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
+    card: Annotated[Path, typer.Option("--card", help="Method card, TOML.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New file.")] = Path("submission.zip"),
+) -> None:
+    """Pack latents and a method card into one file for the board."""
+    from simbench.submission import pack_submission, read_card
+
+    pack_submission(file, read_card(card), out)
+    typer.echo(str(out))
+
+
+def _print_scores(rows: "DataFrame") -> None:
+    columns = ["target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"]
+    shown = rows.loc[rows["probe"] != "none", columns]
+    cells = [
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in shown.itertuples(index=False)
+    ]
+    print_table(str(rows["method"].iloc[0]), columns, cells)

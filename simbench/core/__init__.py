@@ -1,0 +1,1 @@
+"""Errors, named seeds, files, cache, parallel work and text. Knows nothing of neurons."""

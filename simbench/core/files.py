@@ -1,0 +1,178 @@
+"""Folders and files: written whole or not at all, checked on reading, never pickled."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simbench.core.errors import SimbenchError
+
+
+@contextmanager
+def new_folder(
+    folder: Path, replaces: str | None = None, keep_existing: bool = False
+) -> Iterator[Path]:
+    """Context of a draft folder that takes the place of ``folder`` only when all went well.
+
+    Parameters
+    ----------
+    folder : Path
+        New or empty.
+    replaces : str, optional
+        Name of a file by which simbench knows its own folders: one that holds it is replaced.
+    keep_existing : bool
+        If the folder is there already, another worker wrote the same: keep it, drop the draft.
+
+    Raises
+    ------
+    SimbenchError
+        If the folder holds files and is not to be replaced, or can't be written.
+    """
+    folder = Path(folder).resolve()
+    if not keep_existing:
+        _refuse_files(folder, replaces)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:20]}-", dir=folder.parent) as hold:
+            draft = Path(hold) / "new"
+            draft.mkdir()  # its permissions follow the umask; those of `hold` are private
+            yield draft
+            if not (keep_existing and folder.is_dir()):
+                _swap(draft, folder, Path(hold) / "old", keep_existing)
+    except OSError as error:
+        raise SimbenchError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+def _swap(draft: Path, folder: Path, old: Path, keep_existing: bool) -> None:
+    """Put the draft in the folder's place; if that fails, the folder is as it was."""
+    if folder.exists():
+        os.replace(folder, old)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder)
+        if not (keep_existing and folder.is_dir()):
+            raise
+
+
+def _refuse_files(folder: Path, replaces: str | None) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if replaces is None:
+        raise SimbenchError(f"{folder}: already there and not empty; name a new folder")
+    if not (folder / replaces).is_file():
+        raise SimbenchError(
+            f"{folder}: not overwritten, for it holds no {replaces}, so simbench did not write it"
+        )
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(data: dict[str, Any]) -> str:
+    """SHA-256 of plain data, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def check_files(folder: Path, files: dict[str, str], verify: bool) -> None:
+    """Every named file is there and, with ``verify``, has the checksum it was written with."""
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise SimbenchError(f"{path}: missing")
+        try:
+            altered = verify and checksum(path) != expected
+        except OSError as error:
+            raise SimbenchError(f"{path}: cannot be read ({error.strerror})") from None
+        if altered:
+            raise SimbenchError(f"{path}: altered (its checksum is not the one in the manifest)")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a missing or broken file is a one-line error."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SimbenchError(f"{path}: missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SimbenchError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(data, dict):
+        raise SimbenchError(f"{path}: not a JSON object")
+    return data
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a data file is read becomes one line that names it."""
+    try:
+        yield
+    except SimbenchError:
+        raise
+    except FileNotFoundError:
+        raise SimbenchError(f"{path}: missing") from None
+    except Exception as error:  # readers of damaged files raise nearly everything
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise SimbenchError(f"{path}: truncated or not of the right form ({what})") from None
+
+
+def read_array(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Memory-map a float32 matrix.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, truncated, or holds something else.
+    """
+    with reading(path):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.ndim != 2 or array.dtype != np.float32:
+            raise ValueError(f"{array.ndim}-d {array.dtype}, expected a matrix of float32")
+        if shape is not None and array.shape != shape:
+            raise ValueError(f"shape {array.shape}, expected {shape}")
+    return array
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise SimbenchError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def check_new(folder: Path) -> None:
+    """A folder that can't become a new one is an error now; none is made."""
+    _refuse_files(folder, None)
+    check_writable(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """A folder that can't be written is an error now, not after an hour of work; none is made."""
+    try:
+        above = folder.absolute().parents
+        nearest = next(place for place in (folder, *above) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise SimbenchError(f"{folder}: cannot be written ({error.strerror})") from None

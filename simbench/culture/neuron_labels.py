@@ -1,0 +1,136 @@
+"""What a culture became: labels of its wiring and of its activity, neuron by neuron."""
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from simbench.culture.bursts import NetworkBursts, find_network_bursts
+from simbench.culture.spikes import SpikeTrains
+
+BURST_ISI_S = 0.02
+CORRELATION_BIN_S = 0.05
+_CHUNK = 1000
+
+
+def wiring_labels(weights: sparse.csr_array) -> pd.DataFrame:
+    """In- and out-degree, summed weight of the inputs, and local clustering of each neuron."""
+    links = _links(weights)
+    return pd.DataFrame(
+        {
+            "in_degree": np.bincount(links.indices, minlength=links.shape[0]),
+            "out_degree": np.diff(links.indptr),
+            "in_weight": np.asarray(weights.sum(axis=0)),
+            "clustering": clustering(links),
+        }
+    )
+
+
+def _links(weights: sparse.csr_array) -> sparse.csr_array:
+    """Who reaches whom; a link of weight 0 is a link."""
+    kept = np.ones(weights.nnz, dtype=np.int32)
+    return sparse.csr_array((kept, weights.indices, weights.indptr), shape=weights.shape)
+
+
+def clustering(links: sparse.csr_array) -> np.ndarray:
+    """Share of closed directed triangles around each neuron (Fagiolo 2007), 0 without any.
+
+    Parameters
+    ----------
+    links : scipy.sparse.csr_array, shape (n_neurons, n_neurons)
+        1 where there is a link.
+    """
+    directed = links.astype(np.int32)
+    both = sparse.csr_array(directed + directed.T)
+    degree = both.sum(axis=1)
+    mutual = directed.multiply(directed.T).sum(axis=1)
+    closed = np.zeros(len(degree))
+    for start in range(0, len(degree), _CHUNK):  # the square of a large matrix fills the memory
+        some = both[start : start + _CHUNK]
+        closed[start : start + _CHUNK] = (some @ both).multiply(some).sum(axis=1)
+    possible = 2 * (degree * (degree - 1.0) - 2 * mutual)
+    return np.divide(closed, possible, out=np.zeros(len(degree)), where=possible > 0)
+
+
+def activity_labels(
+    spikes: SpikeTrains, weights: sparse.csr_array, bursts: NetworkBursts
+) -> pd.DataFrame:
+    """Rate, irregularity, bursting and correlation of each neuron; NaN where undefined."""
+    neurons, counts = spikes.neurons, spikes.counts
+    follows = np.diff(neurons) == 0
+    isi, who = np.diff(spikes.times)[follows], neurons[1:][follows]
+
+    def mean(index: np.ndarray, values: np.ndarray, at_least: int = 1) -> np.ndarray:
+        number = np.bincount(index, minlength=len(counts))
+        total = np.bincount(index, values, minlength=len(counts))
+        return np.where(number >= at_least, total / np.maximum(number, 1), np.nan)
+
+    average = mean(who, isi, at_least=2)
+    cv = np.sqrt(mean(who, (isi - average[who]) ** 2, at_least=2)) / average
+    pair = np.flatnonzero(np.diff(who) == 0)
+    lv = 3 * ((isi[pair + 1] - isi[pair]) / (isi[pair + 1] + isi[pair])) ** 2
+    short = np.concatenate(([False], follows & (np.diff(spikes.times) < BURST_ISI_S), [False]))
+    in_burst = short[:-1] | short[1:] if len(neurons) else np.zeros(0, dtype=bool)
+    together = bursts.index_of(spikes.times) >= 0
+    return pd.DataFrame(
+        {
+            "n_spikes": counts,
+            "rate_hz": counts / spikes.duration,
+            "isi_cv": cv,
+            "isi_lv": mean(who[pair], lv),
+            "burst_fraction": mean(neurons, in_burst.astype(float)),
+            "network_spike_share": mean(neurons, together.astype(float)),
+            "neighbour_correlation": neighbour_correlation(spikes, weights),
+        }
+    )
+
+
+def neighbour_correlation(spikes: SpikeTrains, weights: sparse.csr_array) -> np.ndarray:
+    """Mean correlation of spike counts in 50-ms bins with all linked neurons that fire.
+
+    NaN for a neuron that never fires, or whose partners never do.
+    """
+    n_bins = max(2, int(np.ceil(spikes.duration / CORRELATION_BIN_S)))
+    bins = np.minimum((spikes.times / CORRELATION_BIN_S).astype(int), n_bins - 1)
+    counts = sparse.coo_array(
+        (np.ones(len(bins)), (spikes.neurons, bins)), shape=(spikes.n_neurons, n_bins)
+    ).tocsc()
+    mean = counts.sum(axis=1) / n_bins
+    sd = np.sqrt(np.maximum(counts.power(2).sum(axis=1) / n_bins - mean**2, 0))
+    active = sd > 0
+    links = _links(weights)
+    partners = sparse.csr_array(((links + links.T) > 0).astype(np.float32))
+    scale = np.divide(1, sd, out=np.zeros(len(sd)), where=active)
+    total = np.zeros(spikes.n_neurons)
+    for start in range(0, n_bins, _CHUNK):
+        some = counts[:, start : start + _CHUNK].toarray()
+        standard = ((some - mean[:, None]) * scale[:, None]).astype(np.float32)
+        total += np.einsum("ij,ij->i", standard, partners @ standard)
+    number = partners @ active.astype(np.float32)
+    defined = active & (number > 0)
+    return np.where(defined, total / n_bins / np.maximum(number, 1), np.nan)
+
+
+def summarise(spikes: SpikeTrains, bursts: NetworkBursts) -> dict[str, float]:
+    """Numbers about the culture as a whole; network bursts as found by ``find_network_bursts``."""
+    index = bursts.index_of(spikes.times)
+    inside = index >= 0
+    members = np.unique(index[inside] * spikes.n_neurons + spikes.neurons[inside])
+    return {
+        "mean_rate_hz": float(spikes.counts.mean() / spikes.duration),
+        "silent_share": float((spikes.counts == 0).mean()),
+        "network_burst_rate_hz": len(bursts) / spikes.duration,
+        "network_burst_duration_s": float((bursts.stops - bursts.starts).mean())
+        if len(bursts)
+        else 0.0,
+        "network_burst_participation": len(members) / max(len(bursts), 1) / spikes.n_neurons,
+        "network_spike_share": float(inside.mean()) if len(inside) else 0.0,
+    }
+
+
+def describe(
+    spikes: SpikeTrains, weights: sparse.csr_array
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Labels of wiring and activity, one row a neuron, and the summary of the culture."""
+    bursts = find_network_bursts(spikes)
+    labels = wiring_labels(weights).join(activity_labels(spikes, weights, bursts))
+    return labels, summarise(spikes, bursts)

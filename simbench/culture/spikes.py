@@ -1,0 +1,82 @@
+"""Spike trains of a culture, stored neuron after neuron."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simbench.core.errors import SimbenchError
+
+
+@dataclass(frozen=True)
+class SpikeTrains:
+    """Spike times of every neuron of a culture.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n_spikes,)
+        Spike times in seconds, neuron after neuron, ascending within a neuron.
+    offsets : ndarray of int, shape (n_neurons + 1,)
+        ``times[offsets[i]:offsets[i + 1]]`` are the spikes of neuron ``i``.
+    duration : float
+        Length of the recording in seconds; every spike lies in ``[0, duration)``.
+    lead_in : SpikeTrains, optional
+        What the same neurons fired before the recording, ending where it begins: its calcium
+        still glows in the first frames.
+    """
+
+    times: np.ndarray
+    offsets: np.ndarray
+    duration: float
+    lead_in: "SpikeTrains | None" = None
+
+    @classmethod
+    def from_events(
+        cls,
+        neurons: np.ndarray,
+        times: np.ndarray,
+        n_neurons: int,
+        duration: float,
+        lead_in: "SpikeTrains | None" = None,
+    ) -> "SpikeTrains":
+        """Build from parallel arrays of neuron indices and spike times (s), in any order.
+
+        Raises
+        ------
+        SimbenchError
+            If a time is not finite or lies outside ``[0, duration)``, or an index is too large.
+        """
+        neurons = np.asarray(neurons, dtype=np.int64)
+        times = np.asarray(times, dtype=np.float64)
+        if neurons.shape != times.shape or neurons.ndim != 1:
+            raise SimbenchError(
+                f"spikes: {neurons.shape} neuron indices do not match {times.shape} times"
+            )
+        if not np.isfinite(times).all():
+            raise SimbenchError("spikes: a spike time is not finite; times are seconds")
+        if times.size and (times.min() < 0 or times.max() >= duration):
+            raise SimbenchError(
+                f"spikes: times span {times.min():g} to {times.max():g} s, "
+                f"allowed is 0 <= t < {duration:g} s"
+            )
+        if neurons.size and (neurons.min() < 0 or neurons.max() >= n_neurons):
+            raise SimbenchError(f"spikes: neuron indices must lie in 0..{n_neurons - 1}")
+        order = np.lexsort((times, neurons))
+        counts = np.bincount(neurons, minlength=n_neurons)
+        return cls(times[order], np.concatenate(([0], np.cumsum(counts))), float(duration), lead_in)
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Spikes per neuron, shape (n_neurons,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """Neuron index of every spike, shape (n_spikes,)."""
+        return np.repeat(np.arange(self.n_neurons), self.counts)
+
+    def __getitem__(self, neuron: int) -> np.ndarray:
+        return self.times[self.offsets[neuron] : self.offsets[neuron + 1]]

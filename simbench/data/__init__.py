@@ -1,0 +1,1 @@
+"""Recordings and datasets: simulated, read, saved, exported."""

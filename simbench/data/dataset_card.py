@@ -1,0 +1,147 @@
+"""The README of a dataset folder: what it is, how it was made, what every column means."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simbench import __version__
+from simbench.scenario.labels import LABELS
+
+if TYPE_CHECKING:
+    from simbench.data.dataset import Dataset
+
+_CARD = """\
+---
+license: cc-by-4.0
+tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]
+---
+# {title}
+
+**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}.
+{question}
+{facts}
+
+## How it was made
+
+{recipe}
+
+## What is in it
+
+{contents}
+{columns}
+## Licence and citation
+
+The data are licensed under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/).
+Please cite them as:
+
+> The simbench maintainers. {title}. Simulated with simbench {version}{identity}.
+"""
+
+_FILES = """\
+One folder a recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
+file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pandas:
+
+| file | content |
+|---|---|
+| `fluorescence.npy` | float32, neurons x frames: \
+counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
+| `recording.json` | frame rate in Hz, numbers about the culture as a whole, checksums |
+"""
+
+_TRUTH_FILES = """\
+| `labels.csv` | one row a neuron, in the order of the traces; columns below |
+| `spikes.npz` | `times` in s, neuron after neuron; spikes of neuron i are \
+`times[offsets[i]:offsets[i + 1]]`; `duration` in s |
+| `clean_dff.npy` | float32, neurons x frames: true dF/F, before everything that the camera adds |
+| `wiring.npz` | if known: scipy sparse matrix, presynaptic x postsynaptic, signed weights |
+| `neuropil.npy` | if imaged: float32, neurons x frames, fluorescence around each cell |
+"""
+
+
+def dataset_card(
+    dataset: "Dataset", columns: Iterable[str] = (), contents: str | None = None
+) -> str:
+    """Write the card of a dataset, in Markdown.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    columns : iterable of str
+        Columns of its label tables, without repetition; none if it is blinded.
+    contents : str, optional
+        What the folder holds, if it is an export; by default the files of a dataset folder.
+    """
+    scenario = dataset.scenario
+    title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
+    identity = (
+        f", scenario digest {scenario.digest()[:16]}, seed {dataset.seed}" if scenario else ""
+    )
+    blinded = dataset.recordings[0].load_truth is None
+    card = _CARD.format(
+        title=title,
+        kind="Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
+        version=__version__,
+        question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
+        facts=_facts(dataset),
+        recipe=_recipe(dataset),
+        contents=contents or (_FILES if blinded else _FILES + _TRUTH_FILES),
+        columns="" if blinded else _columns(columns),
+        identity=identity,
+    )
+    return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def _facts(dataset: "Dataset") -> str:
+    recordings = dataset.recordings
+    n_frames = recordings[0].fluorescence.shape[1]
+    facts = {
+        "recordings": f"{len(recordings)}, one a culture; for testing: {int(sum(dataset.test))}",
+        "neurons": f"{sum(r.n_neurons for r in recordings)}",
+        "frames": f"{n_frames} at {dataset.frame_rate:g} Hz ({n_frames / dataset.frame_rate:g} s)",
+    }
+    return _table(("", ""), list(facts.items()))
+
+
+def _recipe(dataset: "Dataset") -> str:
+    if dataset.scenario is None:
+        if dataset.origin is None:
+            return "The recipe is withheld, so that the traces can be used blindly."
+        how = "Spikes from elsewhere were imaged through the simulated optics of simbench."
+        return f"{how}\n\n{_table(('key', 'value'), _flat(dataset.origin))}"
+    scenario = dataset.scenario.model_dump(mode="json")
+    recipe = {
+        key: scenario[key]
+        for key in ("targets", "nuisances", "split", "culture", "imaging", "axes")
+    }
+    return (
+        f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
+        f"of indicator and camera: {scenario['replicates']} cultures of each condition, "
+        f"seed {dataset.seed}. Keys as in a scenario file; only what is set is listed.\n\n"
+        f"{_table(('key', 'value'), _flat(recipe))}"
+    )
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{prefix}{key}.")
+        elif value is not None and value != {}:
+            rows.append((f"`{prefix}{key}`", str(value)))
+    return rows
+
+
+def _columns(names: Iterable[str]) -> str:
+    rows = []
+    for name in names:
+        label = LABELS.get(name)
+        cells = (label.unit, label.kind, label.meaning) if label else ("", "", "own label")
+        rows.append((f"`{name}`", *cells))
+    table = _table(("column", "unit", "kind", "meaning"), rows)
+    return f"\nColumns of the label table:\n\n{table}\n"
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in lines]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in escaped)

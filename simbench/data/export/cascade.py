@@ -1,0 +1,53 @@
+"""Export to Cascade: ground truth to train spike inference on, traces to test it on."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy import io
+
+from simbench.data.dataset import Dataset
+from simbench.data.export.writing import write_export
+from simbench.data.recording import Recording
+
+_TICKS_PER_S = 1e4
+_HEADER = b"MATLAB 5.0 MAT-file, simulated with simbench"
+_CONTENTS = """\
+The folder is a Cascade ground-truth dataset: put it into `Ground_truth/` to train a model on it.
+Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not percent.
+
+| file | content |
+|---|---|
+| `*_mini.mat` | one a recording: cell `CAttached`, one struct a neuron with `fluo_mean` (dF/F), \
+`fluo_time` (s, centres of the frames) and `events_AP` (spike times in 1e-4 s) |
+| `*_dF_traces.mat` | the traces alone: `dF_traces`, neurons x frames, and `frame_rate` in Hz |
+| `*_labels.csv` | one row a neuron, in the order of the structs; columns below |
+"""
+
+
+def export_cascade(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
+    """Write Cascade ground truth, one file a recording; see `simbench.data.export.export`."""
+    return write_export(dataset, folder, "cascade", _CONTENTS, _write, overwrite)
+
+
+def _write(recording: Recording, folder: Path) -> None:
+    truth, dff = recording.truth, recording.dff
+    centres = (np.arange(dff.shape[1]) + 0.5) / recording.frame_rate
+    cells = np.empty((1, recording.n_neurons), dtype=object)
+    for neuron, trace in enumerate(dff):
+        cells[0, neuron] = {
+            "fluo_mean": trace,
+            "fluo_time": centres,
+            "events_AP": truth.spikes[neuron] * _TICKS_PER_S,
+        }
+    _save(folder / f"{recording.name}_mini.mat", {"CAttached": cells})
+    traces = {"dF_traces": dff, "frame_rate": recording.frame_rate}
+    _save(folder / f"{recording.name}_dF_traces.mat", traces)
+    truth.labels.to_csv(folder / f"{recording.name}_labels.csv", index=False, lineterminator="\n")
+
+
+def _save(path: Path, variables: dict) -> None:
+    io.savemat(path, variables, do_compression=True)
+    with path.open(
+        "r+b"
+    ) as file:  # the header names the time of writing: the same bytes every time
+        file.write(_HEADER.ljust(116))

@@ -1,0 +1,121 @@
+"""Export to suite2p: the folder that its GUI, roiextractors and many pipelines read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import skew
+
+from simbench.core.seeds import stream
+from simbench.data.dataset import Dataset
+from simbench.data.export.mean_image import mean_image
+from simbench.data.export.rois import Rois, draw_rois
+from simbench.data.export.writing import spike_counts, write_export
+from simbench.data.recording import Recording, write_truth
+
+_NEUROPIL_SHARE = 0.7
+_CONTENTS = """\
+One folder a recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
+GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the true soma positions; the
+images are synthetic.
+
+| file | content |
+|---|---|
+| `suite2p/plane0/F.npy` | float32, neurons x frames: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
+| `suite2p/plane0/Fneu.npy` | neuropil fluorescence; zeros where none was imaged |
+| `suite2p/plane0/spks.npy` | **true** spikes in each frame, not deconvolved ones |
+| `suite2p/plane0/iscell.npy` | all cells, with probability 1 |
+| `suite2p/plane0/stat.npy`, `ops.npy` | ROIs; frame rate and images (numpy pickles, as suite2p reads them) |
+| `truth/` | `labels.csv` (one row a neuron; columns below), `spikes.npz`, `wiring.npz`, `clean_dff.npy` |
+"""  # noqa: E501
+
+
+def export_suite2p(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
+    """Write suite2p folders, one a recording; see `simbench.data.export.export`."""
+    return write_export(dataset, folder, "suite2p", _CONTENTS, _write, overwrite)
+
+
+def _write(recording: Recording, folder: Path) -> None:
+    truth = recording.truth
+    plane = folder / recording.name / "suite2p" / "plane0"
+    plane.mkdir(parents=True)
+    traces = np.asarray(recording.fluorescence)
+    neuropil = np.zeros_like(traces) if truth.neuropil is None else np.asarray(truth.neuropil)
+    rois = draw_rois(recording, truth)
+    corrected = traces - _NEUROPIL_SHARE * neuropil
+    np.save(plane / "F.npy", traces)
+    np.save(plane / "Fneu.npy", neuropil)
+    np.save(plane / "spks.npy", spike_counts(truth.spikes, recording.frame_rate, traces.shape[1]))
+    np.save(plane / "iscell.npy", np.ones((len(traces), 2), dtype=np.float32))
+    np.save(plane / "stat.npy", np.array(_stat(rois, corrected), dtype=object))
+    np.save(plane / "ops.npy", np.array(_ops(recording, rois, corrected), dtype=object))
+    write_truth(folder / recording.name / "truth", truth)
+
+
+def _stat(rois: Rois, traces: np.ndarray) -> list[dict[str, Any]]:
+    """One dictionary an ROI, with the keys that suite2p's panels show."""
+    cover = np.zeros(rois.shape, dtype=np.int32)
+    for rows, columns, _ in rois.pixels:
+        cover[rows, columns] += 1
+    mean_size = np.mean([len(rows) for rows, _, _ in rois.pixels])
+    spread = traces.std(axis=1)
+    lopsided = np.where(spread > 0, skew(traces, axis=1), 0)
+    return [
+        {
+            "ypix": rows.astype(np.int32),
+            "xpix": columns.astype(np.int32),
+            "lam": weights,
+            "med": [int(np.median(rows)), int(np.median(columns))],
+            "npix": len(rows),
+            "npix_norm": float(len(rows) / mean_size),
+            "npix_soma": len(rows),
+            "soma_crop": np.ones(len(rows), dtype=bool),
+            "overlap": cover[rows, columns] > 1,
+            "radius": float(rois.radius),
+            "aspect_ratio": 1.0,
+            "compact": 1.0,
+            "footprint": 1.0,
+            "skew": float(lopsided[neuron]),
+            "std": float(spread[neuron]),
+        }
+        for neuron, (rows, columns, weights) in enumerate(rois.pixels)
+    ]
+
+
+def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]:
+    """Frame rate, field of view, and images that follow the traces."""
+    level = traces.mean(axis=1)
+    brightness = level / level.mean()
+    image = mean_image(rois, brightness, stream(0, "suite2p", recording.name))
+    rows, columns = rois.shape
+    change = np.diff(traces, axis=1).var(axis=1)
+    signal_share = 1 - 0.5 * change / np.maximum(traces.var(axis=1), np.finfo(np.float32).tiny)
+    peak = traces.max(axis=1) / level.mean()
+    return {
+        "suite2p_version": "1.1.0",
+        "save_path": "",
+        "nplanes": 1,
+        "nchannels": 1,
+        "functional_chan": 1,
+        "fs": float(recording.frame_rate),
+        "tau": max(1.0, 2 / recording.frame_rate),  # the GUI bins traces by tau * fs / 2 frames
+        "nframes": traces.shape[1],
+        "neucoeff": _NEUROPIL_SHARE,
+        "Ly": rows,
+        "Lx": columns,
+        "yrange": [0, rows],
+        "xrange": [0, columns],
+        "diameter": float(2 * rois.radius),
+        "aspect": 1.0,
+        "um_per_pixel": float(rois.pixel_um),
+        "meanImg": image,
+        "meanImgE": _enhanced(image),
+        "max_proj": image + 1000 * rois.paint(peak - brightness),
+        "Vcorr": rois.paint(signal_share.clip(0, 1)),
+    }
+
+
+def _enhanced(image: np.ndarray) -> np.ndarray:
+    """Contrast stretched to 0..1 between the 1st and 99th percentile."""
+    low, high = np.percentile(image, [1, 99])
+    return ((image - low) / (high - low)).clip(0, 1).astype(np.float32)

@@ -1,0 +1,258 @@
+"""One culture under one camera: traces, truth, and its folder on disk."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import check_files, checksum, new_folder, read_array, read_json, reading
+from simbench.culture.spikes import SpikeTrains
+from simbench.imaging.dff import delta_f_over_f
+from simbench.scenario.recipes import Positive, Recipe, read_recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the simulation knows of a recording, and a method must not.
+
+    Parameters
+    ----------
+    labels : DataFrame, one row a neuron
+        Columns and units: ``simbench.scenario.labels.LABELS``.
+    spikes : SpikeTrains
+    weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons), or None
+        Signed, presynaptic x postsynaptic. None where spikes came from elsewhere, wiring unknown.
+    clean_dff : ndarray of float32, shape (n_neurons, n_frames)
+        True dF/F of each cell, before everything that the camera adds.
+    summary : dict
+        Numbers about the culture as a whole.
+    neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
+        Light of the neuropil around each cell, in the unit of the recording's fluorescence.
+    """
+
+    labels: pd.DataFrame
+    spikes: SpikeTrains
+    weights: sparse.csr_array | None
+    clean_dff: np.ndarray
+    summary: dict[str, Any]
+    neuropil: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Traces of one culture; its truth is loaded only when asked for.
+
+    Parameters
+    ----------
+    name : str
+    fluorescence : ndarray of float32, shape (n_neurons, n_frames)
+        Counts per frame above the camera's offset (detected photons at gain 1); F/F0 if imaged
+        without noise.
+    frame_rate : float
+        Hz.
+    load_truth : callable or None
+        Returns the Truth; None in a blinded recording.
+    """
+
+    name: str
+    fluorescence: np.ndarray
+    frame_rate: float
+    load_truth: Callable[[], Truth] | None = field(default=None, repr=False)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The labels and everything else that made the traces, kept once loaded."""
+        return self.read_truth()
+
+    def read_truth(self) -> Truth:
+        """The truth, read anew and not kept: for walks over many recordings."""
+        if self.load_truth is None:
+            raise SimbenchError(f"recording {self.name} is blinded: it holds no truth")
+        return self.load_truth()
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.fluorescence)
+
+    @property
+    def dff(self) -> np.ndarray:
+        """dF/F against a running percentile baseline: what methods get. float32, not kept."""
+        return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
+
+
+class _About(Recipe):
+    """Contents of ``recording.json``."""
+
+    frame_rate: Positive
+    text_labels: list[str]
+    """Label columns that hold words, even where these look like numbers."""
+    summary: dict[str, Any] | None
+    files: dict[str, str]
+    """SHA-256 of every other file of the folder."""
+
+
+def write_recording(
+    folder: Path, fluorescence: np.ndarray, frame_rate: float, truth: Truth | None
+) -> dict[str, str]:
+    """Write a recording to a new folder, whole or not at all.
+
+    If the folder is there, another worker has written the same recording: it stays.
+
+    Returns
+    -------
+    dict
+        SHA-256 of every file, by name.
+
+    Raises
+    ------
+    SimbenchError
+        If the folder can't be written.
+    """
+    with new_folder(folder, keep_existing=True) as draft:
+        np.save(draft / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
+        if truth is not None:
+            write_truth(draft, truth)
+        files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
+        about = _About(
+            frame_rate=float(frame_rate),
+            text_labels=text_columns(truth.labels) if truth else [],
+            summary=truth.summary if truth else None,
+            files=files,
+        )
+        (draft / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
+        return {**files, "recording.json": checksum(draft / "recording.json")}
+
+
+def text_columns(labels: pd.DataFrame) -> list[str]:
+    """Columns of a label table that hold words."""
+    kinds = pd.api.types
+    return [
+        name
+        for name, column in labels.items()
+        if not (kinds.is_numeric_dtype(column) or kinds.is_bool_dtype(column))
+    ]
+
+
+def write_truth(folder: Path, truth: Truth) -> None:
+    """Write the files of the truth: labels, spikes, wiring, clean dF/F, neuropil."""
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "clean_dff.npy", np.asarray(truth.clean_dff, dtype=np.float32))
+    if truth.neuropil is not None:
+        np.save(folder / "neuropil.npy", np.asarray(truth.neuropil, dtype=np.float32))
+    if truth.weights is not None:
+        sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
+    write_labels(folder / "labels.csv", truth.labels)
+    write_spikes(folder / "spikes.npz", truth.spikes)
+
+
+def write_labels(path: Path, labels: pd.DataFrame) -> None:
+    """Write a label table; every number is read back bit by bit (`read_labels`)."""
+    labels.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_spikes(path: Path, spikes: SpikeTrains) -> None:
+    """Write spike trains, without what came before the recording."""
+    np.savez(path, times=spikes.times, offsets=spikes.offsets, duration=spikes.duration)
+
+
+def read_recording(folder: Path, name: str | None = None, verify: bool = True) -> Recording:
+    """Read a recording; traces are memory-mapped, the truth is loaded when asked for.
+
+    Raises
+    ------
+    SimbenchError
+        If a file is missing, wrongly formed, or (with ``verify``) altered.
+    """
+    path = folder / "recording.json"
+    data = read_json(path)
+    try:
+        about = read_recipe(_About, data)
+    except SimbenchError as error:
+        raise SimbenchError(f"{path}: not the form of a recording: {error}") from None
+    check_files(folder, about.files, verify)
+    fluorescence = read_array(folder / "fluorescence.npy")
+    load_truth = partial(_read_truth, folder, about, fluorescence.shape)
+    return Recording(
+        name or folder.name,
+        fluorescence,
+        about.frame_rate,
+        load_truth if "labels.csv" in about.files else None,
+    )
+
+
+def _read_truth(folder: Path, about: _About, shape: tuple[int, int]) -> Truth:
+    n_neurons = shape[0]
+    neuropil = folder / "neuropil.npy"
+    wiring = folder / "wiring.npz"
+    return Truth(
+        labels=read_labels(folder / "labels.csv", about.text_labels, n_neurons),
+        spikes=read_spikes(folder / "spikes.npz", n_neurons),
+        weights=read_weights(wiring, n_neurons) if wiring.name in about.files else None,
+        clean_dff=read_array(folder / "clean_dff.npy", shape),
+        summary=about.summary or {},
+        neuropil=read_array(neuropil, shape) if neuropil.name in about.files else None,
+    )
+
+
+def read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
+    """Read a label table whose columns ``text`` hold words.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or not one row a neuron.
+    """
+    with reading(path):
+        labels = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in _header(path) if name not in text},
+            float_precision="round_trip",
+        )
+        if len(labels) != n_neurons:
+            raise ValueError(f"{len(labels)} rows, expected one for each of {n_neurons} neurons")
+    return labels
+
+
+def _header(path: Path) -> list[str]:
+    return list(pd.read_csv(path, nrows=0).columns)
+
+
+def read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
+    """Read the spike trains of so many neurons.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or holds something else.
+    """
+    with reading(path):
+        with np.load(path, allow_pickle=False) as file:
+            spikes = SpikeTrains(file["times"], file["offsets"], float(file["duration"]))
+        ends = (spikes.offsets[0], spikes.offsets[-1])
+        if spikes.n_neurons != n_neurons or ends != (0, len(spikes.times)):
+            raise ValueError(f"offsets do not divide the spikes among {n_neurons} neurons")
+    return spikes
+
+
+def read_weights(path: Path, n_neurons: int) -> sparse.csr_array:
+    """Read the weights among so many neurons.
+
+    Raises
+    ------
+    SimbenchError
+        If the file is missing, or holds something else.
+    """
+    with reading(path):
+        weights = sparse.csr_array(sparse.load_npz(path))
+        if weights.shape != (n_neurons, n_neurons):
+            raise ValueError(f"shape {weights.shape}, expected {n_neurons} x {n_neurons}")
+    return weights

@@ -1,0 +1,129 @@
+"""Scenario in, dataset out: every recording made once, in parallel, through the cache."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from joblib import delayed, effective_n_jobs
+
+from simbench.core import cache
+from simbench.core.errors import SimbenchError
+from simbench.core.parallel import as_completed
+from simbench.data.dataset import Dataset
+from simbench.data.recording import Recording, Truth, read_recording, write_recording
+from simbench.scenario.scenario import Condition, Scenario
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int = 0,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Simulate and image all cultures of a scenario.
+
+    Recordings that the cache holds are read from it. The same scenario and seed give the same
+    bytes, whatever ``n_jobs``.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Names all random streams, together with the index of the recording.
+    n_jobs : int
+        Worker processes; -1 for one a core.
+    progress : callable, optional
+        Called with (done, total) after each recording.
+    """
+    units = recording_units(scenario)
+    folders = recording_folders(scenario, seed)
+    missing = [
+        (folder, condition, index)
+        for folder, (index, condition) in zip(folders, units)
+        if _read(folder) is None
+    ]
+    if progress:
+        progress(len(units) - len(missing), len(units))
+    if missing:
+        from simbench.culture.network import prepare_target
+
+        target = prepare_target(
+            [condition.culture for _, condition, _ in missing], effective_n_jobs(n_jobs)
+        )
+        jobs = (delayed(make_recording)(f, c, seed, i, target) for f, c, i in missing)
+        done = len(units) - len(missing)
+        for _ in as_completed(jobs, n_jobs):
+            done += 1
+            if progress:
+                progress(done, len(units))
+    return open_dataset(scenario, seed, folders)
+
+
+def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Dataset:
+    """Dataset over the recordings of a scenario that lie in these folders."""
+    recordings = tuple(
+        read_recording(folder, f"recording-{i:03d}", verify=False)
+        for i, folder in enumerate(folders)
+    )
+    n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
+    return Dataset(recordings, np.arange(len(folders)) >= n_train, scenario, seed)
+
+
+def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
+    """Index and condition of every recording; conditions take turns, training cultures first."""
+    n_train = scenario.replicates - scenario.n_test
+    rounds = [scenario.train_conditions] * n_train + [scenario.conditions] * scenario.n_test
+    return list(enumerate(condition for conditions in rounds for condition in conditions))
+
+
+def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
+    """Where the cache holds, or will hold, the recordings of a scenario."""
+    return [
+        cache.entry(
+            "recordings",
+            [
+                condition.model_dump(mode="json"),
+                condition.culture.wiring.file_digest(),
+                seed,
+                index,
+            ],
+        )
+        for index, condition in recording_units(scenario)
+    ]
+
+
+def make_recording(
+    folder: Path, condition: Condition, seed: int, index: int, target: str = "numpy"
+) -> None:
+    """Simulate one culture, or take it from the cache, and image it into a folder."""
+    from simbench.data.cultures import grown_culture
+    from simbench.imaging import image
+
+    culture = grown_culture(condition.culture, seed, index, target)
+    positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".imaging-", dir=folder.parent) as scratch:
+        imaged = image(
+            culture.spikes, positions, condition.imaging, seed, index, folder=Path(scratch)
+        )
+        labels = culture.labels.join(imaged.nuisances)
+        labels.insert(0, "culture", f"culture-{index:03d}")
+        labels.insert(1, "condition", condition.name)
+        truth = Truth(
+            labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary,
+            imaged.neuropil,
+        )  # fmt: skip
+        write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
+
+
+def _read(folder: Path) -> Recording | None:
+    """The cached recording, or None; a damaged one is thrown away."""
+    if not folder.is_dir():
+        return None
+    try:
+        return read_recording(folder)
+    except SimbenchError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None

@@ -1,0 +1,1 @@
+"""The autoregressive variational autoencoders: simbench's own, and the published network."""

@@ -1,0 +1,158 @@
+"""Dynamic latents and predictive intervals for a method whose latents say what a neuron is."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import nn
+
+from simbench.methods.avae.dynamics import (
+    Dynamics,
+    choose_layout,
+    decode_traces,
+    encode_traces,
+    train_dynamics,
+)
+from simbench.methods.avae.mixtures import Mixture, mixture_nll, mixture_quantile
+from simbench.methods.budget import affordable
+from simbench.methods.features import expand
+from simbench.methods.learned import Course, LearnedTransformer
+from simbench.methods.training import quiet_torch, resolve_device
+
+_STATIC_SHARE = 20  # latents of the neuron count among the budget up to a twentieth of it
+
+
+def _has_budget(method: "Reconstructing") -> bool:
+    return method.latents_per_minute is not None
+
+
+class Reconstructing(LearnedTransformer):
+    """A learned method that gives traces back if ``latents_per_minute`` is set.
+
+    The subclass has the parameters ``n_components``, ``frame_rate``, ``latents_per_minute``,
+    ``n_dynamic_steps``, ``learning_rate`` and ``patience``, traces scaled by `compress`, and a
+    network with a causal ``decoder``, to which `add_dynamics` adds one for the dynamic latents.
+    """
+
+    latents_per_minute: float | None
+    n_components: int
+
+    def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
+        """Train on dF/F (n_neurons, n_frames); ``groups`` (cultures) choose who stops."""
+        super().fit(X, y, groups)
+        if _has_budget(self):
+            X = validate_data(self, X, dtype=np.float32, reset=False)
+            static = super().transform(X)[:, : self._n_static]
+            course = Course(self.n_dynamic_steps, self.learning_rate, self.patience)
+            rng = self._rng("dynamics")
+            with quiet_torch(self.random_state, resolve_device(self.device)):
+                train_dynamics(self.network_.dynamics, X, static, groups, rng, course)
+            self.network_.eval()
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Latents of each neuron (n_neurons, n_components), and dynamic ones behind them."""
+        latents = super().transform(X)
+        if not _has_budget(self):
+            return latents
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        with quiet_torch(self.random_state, resolve_device(self.device)):
+            dynamic = encode_traces(self.network_.dynamics, X)
+        return np.column_stack([latents[:, : self._n_static], dynamic])
+
+    @available_if(_has_budget)
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """dF/F (n_neurons, n_frames) of what `transform` gave."""
+        check_is_fitted(self, "network_")
+        Z = check_array(Z, dtype=np.float32, estimator=self)
+        static, dynamic = np.split(Z, [self._n_static], axis=1)
+        with quiet_torch(self.random_state, resolve_device(self.device)):
+            traces = decode_traces(self.network_.dynamics, dynamic, static)
+        return traces[:, : self.n_features_in_]
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Central predictive intervals of each frame, given the frames before it.
+
+        The latents come from the first half of each trace, the intervals are for the second half:
+        no frame is seen by the latents that predict it.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_neurons, n_frames)
+            dF/F.
+        level : float
+            Probability that a frame lies in its interval.
+
+        Returns
+        -------
+        low, high : ndarray, shape (n_neurons, n_frames)
+            dF/F; NaN in the first half.
+        """
+
+        def interval(mixture: Mixture, frames: torch.Tensor) -> torch.Tensor:
+            ends = (1 - level) / 2, (1 + level) / 2
+            return torch.stack([mixture_quantile(end, mixture) for end in ends], dim=1)
+
+        low, high = self._predict(X, interval).swapaxes(0, 1)
+        noise = self.scaling_["noise"]
+        return expand(low, noise), expand(high, noise)
+
+    def log_density(self, X: Any) -> np.ndarray:
+        """Logarithm of the predictive density of each frame's dF/F, given the frames before it.
+
+        Predictions are those of `predict_interval`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_neurons, n_frames)
+            dF/F.
+
+        Returns
+        -------
+        ndarray, shape (n_neurons, n_frames)
+            Nats; NaN in the first half.
+        """
+        density = self._predict(X, lambda mixture, frames: -mixture_nll(frames, mixture)[:, None])
+        bend = 4 * self.scaling_["noise"]  # `compress` stretches dF/F by the inverse of this root
+        return density[:, 0] - np.log(np.hypot(np.asarray(X, dtype=np.float32), bend))
+
+    def _predict(
+        self, X: Any, function: Callable[[Mixture, torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
+        """A function of (prediction, frames) for the second half, from latents of the first.
+
+        The function gives (n, n_values, n_frames); here the frames of the first half are NaN.
+        """
+        check_is_fitted(self, "network_")
+        X = check_array(X, dtype=np.float32, estimator=self)
+        decoder = self.network_.decoder
+        half = max(X.shape[1] // 2, decoder.reach)
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            mixture = decoder.predict(x[:, half - decoder.reach :], self._encode(x[:, :half]))
+            return function(mixture, x[:, half:])
+
+        predicted = self._apply(predict, self._scaled(X))
+        return np.pad(predicted, ((0, 0), (0, 0), (half, 0)), constant_values=np.nan)
+
+    def add_dynamics(self, network: nn.Module) -> None:
+        """Give the network one for the dynamic latents, if there is a budget for them."""
+        if _has_budget(self):
+            n_values = self._n_values - self._n_static
+            layout = choose_layout(n_values, self.n_features_in_, self.frame_rate)
+            with torch.random.fork_rng(devices=[]):  # all else is as it were without them
+                network.dynamics = Dynamics(layout, self._n_static)
+
+    @property
+    def _n_values(self) -> int:
+        """Latents of one trace, static and dynamic, that the budget affords."""
+        assert self.latents_per_minute is not None
+        return affordable(self.latents_per_minute, self.n_features_in_, self.frame_rate)
+
+    @property
+    def _n_static(self) -> int:
+        """Latents of the neuron that stand before the dynamic ones: all of them, or none."""
+        return self.n_components if _STATIC_SHARE * self.n_components <= self._n_values else 0

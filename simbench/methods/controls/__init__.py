@@ -1,0 +1,1 @@
+"""Controls: floor, ceiling and counterparts. They may see the truth and are never ranked."""

@@ -1,0 +1,261 @@
+"""The ceiling for what traces hold: a small network that is told the training cultures' labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torch.nn import functional as F
+
+from simbench.core.seeds import stream
+from simbench.data.dataset import Dataset
+from simbench.methods import training
+from simbench.methods.contrastive import PooledEncoder
+from simbench.methods.controls.control import Control
+from simbench.methods.features import TraceSpectrum, compress, noise_level
+from simbench.methods.learned import Course, train
+from simbench.scenario.labels import LABELS
+
+_LOG_NEVER = np.log(1e-4)
+"""Score of a class that the linear model has never met."""
+
+
+class Answers:
+    """Labels as a network gives them back: scores of classes, standardised numbers.
+
+    Parameters
+    ----------
+    labels : DataFrame, one row a neuron
+        Of the training cultures only.
+    names : sequence of str
+        Columns to learn.
+    """
+
+    def __init__(self, labels: pd.DataFrame, names: Sequence[str]) -> None:
+        self.parts = [self._encode(labels[name], LABELS[name].kind == "class") for name in names]
+        self.sizes = [int(part.max()) + 1 if part.ndim == 1 else 1 for part in self.parts]
+
+    @staticmethod
+    def _encode(column: pd.Series, is_class: bool) -> np.ndarray:
+        if is_class:
+            return np.unique(column.to_numpy(dtype=str), return_inverse=True)[1]
+        values = column.to_numpy(dtype=np.float32)[:, None]
+        return (values - np.nanmean(values)) / (np.nanstd(values) or 1)
+
+    def loss(self, outputs: torch.Tensor, neurons: np.ndarray) -> torch.Tensor:
+        """Mean over labels of the cross-entropy (classes weigh the same) or the squared error."""
+        losses = []
+        for output, part, size in zip(outputs.split(self.sizes, 1), self.parts, self.sizes):
+            answer = torch.from_numpy(part[neurons]).to(outputs.device)
+            if part.ndim == 1:
+                weight = len(part) / np.maximum(1, np.bincount(part, minlength=size)) / size
+                weights = torch.tensor(weight, dtype=torch.float32, device=outputs.device)
+                losses.append(F.cross_entropy(output, answer, weights, label_smoothing=0.05))
+            else:
+                known = ~torch.isnan(answer)
+                losses.append(((output - answer)[known] ** 2).sum() / max(1, len(neurons)))
+        return torch.stack(losses).mean()
+
+    def scores(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Log probabilities of the classes, predicted numbers."""
+        pairs = zip(outputs.split(self.sizes, 1), self.parts)
+        return torch.cat([x.log_softmax(1) if p.ndim == 1 else x for x, p in pairs], dim=1)
+
+
+class LinearModel:
+    """Logistic regression of every class, ridge regression of every number.
+
+    Parameters
+    ----------
+    answers : Answers
+    neurons : ndarray of int
+        Whose answers are learned.
+    """
+
+    def __init__(self, answers: Answers, neurons: np.ndarray) -> None:
+        self.answers, self.neurons = answers, neurons
+
+    def fit(self, features: np.ndarray) -> "LinearModel":
+        """Learn from features of the neurons, shape (n_neurons, n_features)."""
+        self.models = []
+        for part in self.answers.parts:
+            answer = part[self.neurons]
+            known = np.ones(len(answer), bool) if part.ndim == 1 else ~np.isnan(answer[:, 0])
+            model = (
+                LogisticRegression(class_weight="balanced", max_iter=500)
+                if part.ndim == 1
+                else RidgeCV(np.logspace(-1, 5, 7))
+            )
+            model = make_pipeline(StandardScaler(), model)
+            self.models.append(model.fit(features[known], answer[known]))
+        return self
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """What `Answers.scores` gives for a network: (n_neurons, n_outputs)."""
+        columns = []
+        for model, part, size in zip(self.models, self.answers.parts, self.answers.sizes):
+            if part.ndim == 1:
+                log_p = np.full((len(features), size), _LOG_NEVER)
+                log_p[:, model.classes_] = model.predict_log_proba(features).clip(_LOG_NEVER)
+                columns.append(log_p)
+            else:
+                columns.append(model.predict(features).reshape(-1, 1))
+        return np.column_stack(columns)
+
+
+class _Network(nn.Module):
+    """A pooled encoder of the trace beside a dense one of its spectrum and quantiles."""
+
+    def __init__(self, n_described: int, n_outputs: int, width: int) -> None:
+        super().__init__()
+        self.encoder = PooledEncoder(2 * width, width, dropout=0.2)
+        self.described = nn.Sequential(nn.Linear(n_described, 2 * width), nn.GELU())
+        self.join = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * width, n_outputs))
+
+    def forward(self, x: torch.Tensor, described: torch.Tensor) -> torch.Tensor:
+        return self.join(torch.cat([self.encoder(x), self.described(described)], dim=1))
+
+
+class Supervised(Control):
+    """Models that learn the scenario's targets from the training cultures, and what they say.
+
+    A network (convolutions of the trace pooled over time, beside the features of `TraceSpectrum`)
+    and a linear model of the same features; their outputs are averaged. One pair a fold of the
+    training cultures: each gives the outputs of the fold that it was stopped on and never trained
+    on, so that these are no better than those of unseen cultures; the outputs of the test cultures
+    are means over folds. Test cultures' labels are never seen.
+
+    Parameters
+    ----------
+    random_state : int or None
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    n_folds : int
+        Of the training cultures.
+    crop : float
+        Share of the recording that each step sees of a neuron.
+    width : int
+        Channels of the first convolution.
+    n_steps, batch_size : int
+        Gradient steps at most, and neurons a step.
+    learning_rate : float
+    patience : int
+        Checks of the held-out loss without improvement before training stops.
+    """
+
+    def __init__(
+        self,
+        *,
+        random_state: int | None = 0,
+        device: str = "auto",
+        n_folds: int = 4,
+        crop: float = 0.25,
+        width: int = 16,
+        n_steps: int = 400,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        patience: int = 5,
+    ) -> None:
+        self.random_state = random_state
+        self.device = device
+        self.n_folds = n_folds
+        self.crop = crop
+        self.width = width
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+
+    def embed(self, dataset: Dataset) -> np.ndarray:
+        """Log probabilities of classes and predicted numbers, shape (n_neurons, n_outputs)."""
+        names = dataset.scenario.targets if dataset.scenario else ("firing_type",)
+        learns = ~dataset.test_neurons
+        answers = Answers(dataset.labels[learns], names)
+        return self.embed_traces(
+            dataset.traces(), dataset.culture, learns, answers, dataset.frame_rate
+        )
+
+    def embed_traces(
+        self,
+        X: np.ndarray,
+        culture: np.ndarray,
+        learns: np.ndarray,
+        answers: Answers,
+        frame_rate: float,
+    ) -> np.ndarray:
+        """Outputs for dF/F (n_neurons, n_frames); ``learns`` marks the neurons with answers."""
+        features = TraceSpectrum(frame_rate).fit(X[learns]).transform(X)
+        X, described = compress(X, noise_level(X[learns])), _whitened(features, learns)
+        device = training.resolve_device(self.device)
+        outputs = np.zeros((len(X), sum(answers.sizes)))
+        known, new = np.flatnonzero(learns), np.flatnonzero(~learns)
+        folds = _folds(culture[known], self.n_folds)
+        with training.quiet_torch(self.random_state, device):
+            for fold, (trains, stops) in enumerate(folds):
+                network = _Network(described.shape[1], sum(answers.sizes), self.width).to(device)
+                rng = stream(self.random_state or 0, "supervised", fold)
+                self._train(
+                    network, (X[known], described[known]), trains, stops, answers, rng, device
+                )
+                linear = LinearModel(answers, trains).fit(features[known[trains]])
+                for rows, weight in ((known[stops], 1), (new, 1 / len(folds))):
+                    if len(rows):
+                        said = _scores(network, X[rows], described[rows], answers, device)
+                        outputs[rows] += weight * (said + linear.scores(features[rows])) / 2
+        return outputs
+
+    def _train(
+        self,
+        network: _Network,
+        parts: tuple[np.ndarray, np.ndarray],
+        trains: np.ndarray,
+        stops: np.ndarray,
+        answers: Answers,
+        rng: np.random.Generator,
+        device: torch.device,
+    ) -> None:
+        X, described = (torch.from_numpy(part).to(device) for part in parts)
+        length = max(1, round(self.crop * X.shape[1]))
+
+        def loss(step: int) -> torch.Tensor:
+            chosen = rng.choice(trains, self.batch_size)
+            start = int(rng.integers(0, X.shape[1] - length + 1))
+            outputs = network(X[chosen, start : start + length], described[chosen])
+            return answers.loss(outputs, chosen)
+
+        def check() -> float:
+            return float(answers.loss(network(X[stops], described[stops]), stops))
+
+        course = Course(self.n_steps, self.learning_rate, self.patience, weight_decay=0.02)
+        train(network, course, loss, check)
+
+
+def _folds(groups: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cultures (neurons, if there is one culture only) that train, and that stop the training."""
+    if len(np.unique(groups)) < 2:
+        groups = np.arange(len(groups))
+    splits = GroupKFold(min(n_folds, len(np.unique(groups))))
+    return list(splits.split(groups, groups=groups))
+
+
+def _scores(
+    network: _Network, X: np.ndarray, described: np.ndarray, answers: Answers, device: torch.device
+) -> np.ndarray:
+    network.eval()
+    n_frames = X.shape[1]
+    return training.in_batches(
+        lambda both: answers.scores(network(both[:, :n_frames], both[:, n_frames:])),
+        np.column_stack((X, described)), 128, device,
+    )  # fmt: skip
+
+
+def _whitened(Z: np.ndarray, learns: np.ndarray) -> np.ndarray:
+    """Uncorrelated columns with s.d. 1 over the training neurons, at most 5, as float32."""
+    whitening = make_pipeline(StandardScaler(), PCA(1 - 1e-6, whiten=True)).fit(Z[learns])
+    return np.clip(whitening.transform(Z), -5, 5).astype(np.float32)

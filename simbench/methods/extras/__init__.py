@@ -1,0 +1,1 @@
+"""Methods of other packages, each behind an extra of simbench."""

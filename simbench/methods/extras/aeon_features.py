@@ -1,0 +1,87 @@
+"""catch22 and MiniRocket, as the aeon toolkit computes them."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from simbench.methods.numpy_seed import seeded_numpy
+
+_MIN_FRAMES = 9
+"""The length of MiniRocket's kernels; catch22's longest statistic needs no more."""
+
+
+class Catch22(TransformerMixin, BaseEstimator):
+    """The 22 canonical characteristics of a time series, and its mean and standard deviation.
+
+    Lubba et al. 2019, Data Min Knowl Discov 33:1821. Characteristics that are not defined, as
+    those of constant traces, are zero.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check dF/F of shape (n_neurons, n_frames) and learn nothing from it."""
+        validate_data(self, X, dtype=np.float64)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Characteristics of each trace, shape (n_neurons, 24)."""
+        from aeon.transformations.collection.feature_based import Catch22 as AeonCatch22
+
+        check_is_fitted(self, "n_features_in_")
+        X = _long_enough(check_array(X, dtype=np.float64, estimator=self))
+        features = AeonCatch22(catch24=True, replace_nans=True).fit_transform(X[:, None])
+        return np.nan_to_num(features, posinf=0.0, neginf=0.0)
+
+
+class MiniRocket(TransformerMixin, BaseEstimator):
+    """Shares of frames above bias under many dilated kernels, reduced to principal components.
+
+    Dempster et al. 2021, KDD, 248-257. It takes traces of one length only.
+
+    Parameters
+    ----------
+    n_kernels : int
+        At least 84; rounded down to a multiple of it.
+    n_principal : int
+        Components of the standardised shares that are kept.
+    random_state : int or None
+    """
+
+    def __init__(
+        self, n_kernels: int = 1000, n_principal: int = 32, random_state: int | None = 0
+    ) -> None:
+        self.n_kernels = n_kernels
+        self.n_principal = n_principal
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw the biases from training traces (n_neurons, n_frames); find the components."""
+        from aeon.transformations.collection.convolution_based import MiniRocket as AeonMiniRocket
+
+        X = _long_enough(validate_data(self, X, dtype=np.float32))
+        self.rocket_ = AeonMiniRocket(self.n_kernels, random_state=self.random_state or 0)
+        with seeded_numpy(self.random_state), threadpool_limits(1):
+            shares = self.rocket_.fit_transform(X[:, None]).astype(np.float64)
+        n_principal = min(self.n_principal, *shares.shape)
+        pca = PCA(n_principal, random_state=self.random_state or 0)
+        self.reduction_ = make_pipeline(StandardScaler(), pca).fit(shares)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Components of each trace, shape (n_neurons, n_principal)."""
+        check_is_fitted(self, "reduction_")
+        X = _long_enough(validate_data(self, X, dtype=np.float32, reset=False))
+        with threadpool_limits(1):  # and afterwards as many threads as before
+            shares = self.rocket_.transform(X[:, None]).astype(np.float64)
+        return self.reduction_.transform(shares)
+
+
+def _long_enough(X: np.ndarray) -> np.ndarray:
+    """Traces, the last frame repeated where there are fewer frames than the kernels need."""
+    missing = max(0, _MIN_FRAMES - X.shape[1])
+    return np.pad(X, ((0, 0), (0, missing)), mode="edge")

@@ -1,0 +1,113 @@
+"""CEBRA on windows of single neurons, with the neuron as its discrete label."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from simbench.core.console import is_watched
+from simbench.methods.features import compress, noise_level
+from simbench.methods.learned import LearnedTransformer
+from simbench.methods.numpy_seed import seeded_numpy
+
+_ARCHITECTURE = "offset1-model"
+
+
+class CebraLatents(LearnedTransformer):
+    """Mean CEBRA embedding of the windows of a neuron.
+
+    CEBRA (Schneider, Lee & Mathis 2023, Nature 617:360) embeds samples so that those with the
+    same label lie together. Here a sample is a short window of a trace, and its label is the
+    neuron that it comes from, so that a latent says what all windows of a neuron have in common.
+
+    Parameters
+    ----------
+    n_components : int
+        Latents per neuron.
+    frame_rate : float
+        Hz.
+    random_state : int or None
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    window_s : float
+        Length of a window in seconds.
+    n_hidden : int
+        Units of the hidden layers.
+    max_iterations, batch_size : int
+        Gradient steps, and windows a step.
+    learning_rate : float
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        CEBRA's ``offset1-model``.
+    scaling_ : dict
+        ``noise``: s.d. of the frame noise in dF/F, the one scale of all traces.
+    """
+
+    any_length = True
+
+    def __init__(
+        self,
+        n_components: int = 8,
+        *,
+        frame_rate: float = 20.0,
+        random_state: int | None = 0,
+        device: str = "auto",
+        window_s: float = 5.0,
+        n_hidden: int = 64,
+        max_iterations: int = 1000,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+    ) -> None:
+        self.n_components = n_components
+        self.frame_rate = frame_rate
+        self.random_state = random_state
+        self.device = device
+        self.window_s = window_s
+        self.n_hidden = n_hidden
+        self.max_iterations = max_iterations
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+
+    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
+        return {"noise": noise_level(X)}
+
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        """As many whole windows as there are, shape (n_neurons, n_frames); at least one."""
+        missing = max(0, self._n_window - X.shape[1])
+        X = np.pad(compress(X, self.scaling_["noise"]), ((0, 0), (0, missing)), mode="edge")
+        return X[:, : X.shape[1] // self._n_window * self._n_window]
+
+    @property
+    def _n_window(self) -> int:
+        return max(1, min(round(self.window_s * self.frame_rate), self.n_features_in_))
+
+    def _network(self) -> nn.Module:
+        from cebra.models import init
+
+        return init(_ARCHITECTURE, self._n_window, self.n_hidden, self.n_components)
+
+    def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
+        from cebra import CEBRA
+
+        windows = X.reshape(-1, self._n_window)
+        neuron = np.repeat(np.arange(len(X)), len(windows) // len(X))
+        with seeded_numpy(self.random_state):
+            model = CEBRA(
+                model_architecture=_ARCHITECTURE,
+                output_dimension=self.n_components,
+                num_hidden_units=self.n_hidden,
+                max_iterations=self.max_iterations,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                conditional="time_delta",
+                device=str(device),
+                verbose=is_watched(),
+            ).fit(windows, neuron)
+        self.network_ = model.solver_.model
+
+    def _encode(self, x: torch.Tensor) -> torch.Tensor:
+        embedded = self.network_(x.reshape(-1, self._n_window, 1))
+        return embedded.reshape(len(x), -1, self.n_components).mean(dim=1)

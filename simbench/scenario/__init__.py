@@ -1,0 +1,1 @@
+"""What is asked: labels, recipes of culture and imaging, presets, the scenario."""

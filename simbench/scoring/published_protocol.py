@@ -1,0 +1,148 @@
+"""The scoring protocol of arXiv 2501.14615, so that one table can show what it is worth.
+
+For a replication only: nothing here belongs in a ranking. It follows the authors' public code
+(github.com/AbanteLab/CaGenNet at 18c4fd8, folder eccb2025/simulations), whose choices are:
+
+- neurons of all cultures are pooled and split 80 : 20 at random, so that every culture, and with
+  one firing type a culture every type, stands on both sides (`published_split`);
+- all traces of one noise level share one scale: minimum and maximum over neurons and frames
+  become -0.5 and 0.5 (`published_scale`), each noise level and the clean traces with their own;
+- the AVAE is trained on noisy traces, but for clustering it embeds the **clean** ones in their own
+  scale; PCA is fitted on the clean ones as well, so its score is the same at every noise level;
+- clusters are DBSCAN's with 50 neurons a core point, eps in steps of 0.01 from 0.01 to 0.49 for
+  the AVAE and from 0.50 to 1.99 for PCA, and the best ARI with the true types counts, chosen on
+  the very neurons that are scored (`published_ari`);
+- parameters are read by correlation over neurons of all types (`pooled_correlation`);
+- the reconstruction, made and scaled from noisy traces, is compared with clean traces that carry
+  the clean scale (`published_mse`); the AVAE's comes from one sampled latent, not from the mean.
+
+Their counterparts in an honest protocol are the probes on held-out cultures, `clustering.ari` and
+`reconstruction.reconstruction_skill`.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import random_state_of
+from simbench.scenario.presets import NU_PER_SD
+from simbench.scoring.checks import check_labels, check_latents
+from simbench.scoring.clustering import best_dbscan_ari
+
+BASELINE = 42
+SAMPLING_RATE_HZ = 500
+TEST_FRACTION = 0.2
+MIN_SAMPLES = 50
+# eps tried on each family's latents, in the units of those latents
+EPSILONS = {
+    "avae": np.round(np.arange(1, 50) / 100, 2),
+    "pca": np.round(np.arange(50, 200) / 100, 2),
+}
+
+
+def published_sigma(nu: float) -> float:
+    """S.d. of the published white noise that has this nu at rest (%/sqrt(Hz)).
+
+    Published: s.d. of each sample at 500 Hz, on a baseline of 42.
+    """
+    return BASELINE * nu / (100 * NU_PER_SD) * SAMPLING_RATE_HZ**0.5
+
+
+def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:
+    """Random split of pooled neurons that ignores cultures. True for the 20 % that are scored.
+
+    Parameters
+    ----------
+    n_neurons : int
+    seed : int
+        Published: 0 to 9. Counts modulo 2**32.
+    """
+    test = np.zeros(n_neurons, dtype=bool)
+    neurons, state = np.arange(n_neurons), random_state_of(seed)
+    test[train_test_split(neurons, test_size=TEST_FRACTION, random_state=state)[1]] = 1
+    return test
+
+
+def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+    """Traces on the scale where the minimum and maximum of ``like`` are -0.5 and 0.5.
+
+    Parameters
+    ----------
+    traces : ndarray, shape (n_neurons, n_frames)
+    like : ndarray, optional
+        By default the traces themselves, all neurons together.
+    """
+    like = traces if like is None else like
+    low, high = np.min(like), np.max(like)
+    if not high > low:
+        raise SimbenchError("published_scale: the traces are constant and have no scale")
+    return (traces - low) / (high - low) - 0.5
+
+
+def published_ari(
+    embedding: Any, labels: Any, family: str, min_samples: int = MIN_SAMPLES
+) -> float:
+    """Best ARI of DBSCAN over the family's eps, chosen on the labels that it is scored with.
+
+    Parameters
+    ----------
+    embedding : array_like, shape (n_neurons, n_components)
+        Latents of the neurons scored, not standardised: eps has their unit. To follow the
+        publication they embed clean traces (`published_scale`).
+    labels : array_like, shape (n_neurons,)
+    family : {"avae", "pca"}
+        Which range of eps is tried.
+    min_samples : int
+
+    Returns
+    -------
+    float
+        Never far below 0, for any latents: the best of 49 or 150 tries.
+    """
+    if family not in EPSILONS:
+        raise SimbenchError(f"published_ari: unknown family '{family}'; allowed: avae, pca")
+    classes = check_labels(labels, len(np.asarray(embedding)))
+    points = check_latents(embedding, len(classes))
+    return float(best_dbscan_ari(points, classes, EPSILONS[family], min_samples))
+
+
+def published_mse(
+    reconstruction: np.ndarray,
+    clean: np.ndarray,
+    noisy: np.ndarray,
+    scored: np.ndarray | slice = slice(None),
+) -> float:
+    """Mean squared difference of two signals in two scalings, that of the noisy and the clean.
+
+    A perfect reconstruction scores above 0, and the more the noisier the traces.
+
+    Parameters
+    ----------
+    reconstruction : ndarray, shape (n_scored, n_frames)
+    clean, noisy : ndarray, shape (n_neurons, n_frames)
+        All traces, whose minimum and maximum make the scales; in one unit, e.g. dF/F, and so is
+        the reconstruction.
+    scored : ndarray of bool, shape (n_neurons,)
+        Which neurons are reconstructed; all by default.
+    """
+    difference = published_scale(reconstruction, like=noisy) - published_scale(clean)[scored]
+    return float(np.mean(difference**2))
+
+
+def pooled_correlation(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Pearson correlation of a label over neurons of all types: it reads the types' means.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (n_neurons,)
+
+    Returns
+    -------
+    float
+        NaN where one of them is constant.
+    """
+    if np.ptp(truth) == 0 or np.ptp(predicted) == 0:
+        return float("nan")
+    return float(np.corrcoef(truth, predicted)[0, 1])

@@ -1,0 +1,150 @@
+"""Traces for an outside group: what a microscope would have seen, and nothing else."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simbench import __version__
+from simbench.core.errors import SimbenchError
+from simbench.core.files import new_folder
+from simbench.data.dataset import Dataset
+from simbench.data.recording import Recording
+
+_HERE = Path(__file__).parent
+_MARKER = "index.csv"
+
+
+@dataclass(frozen=True)
+class BlindOrder:
+    """Name of a recording and order of its neurons, both decided by the traces alone.
+
+    Recordings are simulated condition by condition, and neurons may be placed in some order, so
+    that either could give a label away. Sorted by the checksums of their traces, they say nothing
+    that the traces don't, and whoever holds the traces can find the order again.
+
+    Parameters
+    ----------
+    digest : str
+        SHA-256 of the sorted SHA-256 of all traces.
+    neurons : ndarray of int, shape (n_neurons,)
+        Index in the dataset of each neuron of the export.
+    """
+
+    digest: str
+    neurons: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return f"recording-{self.digest[:12]}"
+
+
+def blind_order(recording: Recording) -> BlindOrder:
+    """Name and order under which a recording is exported."""
+    digests = [
+        hashlib.sha256(np.asarray(trace, dtype="<f4").tobytes()).digest()
+        for trace in recording.fluorescence
+    ]
+    neurons = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=int)
+    return BlindOrder(hashlib.sha256(b"".join(sorted(digests))).hexdigest(), neurons)
+
+
+def blind_orders(dataset: Dataset) -> list[BlindOrder]:
+    """Names and orders of all recordings, in the order of the dataset.
+
+    Raises
+    ------
+    SimbenchError
+        If two recordings hold the same traces.
+    """
+    orders = [blind_order(recording) for recording in dataset.recordings]
+    if len({order.name for order in orders}) < len(orders):
+        raise SimbenchError("traces: two recordings hold the same traces and can't be told apart")
+    return orders
+
+
+def traces_digest(orders: Sequence[BlindOrder]) -> str:
+    """SHA-256 that names the traces of a dataset, whatever their order."""
+    return hashlib.sha256("".join(sorted(order.digest for order in orders)).encode()).hexdigest()
+
+
+def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Path:
+    """Write the traces of a dataset, without any label, for a group outside.
+
+    The folder holds ``index.csv`` (recording, split, n_neurons, n_frames, frame_rate_hz), two
+    folders ``dff`` and ``fluorescence`` with one float32 ``.npy`` matrix (n_neurons, n_frames) a
+    recording, a method card to fill in, examples in Python, R and MATLAB, and a README. Names and
+    order of recordings and neurons follow from the traces alone (`BlindOrder`); the seed is not
+    told.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Blinded or not.
+    folder : str or Path
+        New or empty.
+    overwrite : bool
+        Replace an export that is there already.
+
+    Raises
+    ------
+    SimbenchError
+        If the folder holds files or can't be written.
+    """
+    folder = Path(folder)
+    orders = blind_orders(dataset)
+    with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
+        for kind in ("fluorescence", "dff"):
+            (draft / kind).mkdir()
+        lines = []
+        # Sorted, because the times of the files would tell the order of writing.
+        for order, recording, test in sorted(_parts(dataset, orders), key=lambda p: p[0].digest):
+            _write_recording(draft, recording, order)
+            n_neurons, n_frames = recording.fluorescence.shape
+            split = "test" if test else "train"
+            lines.append((order.name, split, n_neurons, n_frames, recording.frame_rate))
+        columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz"]
+        index = pd.DataFrame(lines, columns=columns)
+        index.to_csv(draft / _MARKER, index=False, lineterminator="\n")
+        _write_guide(draft, dataset, traces_digest(orders))
+    return folder
+
+
+def _parts(
+    dataset: Dataset, orders: Sequence[BlindOrder]
+) -> Iterator[tuple[BlindOrder, Recording, bool]]:
+    yield from zip(orders, dataset.recordings, dataset.test.tolist())
+
+
+def _write_recording(draft: Path, recording: Recording, order: BlindOrder) -> None:
+    bare = Recording(recording.name, recording.fluorescence, recording.frame_rate)
+    traces = {"fluorescence": bare.fluorescence, "dff": bare.dff}
+    for kind, trace in traces.items():
+        path = draft / kind / f"{order.name}.npy"
+        np.save(path, np.ascontiguousarray(trace[order.neurons], dtype="<f4"))
+
+
+def _write_guide(draft: Path, dataset: Dataset, digest: str) -> None:
+    """README, card to fill in, and examples."""
+    scenario = dataset.scenario
+    facts = {
+        "scenario": scenario.name if scenario else "",
+        "version": str(scenario.version) if scenario else "",
+        "scenario_digest": scenario.digest() if scenario else "",
+        "traces_digest": digest,
+        "simbench": __version__,
+        "n_recordings": str(len(dataset.recordings)),
+        "n_training": str(int((~dataset.test).sum())),
+        "n_components": str(scenario.n_components) if scenario else "8",
+    }
+    for name in ("README.md", "card.toml"):
+        text = (_HERE / "templates" / name).read_text(encoding="utf-8")
+        for key, value in facts.items():
+            text = text.replace(f"@{key}@", value)
+        (draft / name).write_text(text, encoding="utf-8")
+    for path in sorted((_HERE / "examples").glob("make_latents.*")):
+        shutil.copyfile(path, draft / path.name)

@@ -1,0 +1,77 @@
+import gzip
+import json
+
+import pytest
+
+from simbench import SimbenchError
+from simbench.benchmark import reproduce as provenance
+from simbench.benchmark import run as benchmark
+from simbench.benchmark.reproduce import reproduce
+from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
+from simbench.scenario.scenario_file import keep_scenario
+
+
+@pytest.fixture
+def results(tiny, tmp_path):
+    rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seeds=[1]))
+    write_rows(tmp_path / ROWS_FILE, rows)
+    keep_scenario(tiny, tmp_path)
+    return tmp_path / ROWS_FILE
+
+
+def edit(path, number, **changes):
+    lines = read_text(path).splitlines()
+    lines[number - 1] = json.dumps(json.loads(lines[number - 1]) | changes)
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+
+def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
+    made = reproduce(results, 20)
+    assert made.same
+    assert made.value == made.row["value"]
+    assert made.other_versions == {}
+    edit(results, 20, value=0.99, versions={"numpy": "1.0"})
+    forged = reproduce(results, 20)
+    assert not forged.same
+    assert "numpy" in forged.other_versions
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "named"),
+    [
+        ({"numpy": "1"}, {"numpy": "1", "pandas": "3"}, {}),  # older rows name less
+        ({"numpy": "1"}, {"numpy": "1", "device": "cuda"}, {"device": ("cpu", "cuda")}),
+        ({"device": "cuda", "cebra": "0.5"}, {"cebra": "0.6"},
+         {"device": ("cuda", "cpu"), "cebra": ("0.5", "0.6")}),
+        ({"source": "abc"}, {}, {"source": ("abc", "none")}),
+        (None, {"numpy": "1"}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_row_stood_on_and_no_longer_does_is_named(results, monkeypatch, then, now, named):
+    rows = read_rows(results)
+    again = rows.assign(versions=[now] * len(rows))
+    monkeypatch.setattr(provenance, "run", lambda units, n_jobs: again)
+    edit(results, 20, versions=then)
+    assert reproduce(results, 20).other_versions == named
+
+
+def test_rows_that_cannot_be_made_again_are_refused(results):
+    with pytest.raises(SimbenchError, match=r"no row 999; allowed: 1 to \d+$"):
+        reproduce(results, 999)
+    edit(results, 1, scoring_version=0)
+    with pytest.raises(SimbenchError, match="scoring version 0"):
+        reproduce(results, 1)
+    edit(results, 2, status="failed")
+    with pytest.raises(SimbenchError, match="failed"):
+        reproduce(results, 2)
+    edit(results, 3, scenario_digest="another")
+    with pytest.raises(SimbenchError, match="not the one it came from"):
+        reproduce(results, 3)
+    kept = results.parent / "scenario.json"
+    for text in ("{", '{"name": "tiny"}'):
+        kept.write_text(text)
+        with pytest.raises(SimbenchError, match=f"{kept}: (cannot be read|missing key)"):
+            reproduce(results, 4)
+    kept.unlink()
+    with pytest.raises(SimbenchError, match="scenario.json: missing"):
+        reproduce(results, 4)

@@ -1,0 +1,244 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from simbench import SimbenchError
+from simbench.board.culture_scores import OVERALL, culture_scores
+from simbench.board.leaderboard import (
+    boards,
+    count,
+    duration,
+    flat_table,
+    leaderboard,
+    make_board,
+    markdown,
+    memory,
+    number,
+    pairwise,
+    readable,
+)
+
+
+def made_rows(per_culture, method="m", target="firing_type", family="linear", **others):
+    metric = "within_type_r2" if target == "in_degree" else "balanced_accuracy"
+    row = {
+        "scenario": "s", "scenario_version": 1, "scenario_digest": "d", "level": "", "seed": 0,
+        "method": method, "family": family, "target": target, "metric": metric, "probe": "linear",
+        "per_culture": per_culture, "chance": 0.5, "ceiling": 0.9, "status": "ok", "error": None,
+        "n_components": 2, "n_parameters": None, "seconds": 1.0, "peak_memory_mb": 100.0,
+        "scoring_version": 1,
+    }  # fmt: skip
+    return pd.DataFrame(
+        [
+            row | {"split": split, "value": np.nanmean(np.array(per_culture, float)) + gap} | others
+            for split, gap in (("culture", 0.0), ("neuron", 0.125))
+        ]
+    )
+
+
+def spread(mean, n=12):
+    """Cultures around a mean, one like the other for every method."""
+    return list(mean + np.linspace(-0.05, 0.05, n))
+
+
+def test_numbers_are_those_of_the_rows():
+    table = leaderboard(pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")]))
+    assert list(table.index) == ["better", "m"]
+    line = table.loc["m", "firing_type"]
+    assert line["score"] == pytest.approx(0.7)
+    assert line["recovery"] == pytest.approx(0.5)
+    assert line["leakage_gap"] == pytest.approx(0.125)
+    assert (line["low"], line["high"]) == pytest.approx((0.6, 0.8))
+    assert (line["recovery_low"], line["recovery_high"]) == pytest.approx((0.25, 0.75))
+
+
+def test_overall_recovery_is_the_mean_over_targets_culture_by_culture():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.8, 0.6], target="in_degree")])
+    about = leaderboard(rows).loc["m", "method"]
+    # cultures cancel each other, so the interval has no width
+    assert about["recovery"] == pytest.approx(0.5)
+    assert (about["recovery_low"], about["recovery_high"]) == pytest.approx((0.5, 0.5))
+
+
+def test_a_missing_target_is_missing_and_not_averaged_away():
+    rows = pd.concat([
+        made_rows([0.6, 0.8]), made_rows([0.6, 0.8], target="in_degree"),
+        made_rows([0.9, 0.9], "half"),
+    ])  # fmt: skip
+    table = leaderboard(rows)
+    assert np.isnan(table.loc["half", ("method", "recovery")])
+    assert table["method", "coverage"].to_dict() == {"m": 1.0, "half": 0.5}
+    assert list(table.index) == ["m", "half"]
+    assert table["method", "rank"].tolist() == pytest.approx([1, np.nan], nan_ok=True)
+
+
+def test_a_missing_seed_is_missing_and_not_averaged_away():
+    rows = pd.concat([made_rows([0.6]), made_rows([0.6], seed=1), made_rows([0.9], "lucky")])
+    table = leaderboard(rows)
+    assert np.isnan(table.loc["lucky", ("firing_type", "score")])
+    assert table.loc["lucky", ("method", "coverage")] == 0.5
+    assert table.loc["m", ("firing_type", "score")] == pytest.approx(0.6)
+
+
+def test_a_failed_unit_counts_in_the_coverage_of_all():
+    failed = made_rows([0.5], "m").iloc[[0]]
+    failed = failed.assign(seed=1, status="failed", error="no | luck", target=None, metric=None)
+    table = leaderboard(pd.concat([made_rows([0.6]), failed]))
+    assert table.loc["m", ("method", "coverage")] == 0.5
+    assert table.loc["m", ("method", "status")] == "no | luck"
+
+
+def test_a_board_on_which_nobody_is_complete_shows_dashes():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.9, 0.9], "lone", seed=9)])
+    board = make_board(rows)
+    assert board.targets == ["firing_type"]
+    assert board.table["method", "rank"].isna().all()
+    header, cells = readable(board.table)
+    assert [dict(zip(header, line))["firing type"] for line in cells] == ["–", "–"]
+    assert pairwise(board).empty
+
+
+def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")])
+    table = leaderboard(rows.assign(ceiling=0.4))
+    assert table["method", "rank"].isna().all()
+    assert table.loc["better", ("firing_type", "score")] == pytest.approx(0.8)
+    assert table["firing_type", "group"].notna().all()
+
+
+def test_failures_alone_make_a_table_too():
+    failed = made_rows([0.5]).iloc[[0]]
+    failed = failed.assign(status="failed", error="no | luck", target=None, metric=None)
+    text = markdown(leaderboard(failed))
+    assert "failed: no \\| luck" in text
+
+
+def test_controls_stand_below_the_ranking():
+    rows = pd.concat([made_rows([0.9], "oracle", family="control"), made_rows([0.6, 0.8])])
+    table = leaderboard(rows)
+    assert list(table.index) == ["m", "oracle"]
+    assert "| 1 | m |" in markdown(table)
+    assert np.isnan(table.loc["oracle", ("method", "group")])
+
+
+def test_tie_groups_part_what_twelve_cultures_can_part():
+    rng = np.random.default_rng(0)
+    wobble = rng.normal(0, 1e-4, 12)
+    rows = pd.concat([
+        made_rows(spread(0.8), "best"), made_rows(list(np.array(spread(0.8)) + wobble), "equal"),
+        made_rows(spread(0.6), "worse"),
+    ])  # fmt: skip
+    board = make_board(rows)
+    groups = board.table["method", "group"]
+    assert groups["best"] == groups["equal"] == 1
+    assert groups["worse"] == 2
+    pairs = pairwise(board).set_index(["target", "method", "other"])
+    line = pairs.xs("firing_type").filter(like="worse", axis=0).iloc[0]
+    assert line["n_cultures"] == 12
+    assert line["p_adjusted"] == pytest.approx(3 * 2 / 2**12)  # every culture on one side, Holm
+    assert abs(line["difference"]) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_culture_at_several_levels_is_one_culture():
+    rows = pd.concat([
+        made_rows([0.5, 0.7], level="0.3", scenario_digest="a"),
+        made_rows([0.7, 0.9], level="1.2", scenario_digest="b"),
+    ])  # fmt: skip
+    scores = culture_scores(rows)["firing_type"]["m"]
+    assert scores.tolist() == pytest.approx([0.6, 0.8])
+    assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
+
+
+def test_a_culture_without_the_label_keeps_its_place_and_is_left_out():
+    low, high = {"level": "0.3"}, {"level": "1.2", "scenario_digest": "e"}
+    rows = pd.concat([
+        made_rows([None, 0.5, None, 0.7], "m", **low),
+        made_rows([0.6, 0.7, None, 0.9], "m", **high),
+        made_rows([None, 0.6, None, 0.8], "n", **low),
+        made_rows([0.7, 0.8, None, 1.0], "n", **high),
+    ])  # fmt: skip
+    board = make_board(rows)
+    assert board.scores["firing_type"]["m"].tolist() == pytest.approx([0.6, 0.6, 0.8])
+    assert board.scores["firing_type"].index.tolist() == [(0, 0), (0, 1), (0, 3)]
+    pair = pairwise(board).iloc[0]
+    assert (pair["n_cultures"], abs(pair["difference"])) == (3, pytest.approx(0.1))
+    assert pair["p_adjusted"] == pytest.approx(0.25)  # three cultures on one side
+    other = [made_rows([0.6] * 4, m, "in_degree", **at) for m in "mn" for at in (low, high)]
+    overall = make_board(pd.concat([rows, *other])).scores[OVERALL]
+    assert overall.index.tolist() == [(0, 0), (0, 1), (0, 3)]
+    assert overall["m"].tolist() == pytest.approx([0.25, 0.25, 0.5])
+
+
+def test_further_metrics_stay_out_of_the_ranking():
+    further = made_rows([0.1, 0.1]).assign(metric="ari")
+    rows = pd.concat([made_rows([0.6, 0.8]), further])
+    assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"scenario": "t"}, "rows of scenario s and t can't share"),
+        ({"scenario_version": 2}, "rows of scenario version 1 and 2 can't share"),
+        ({"scoring_version": 2}, "rows of scoring version 1 and 2 can't share"),
+        ({"scenario_digest": "e"}, "2 different scenarios are called s v1"),
+        ({}, r"the row of m, seed 0, firing_type, .* is there twice"),
+    ],
+)
+def test_rows_that_do_not_belong_together_are_refused(change, complaint):
+    with pytest.raises(SimbenchError, match=complaint):
+        leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)]))
+
+
+def test_versions_make_boards_of_their_own_newest_first():
+    rows = pd.concat(
+        [
+            made_rows([0.6]),
+            made_rows([0.6], scenario_version=2),
+            made_rows([0.6], scoring_version=2),
+        ]
+    )
+    assert [title for title, _ in boards(rows)] == [
+        "s v2, scoring v1",
+        "s v1, scoring v2",
+        "s v1, scoring v1",
+    ]
+    for _, mine in boards(rows):
+        assert len(leaderboard(mine)) == 1
+
+
+def test_tables_for_people_and_for_programs():
+    table = leaderboard(made_rows([0.6, 0.8], n_parameters=31_000, seconds=90.0))
+    header, cells = readable(table)
+    assert dict(zip(header, cells[0])) | {"leakage gap": ""} == {
+        "": "1", "method": "m", "recovery": "0.50", "tie group": "1",
+        "firing type": "0.70 [0.60, 0.80]", "leakage gap": "", "coverage": "100%", "latents": "2",
+        "time": "1.5 min", "memory": "100 MB", "parameters": "31 k",
+    }  # fmt: skip
+    flat = flat_table(table)
+    assert {"firing_type_recovery_low", "group", "coverage", "memory_mb", "parameters"} <= {*flat}
+    assert OVERALL not in flat
+
+
+def test_numbers_are_short():
+    assert [number(-0.001), number(float("nan")), number(0.001, "+.2f")] == ["0.00", "–", "+0.00"]
+    assert [duration(0.069), duration(45.4), duration(7200)] == ["0.069 s", "45 s", "2.0 h"]
+    assert [memory(757), memory(2048), memory(float("nan"))] == ["757 MB", "2.0 GB", "–"]
+    assert [count(912), count(31_000), count(4.2e6), count(9e8)] == [
+        "912",
+        "31 k",
+        "4.2 M",
+        "900 M",
+    ]
+
+
+def test_interval_of_the_score_agrees_with_scipy():
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(0).normal(0.7, 0.1, 20)
+    line = leaderboard(made_rows(list(values))).loc["m", "firing_type"]
+    expected = bootstrap(
+        (values,), np.mean, n_resamples=9999, method="percentile", rng=1
+    ).confidence_interval
+    assert line["low"] == pytest.approx(expected.low, abs=0.004)
+    assert line["high"] == pytest.approx(expected.high, abs=0.004)

@@ -1,0 +1,231 @@
+"""The command line as a person meets it: in a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from simbench.benchmark.rows import read_rows, read_text
+from simbench.cli import app
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+README = Path(__file__).parents[2] / "README.md"
+
+
+def simbench(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "simbench", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, timeout=600, env=os.environ | {"COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def refused(result, complaint):
+    assert result.returncode == 2, result.stderr
+    assert re.search(complaint, result.stderr), result.stderr
+    assert result.stderr.startswith("simbench: ")
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    result = simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", out)
+    assert result.returncode == 0, result.stderr
+    return out / "tiny", result
+
+
+def test_run_leaves_rows_tables_and_figures(results):
+    folder, result = results
+    assert {p.name for p in folder.iterdir()} == {
+        "rows.jsonl.gz", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
+        "leaderboard.svg", "leaderboard.png", "pairwise.png", "latents.png", "traces.png",
+        "similarity.csv", "similarity.png",
+    }  # fmt: skip
+    assert "spike-oracle (control)" in result.stdout
+    assert result.stderr == ""  # no progress bars where there is no terminal
+    assert (folder.parent / "index.html").is_file()
+    for line in read_text(folder / "rows.jsonl.gz").splitlines():
+        json.loads(line)
+
+
+def test_leaderboard_prints_what_the_run_printed(results):
+    folder, run = results
+    again = simbench("leaderboard", folder)
+    assert again.returncode == 0
+    assert again.stdout.strip() in run.stdout
+    assert simbench("leaderboard", folder, "--probe", "nonlinear").returncode == 0
+
+
+def test_several_scenarios_and_seeds_in_one_command(tmp_path):
+    broken, second = tmp_path / "broken.toml", tmp_path / "second.toml"
+    second.write_text(TINY.read_text().replace('"tiny"', '"second"', 1))
+    text = TINY.read_text().replace('"tiny"', '"broken"', 1)
+    edges = tmp_path / "edges.csv"
+    edges.write_text("no edges")
+    wiring = f'topology = "custom"\nedges = "{edges}"'
+    broken.write_text(text.replace('topology = "flat"', wiring))
+    out = tmp_path / "out"
+    arguments = ("run", broken, TINY, second, "-m", "pca", "--seed", "1", "--seed", "2")
+    result = simbench(*arguments, "--out", out)
+    assert result.returncode == 2
+    assert "edges.csv" in result.stderr.splitlines()[-1]
+    for name in ("tiny", "second"):
+        rows = read_rows(out / name)
+        assert set(rows["seed"]) == {1, 2}
+        assert f"Rows, tables and figures: {out / name}" in result.stdout
+    assert {p.name for p in out.glob("*.*")} == {
+        "index.html", *(f"summary.{kind}" for kind in ("csv", "md", "png", "svg"))
+    }  # fmt: skip
+
+
+def test_a_changed_scenario_of_the_same_name_is_refused_before_it_runs(results, tmp_path):
+    folder, _ = results
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    changed = tmp_path / "changed.toml"
+    changed.write_text(TINY.read_text().replace("duration_s = 10.0", "duration_s = 11.0"))
+    complaint = "rows.jsonl.gz: holds rows of another scenario that is called tiny v1"
+    refused(simbench("run", changed, "--out", folder.parent), complaint)
+    levels = tmp_path / "levels.toml"
+    levels.write_text(TINY.read_text() + '[levels]\n"imaging.nu" = [0.3, 1.0]\n')
+    refused(simbench("run", levels, "--out", folder.parent), complaint)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    out = tmp_path / "out"
+    refused(simbench("run", TINY, changed, "--out", out), "two different scenarios are called tiny")
+    assert not out.exists()
+
+
+def test_second_run_gives_the_same_values(results, tmp_path):
+    folder, _ = results
+    simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", tmp_path)
+    assert (folder / "rows.jsonl.gz").read_bytes() == (tmp_path / "tiny/rows.jsonl.gz").read_bytes()
+
+
+def test_simulate_and_verify(tmp_path):
+    out = tmp_path / "data"
+    assert simbench("simulate", TINY, "-o", out, "--seed", 1).returncode == 0
+    assert simbench("verify", out).returncode == 0
+    refused(simbench("simulate", TINY, "-o", out, "--seed", 1), "not empty")
+    victim = next(out.rglob("labels.csv"))
+    content = victim.read_text()
+    victim.write_text(content.replace("RS", "CH", 1))
+    refused(simbench("verify", out), "labels.csv: altered")
+    victim.unlink()
+    refused(simbench("verify", out), "labels.csv: missing")
+
+
+def test_dry_run_does_nothing(tmp_path):
+    result = simbench("run", "quickstart", "--dry-run", "--out", tmp_path / "none")
+    assert result.returncode == 0
+    assert "16 (0 cached)" in result.stdout
+    assert "avae" in result.stdout
+    more = simbench("run", "quickstart", TINY, "--seed", "1", "--seed", "2", "--dry-run")
+    assert re.search(r"quickstart v1 +32 \(0 cached\)", more.stdout)
+    assert re.search(r"tiny v\d+ +12 ", more.stdout)
+    assert re.search(r"all +44 ", more.stdout)
+    assert not (tmp_path / "none").exists()
+
+
+def test_every_command_explains_itself_with_an_example():
+    runner = CliRunner()
+    commands = typer.main.get_command(app).commands
+    assert {"list", "simulate", "run", "leaderboard", "report", "score"} <= set(commands)
+    for command in commands:
+        result = runner.invoke(app, [command, "--help"])
+        assert result.exit_code == 0
+        assert f"Example: simbench {command}" in result.output
+
+
+def test_list_names_everything():
+    result = simbench("list")
+    assert result.returncode == 0
+    for word in ("quickstart", "avae-published", "spike-oracle", "in_degree"):
+        assert word in result.stdout
+    refused(simbench("list", "moods"), "unknown 'moods'; allowed: scenarios, methods")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("n_neurons", "n_neuron", "unknown key 'culture.n_neuron'"),
+        ("duration_s = 10.0", "duration_s = -10.0", "culture.duration_s = -10"),
+        ("duration_s = 10.0", 'duration_s = "ten"', "culture.duration_s = 'ten'"),
+        ("CH = 0.5", "CH = 0.6", "add up to 1.1"),
+        ("CH = 0.5", "XY = 0.5", "unknown firing type 'XY'"),
+        ("[culture]", "[culture", "not valid TOML"),
+    ],
+)
+def test_bad_scenarios_are_one_line(tmp_path, old, new, complaint):
+    path = tmp_path / "bad.toml"
+    path.write_text(TINY.read_text().replace(old, new))
+    out = tmp_path / "out"
+    refused(simbench("run", path, "--out", out), complaint)
+    refused(simbench("simulate", path, "-o", out), complaint)
+    assert not out.exists()
+
+
+def test_unknown_names_are_one_line(tmp_path):
+    out = tmp_path / "out"
+    refused(simbench("run", "nope", "--out", out), "unknown scenario 'nope'")
+    refused(simbench("run", TINY, "-m", "psa", "--out", out), "unknown method 'psa'")
+    assert not out.exists()
+    refused(simbench("leaderboard", tmp_path), "no rows.jsonl.gz")
+    refused(simbench("report", tmp_path), "rows.jsonl.gz")
+    refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
+    refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
+    refused(
+        simbench("run", TINY, "--timeout", "nan", "--out", out), "--timeout nan: allowed: 0.001"
+    )
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    refused(simbench("run", TINY, "--out", blocked / "x"), "cannot be written")
+    refused(simbench("simulate", TINY, "-o", blocked / "x"), "cannot be written")
+
+
+def test_a_run_that_fails_leaves_no_empty_folder(tmp_path):
+    broken = tmp_path / "broken.toml"
+    (tmp_path / "edges.csv").write_text("no edges")
+    wiring = f'topology = "custom"\nedges = "{tmp_path / "edges.csv"}"'
+    broken.write_text(TINY.read_text().replace('topology = "flat"', wiring))
+    out = tmp_path / "out"
+    refused(simbench("run", broken, "--out", out), "edges.csv")
+    refused(simbench("simulate", broken, "-o", out), "edges.csv")
+    assert not out.exists()
+
+
+def test_importing_and_helping_need_no_heavy_library():
+    code = (
+        "import sys, simbench, simbench.cli, typer.testing\n"
+        "typer.testing.CliRunner().invoke(simbench.cli.app, ['run', '--help'])\n"
+        "heavy = {'brian2', 'torch', 'pandas', 'matplotlib', 'sklearn', 'numba', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_readme_snippet_runs():
+    (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert len(snippet.strip().splitlines()) <= 15
+    assert snippet.count('"quickstart"') == 1
+    quick = snippet.replace('"quickstart"', repr(str(TINY)))  # the same on smaller cultures
+    result = subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "firing_type" in result.stdout
+    assert "recovery" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x.jpg", "noext", "."])
+def test_show_refuses_an_unknown_kind_of_picture_before_it_draws(tmp_path, name):
+    refused(simbench("show", "culture", TINY, "-o", name, cwd=tmp_path), "allowed: .png, .svg")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import (
+    check_new,
+    check_writable,
+    new_folder,
+    read_array,
+    read_json,
+    write_text,
+)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_new_folder_appears_whole(tmp_path):
+    with new_folder(tmp_path / "a" / "b") as draft:
+        (draft / "x").write_text("1")
+        assert not (tmp_path / "a" / "b").exists()
+    assert files(tmp_path / "a") == ["b"]
+    assert files(tmp_path / "a" / "b") == ["x"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "a") as draft:
+        (draft / "x").write_text(str(1 / 0))
+    assert files(tmp_path) == []
+
+
+def test_a_failure_leaves_what_was_to_be_replaced(tmp_path):
+    with new_folder(tmp_path / "a") as draft:
+        (draft / "marker").write_text("old")
+    with pytest.raises(KeyError), new_folder(tmp_path / "a", replaces="marker"):
+        raise KeyError
+    assert (tmp_path / "a" / "marker").read_text() == "old"
+    assert files(tmp_path) == ["a"]
+
+
+def test_a_failed_swap_puts_the_old_folder_back(tmp_path, monkeypatch):
+    import os
+
+    with new_folder(tmp_path / "a") as draft:
+        (draft / "marker").write_text("old")
+    replace = os.replace
+
+    def fail_on_draft(source, target):
+        if source.name == "new":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_on_draft)
+    with (
+        pytest.raises(SimbenchError, match="No space left"),
+        new_folder(tmp_path / "a", replaces="marker"),
+    ):
+        pass
+    assert (tmp_path / "a" / "marker").read_text() == "old"
+
+
+def test_files_are_not_overwritten_unless_told(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.tex").write_text("precious")
+    for replaces in (None, "marker"):
+        with pytest.raises(SimbenchError), new_folder(tmp_path / "a", replaces=replaces):
+            pass
+    assert files(tmp_path / "a") == ["thesis.tex"]
+
+
+def test_a_folder_with_the_marker_is_replaced_whole(tmp_path):
+    for name in ("x", "y"):
+        with new_folder(tmp_path / "a", replaces="marker") as draft:
+            (draft / "marker").touch()
+            (draft / name).touch()
+    assert files(tmp_path / "a") == ["marker", "y"]
+
+
+def test_an_existing_folder_is_kept_if_another_worker_was_first(tmp_path):
+    for text in ("first", "second"):
+        with new_folder(tmp_path / "a", keep_existing=True) as draft:
+            (draft / "x").write_text(text)
+    assert (tmp_path / "a" / "x").read_text() == "first"
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_no_draft(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SimbenchError, match="taken: cannot be written"):
+        write_text(tmp_path / "taken", "text")
+    assert files(tmp_path) == ["taken"]
+
+
+def test_asking_whether_a_folder_can_be_written_makes_none(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    check_new(tmp_path / "a" / "b")
+    assert files(tmp_path) == []
+    (tmp_path / "file").touch()
+    for check in (check_writable, check_new):
+        with pytest.raises(SimbenchError, match="cannot be written"):
+            check(tmp_path / "file" / "b")
+    with pytest.raises(SimbenchError, match="already there and not empty"):
+        check_new(tmp_path)
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    (tmp_path / "plain").mkdir()
+    with new_folder(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(SimbenchError, match="cannot be written"), new_folder(tmp_path / "a" / "b"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(3, np.float32), np.zeros((2, 2)), np.array([[object()]]), np.zeros((2, 3), "f4")],
+)
+def test_only_the_expected_matrix_is_read(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(SimbenchError, match=r"x\.npy: truncated or not of the right form"):
+        read_array(tmp_path / "x.npy", (2, 2))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", pytest.param("[" * 100_000, id="deep")])
+def test_broken_json_is_one_line(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(SimbenchError) as error:
+        read_json(tmp_path / "x.json")
+    assert "x.json" in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,52 @@
+from simbench.data.dataset_card import dataset_card
+from simbench.scenario.labels import LABELS
+
+
+def rows(card):
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in card.splitlines()
+        if line.startswith("|")
+    ]
+
+
+def test_every_column_is_described_with_its_unit(small_dataset, tmp_path):
+    card = (small_dataset.save(tmp_path / "small") / "README.md").read_text()
+    described = {row[0].strip("`"): row[1:] for row in rows(card)}
+    for name in small_dataset.labels.columns:
+        assert name in described
+        if name in LABELS:
+            label = LABELS[name]
+            assert described[name] == [label.unit, label.kind, label.meaning]
+
+
+def test_the_card_says_what_how_and_whose(small_dataset):
+    card = dataset_card(small_dataset)
+    scenario = small_dataset.scenario
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    for part in (
+        "quickstart, version 1",
+        "Simulated data: no animal",
+        "| neurons | 24 |",
+        "| frames | 200 at 20 Hz (10 s) |",
+        "CC BY 4.0",
+        scenario.digest()[:16],
+        "seed 7",
+        "`culture.wiring.topology` | flat",
+        "`imaging.indicator` | GCaMP6s",
+    ):
+        assert part in card
+
+
+def test_the_card_of_a_blinded_dataset_gives_nothing_away(small_dataset):
+    card = dataset_card(small_dataset.blind(), [])
+    for secret in ("quickstart", "firing_type", "GCaMP6s", "labels.csv", "seed 7"):
+        assert secret not in card
+    assert "fluorescence.npy" in card
+
+
+def test_the_card_names_files_that_are_there(small_dataset, tmp_path):
+    folder = small_dataset.save(tmp_path / "small")
+    named = {row[0].strip("`") for row in rows((folder / "README.md").read_text())}
+    for path in folder.rglob("*.np[yz]"):
+        assert path.name in named

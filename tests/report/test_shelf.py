@@ -1,0 +1,114 @@
+"""What is committed under ``results/`` and shown in the README is what the committed rows give."""
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from simbench.benchmark.rows import read_rows
+from simbench.board.leaderboard import make_board
+from simbench.report.level_curves import find_scenario
+from simbench.report.result_tables import row_figures, table_texts
+from simbench.report.style import save
+from simbench.report.summary import draw_summary, markdown, summarise
+from simbench.scenario.scenario import load_scenario
+
+ROOT = Path(__file__).parents[2]
+SHELF = ROOT / "results"
+MADE_FROM_LATENTS = {"similarity.csv"}
+HOMES = sorted(file.parent for file in SHELF.rglob("rows.jsonl.gz"))
+_ID = re.compile(r"\b[a-z][0-9a-f]{10}\b")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+@pytest.fixture(scope="module", params=HOMES, ids=lambda home: home.name)
+def shelf(request):
+    """Folder, rows and board of a scenario."""
+    rows = read_rows(request.param / "rows.jsonl.gz")
+    return request.param, rows, make_board(rows)
+
+
+@pytest.fixture(scope="module")
+def summary():
+    return summarise(read_rows(SHELF))
+
+
+def same_drawing(path, figure, scratch):
+    """Whether an SVG shows what a figure shows: the same marks at the same places, to 0.1 points.
+
+    Another version of matplotlib may lay the same numbers out in another way.
+    """
+    old = path.read_text(encoding="utf-8")
+    if f"Matplotlib v{mpl.__version__}," not in old:
+        pytest.skip(f"{path.name} was drawn by another version of matplotlib")
+    save(figure, scratch / f"{path.stem}.png", scratch / path.name)
+    old, new = (_ID.sub("id", text) for text in (old, (scratch / path.name).read_text("utf-8")))
+    numbers = [np.array(_NUMBER.findall(text), dtype=float) for text in (old, new)]
+    return _NUMBER.sub("0", old) == _NUMBER.sub("0", new) and np.allclose(*numbers, atol=0.1)
+
+
+def test_all_of_it_is_small():
+    sizes = {p: p.stat().st_size for p in SHELF.rglob("*") if p.is_file()}
+    assert sum(sizes.values()) < 20e6, sorted(sizes.items(), key=lambda item: -item[1])[:5]
+
+
+def test_no_error_was_left_behind(shelf):
+    folder, rows, _ = shelf
+    assert not (folder / "failures.log").exists()
+    known = find_scenario(rows, folder)
+    assert known is not None, f"{folder.name}: scenario.json is not the one that made the rows"
+    assert folder.name == known.name
+
+
+def test_the_tables_are_what_the_rows_give(shelf):
+    folder, rows, board = shelf
+    texts = table_texts(board, rows, find_scenario(rows, folder))
+    for name, text in texts.items():
+        assert (folder / name).read_text(encoding="utf-8") == text, name
+    others = {p.name for kind in ("csv", "md") for p in folder.glob(f"*.{kind}")} - set(texts)
+    assert others <= MADE_FROM_LATENTS, "tables that the rows do not give"
+
+
+def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
+    folder, rows, board = shelf
+    figures = row_figures(board, rows, find_scenario(rows, folder))
+    for name in figures:
+        assert (folder / f"{name}.png").is_file()
+    for path in folder.glob("*.svg"):
+        if path.stem in figures:
+            assert same_drawing(path, figures[path.stem], tmp_path), path.name
+
+
+def test_the_summary_is_what_the_rows_give(summary, tmp_path):
+    assert (SHELF / "summary.md").read_text(encoding="utf-8") == markdown(summary)
+    table = summary.to_csv(index=False, float_format="%.6g")
+    assert (SHELF / "summary.csv").read_text(encoding="utf-8") == table
+    assert same_drawing(SHELF / "summary.svg", draw_summary(summary), tmp_path)
+
+
+def test_where_methods_are_ranked_there_are_cultures_and_room_above_the_amplitude(summary):
+    assert (summary["n_cultures"] >= 20).all()
+    amplitude = summary[summary["shown_as"] == "trace-stats"].set_index("scenario")
+    for name in amplitude.index[amplitude["ceiling"] - amplitude["score"] < 0.15]:
+        assert "trace-stats" in load_scenario(name).question, f"{name} does not say why"
+
+
+def test_a_drawing_with_another_number_is_another_drawing(summary, tmp_path):
+    forged = summary.assign(recovery=summary["recovery"] + 0.01)
+    assert not same_drawing(SHELF / "summary.svg", draw_summary(forged), tmp_path)
+
+
+def test_every_table_and_figure_of_the_readme_is_one_of_the_shelf():
+    """A table below the name of a file, as in `results/x/leaderboard.md`, is that file's table."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tables = re.findall(r"`(results/[^`]+\.md)`[^|]*?\n\n((?:\|.*\n)+)", readme)
+    for path, table in tables:
+        assert table in (ROOT / path).read_text(encoding="utf-8"), path
+    shown = {line for _, table in tables for line in table.splitlines()}
+    numbers = re.findall(r"^\|.*\b\d\.\d\d\b.*", readme, re.MULTILINE)
+    assert numbers
+    assert set(numbers) <= shown, "a table of numbers that names no file"
+    for path in re.findall(r"\]\((results/[^)#]+)\)", readme):
+        assert (ROOT / path).is_file(), path
