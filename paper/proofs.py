@@ -1,13 +1,15 @@
 """What the paper says of the simulator, measured when the paper is built."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simbench.culture import grow_culture
-from simbench.culture.network import run_network
+from simbench.core.seeds import stream
+from simbench.culture.block import run_network
+from simbench.culture.growth import grow_culture
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image
 from simbench.imaging.camera import measure_nu
@@ -62,10 +64,8 @@ def _spikes() -> dict[str, str]:
         network = random_network(
             seed, types=[FIRING_TYPES[kind] for kind in _STEADY], n=n_neurons, degree=25
         )
-        neurons, steps = run_network(
-            network, SynapseRecipe(), noise_sigma=2.25, duration_s=n_steps / 1000, seed=seed
-        )
-        plain = run_plain(network, SynapseRecipe(), 2.25, n_steps, 1.0, seed)
+        neurons, steps = run_network(network, partial(stream, seed, "noise"), n_steps)
+        plain = run_plain(network, stream(seed, "noise"), n_steps)
         fired += len(plain)
         differing += len(plain ^ set(zip(neurons.tolist(), steps.tolist())))
     return {

@@ -2,10 +2,11 @@
 
 One step is exactly the step of the reference scheme: input from the release at the start of the
 step, one noise draw shared by both half steps of v, one Euler step for everything else, then
-threshold and reset. Excitatory and inhibitory synapses share one decay, so the summed input of a
-neuron is one event-driven variable: cost grows with spikes, not with synapses x steps.
+threshold and reset. Synapses that decay alike share one variable per postsynaptic neuron: cost
+grows with spikes, not with synapses x steps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,29 +17,44 @@ from simbench.culture.brian import load_brian2
 from simbench.scenario.recipes import SynapseRecipe
 
 _NEURON = """
-dv/dt = (0.04*v**2 + 5*v + 140 - u + current + g)/ms + sqrt(2*sigma/ms)*xi : 1
-du/dt = a*(b*v - u)/ms : 1
-dg/dt = -g/(tau*ms) : 1
-dR/dt = (1 - R)/(tau_R*ms) : 1
+v : 1
+u : 1
+g : 1
+R : 1
+noise : 1
 a : 1 (constant)
 b : 1 (constant)
 c : 1 (constant)
 d : 1 (constant)
 current : 1 (constant)
-sigma : 1 (shared, constant)
-tau : 1 (shared, constant)
-tau_R : 1 (shared, constant)
-beta : 1 (shared, constant)
+g_kept : 1 (constant)
+recovery : 1 (constant)
+R_kept : 1 (constant)
+dt_ms : 1 (shared, constant)
+half_ms : 1 (shared, constant)
 released0 : 1
 """
+# The text is the arithmetic: no powers, no divisions, one operation order, so that every target
+# gives the same bits.
+_STEP = """
+input = 140 - u + current + g + noise
+du = a*(b*v - u)
+halfway = v + half_ms*((0.04*v + 5)*v + input)
+v = halfway + half_ms*((0.04*halfway + 5)*halfway + input)
+u = u + dt_ms*du
+g = g_kept*g
+R = R + recovery*(1 - R)
+"""
 THRESHOLD = "v > 30"
+# abs() forces a copy: on Brian2's NumPy target `released0 = R` would alias the depressed R
+_RESET = "v = c\nu += d\nreleased0 = abs(R)\nR *= R_kept"
 HISTORY = 8
 """Spikes of a neuron that may be under way on a delayed link at the same time."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """Everything that one run needs; plain arrays, one entry a neuron.
+    """A culture ready to fire.
 
     Parameters
     ----------
@@ -50,6 +66,10 @@ class Network:
         State at the start: membrane potential in mV, recovery, P and R of the synapses.
     current : ndarray, shape (n_neurons,)
         Constant input.
+    noise_sigma : ndarray, shape (n_neurons,), or float
+        Intensity of the noise.
+    synapses : SynapseRecipe
+        Time constants and depression.
     delays_ms : ndarray, shape (n_synapses,), optional
         Delay of each stored weight, in the order of ``weights.data``.
     """
@@ -64,14 +84,25 @@ class Network:
     release: np.ndarray
     resource: np.ndarray
     current: np.ndarray
+    noise_sigma: np.ndarray | float
+    synapses: SynapseRecipe
     delays_ms: np.ndarray | None = None
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.a)
+
+    def noise_sd(self, dt_ms: float) -> np.ndarray:
+        """S.d. of the noise of each neuron in a step, shape (n_neurons,)."""
+        return np.sqrt(2 * np.broadcast_to(self.noise_sigma, self.n_neurons) / dt_ms)
 
 
 @dataclass(frozen=True)
 class ModelText:
-    """Equations and code of the model in Brian2's language."""
+    """Variables and code of the model in Brian2's language."""
 
     neuron: str
+    step: str
     reset: str
     synapse: str
     on_spike: str
@@ -84,81 +115,73 @@ def model_text(delayed: bool) -> ModelText:
     arrival its resource is already depressed. With delays, the last few releases are kept, and
     each link counts its arrivals, so that a burst faster than the delay arrives spike for spike.
     """
-    # abs() forces a copy: on Brian2's NumPy target `released0 = R` would alias the depressed R
-    spike = ["v = c", "u += d", "released0 = abs(R)", "R *= (1 - beta)"]
     if not delayed:
-        return ModelText(_NEURON, "\n".join(spike), "w : 1 (constant)", "g_post += w*released0_pre")
+        return ModelText(_NEURON, _STEP, _RESET, "w : 1 (constant)", "g_post += w*released0_pre")
     kept = "".join(f"released{k} : 1\n" for k in range(1, HISTORY))
     shift = [f"released{k} = abs(released{k - 1})" for k in range(HISTORY - 1, 0, -1)]
     arrival = " + ".join(f"released{k}_pre*int(later == {k})" for k in range(HISTORY))
     return ModelText(
         _NEURON + kept + "n_spikes : integer\n",
-        "\n".join([*shift, *spike, "n_spikes += 1"]),
+        _STEP,
+        "\n".join([*shift, _RESET, "n_spikes += 1"]),
         "w : 1 (constant)\nn_arrived : integer",
         f"later = n_spikes_pre - n_arrived - 1\ng_post += w*({arrival})\nn_arrived += 1",
     )
 
 
-def two_half_steps(equations: Any, variables: Any, method_options: Any = None) -> str:
-    """State updater for Brian2: two half Euler steps of v, one Euler step of the rest.
-
-    Plain Euler at 1 ms destroys the bursts of these neurons without a warning.
-    """
-    expressions = equations.get_substituted_expressions(variables)
-    by_name = dict(expressions)
-    # equations.diff_eq_names is a set; its order would change the generated code between runs
-    others = [name for name, _ in expressions if name in equations.diff_eq_names and name != "v"]
-    drift, noise = by_name["v"].split_stochastic()
-    ((xi, amplitude),) = noise.items()
-    lines = [f"{xi} = dt**-0.5*randn()"]
-    lines += [f"_change_{name} = dt*({by_name[name].code})" for name in others]
-    lines += [f"v = v + 0.5*dt*(({drift.code}) + ({amplitude.code})*{xi})"] * 2
-    lines += [f"{name} = {name} + _change_{name}" for name in others]
-    return "\n".join(lines)
-
-
-def build_model(
-    network: Network, synapses: SynapseRecipe, noise_sigma: float, dt_ms: float
-) -> tuple[Any, Any, Any]:
-    """Brian2's objects for a network.
+def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
+    """Brian2's objects for networks without links between them.
 
     Returns
     -------
-    network : brian2.Network
-    spikes : brian2.SpikeMonitor
+    model : brian2.Network
     neurons : brian2.NeuronGroup
+        The neurons of the first network, then those of the second, and so on.
     """
     b2 = load_brian2()
-
-    text = model_text(network.delays_ms is not None)
+    delayed = networks[0].delays_ms is not None
+    text = model_text(delayed)
     clock = b2.Clock(dt=dt_ms * b2.ms, name="step")
+    common = {"clock": clock, "namespace": {}}
+    first = np.cumsum([0, *(network.n_neurons for network in networks)])
     neurons = b2.NeuronGroup(
-        len(network.a), text.neuron, method=two_half_steps, threshold=THRESHOLD, reset=text.reset,
-        clock=clock, namespace={}, name="neurons",
-    )  # fmt: skip
-    for name, values in neuron_values(network).items():
-        setattr(neurons, name, values)
-    neurons.sigma, neurons.beta = noise_sigma, synapses.depression
-    neurons.tau, neurons.tau_R = synapses.decay_ms, 1000 * synapses.recovery_s
-    spikes = b2.SpikeMonitor(neurons, name="spikes")
-    if not network.weights.nnz:
-        return b2.Network(neurons, spikes), spikes, neurons
+        first[-1], text.neuron, threshold=THRESHOLD, reset=text.reset, name="neurons", **common
+    )
+    model = b2.Network(neurons)
+    neurons.run_regularly(text.step, when="groups", clock=clock, name="step")
+    values = [neuron_values(network, dt_ms) for network in networks]
+    for name in values[0]:
+        setattr(neurons, name, np.concatenate([some[name] for some in values]))
+    neurons.dt_ms, neurons.half_ms = dt_ms, 0.5 * dt_ms
+    edges = [network.weights.tocoo() for network in networks]
+    if not sum(some.nnz for some in edges):
+        return model, neurons
     links = b2.Synapses(
-        neurons, neurons, text.synapse, on_pre=text.on_spike,
-        clock=clock, namespace={}, name="links",
-    )  # fmt: skip
+        neurons, neurons, text.synapse, on_pre=text.on_spike, name="links", **common
+    )
     links.pre.when = "after_resets"  # a spike releases what its own reset has latched
-    edges = network.weights.tocoo()
-    links.connect(i=edges.row, j=edges.col)
-    links.w = edges.data
-    if network.delays_ms is not None:
-        links.pre.delay = network.delays_ms * b2.ms
-    return b2.Network(neurons, links, spikes), spikes, neurons
+    links.connect(
+        i=np.concatenate([some.row + start for some, start in zip(edges, first)]),
+        j=np.concatenate([some.col + start for some, start in zip(edges, first)]),
+    )
+    links.w = np.concatenate([some.data for some in edges])
+    if delayed:
+        delays = [network.delays_ms for network in networks if network.delays_ms is not None]
+        links.pre.delay = np.concatenate(delays) * b2.ms
+    model.add(links)
+    return model, neurons
 
 
-def neuron_values(network: Network) -> dict[str, np.ndarray]:
-    """Parameters and state of the neurons by their name in the model."""
+def neuron_values(network: Network, dt_ms: float) -> dict[str, np.ndarray]:
+    """Parameters and initial state of the neurons by their name in the model."""
+    synapses = network.synapses
     names = ("a", "b", "c", "d", "v", "u", "current")
     values = {name: getattr(network, name) for name in names}
+    same = {
+        "g_kept": 1 - dt_ms / synapses.decay_ms,
+        "recovery": dt_ms / (1000 * synapses.recovery_s),
+        "R_kept": 1 - synapses.depression,
+    }
+    values |= {name: np.full(network.n_neurons, value) for name, value in same.items()}
     # since all synapses decay alike, the summed input decays as each of them does
     return values | {"R": network.resource, "g": network.weights.T @ network.release}

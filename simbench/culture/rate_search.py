@@ -1,76 +1,90 @@
 """Find the drive that makes a culture fire at a wanted rate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from simbench.core.errors import SimbenchError
+from simbench.culture.block import Events, Trial
 from simbench.scenario.recipes import CultureRecipe
 
-PILOT_S = 20.0
+PILOTS = ((20.0, 0.15), (60.0, 0.08))
+"""Recorded seconds after which a run is given up whose rate is off by more than this share."""
 TYPE_PILOT_S = 60.0
 TOLERANCE = 0.1
-AIM = 0.05  # stop searching here, so that the rate stays within the tolerance
-RANGE = 256.0  # the noise is searched from 1/256 to 256 times the recipe's
-MAX_PILOTS = 16
-NARROW = 0.2  # a bracket of the noise (natural log) that pilots, noisy themselves, can't narrow
+AIM = 0.05  # pilots of types are ended here, so that the rates stay within the tolerance
 MAX_RUNS = 16
+MAX_PILOTS = 16
+# In natural logarithms of the noise
+RANGE = 5.5  # searched on either side of the recipe's
+LARGEST_STEP = 1.0
+NARROW = 0.04  # a bracket that runs, random themselves, can't narrow
+AROUND = 0.15  # half of the range in which points are then tried
+GOLDEN = 0.618034
 MAX_CURRENT = 30.0
-Events = tuple[np.ndarray, np.ndarray]
-Run = Callable[[float, dict[str, float], float], Events]
-"""(noise_sigma, current by type, recorded seconds) -> spikes (neurons, steps); those at steps
-below 0 came before the recording."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What drives a culture: intensity of the noise, and a constant input by firing type."""
+
+    noise_sigma: float
+    type_current: dict[str, float] = field(default_factory=dict)
+
+
+Search = Generator[Trial, Events, tuple[Events, Drive]]
+Run = Callable[[Drive, float], Generator[Trial, Events, Events]]
+"""(drive, recorded seconds) -> spikes (neurons, steps); those at steps below 0 came before the
+recording. A longer run with the same drive goes on where the last one ended."""
 
 
 def simulated_s(recipe: CultureRecipe) -> float:
     """Seconds that growing such a culture simulates, pilots included; an estimate for planning."""
     full = recipe.settle_s + recipe.duration_s
     if recipe.target_rate_hz is not None:
-        return 2 * full + 5 * (recipe.settle_s + min(PILOT_S, recipe.duration_s))
+        return 1.1 * full + 2 * (recipe.settle_s + min(PILOTS[0][0], recipe.duration_s))
     if recipe.match_type_rates_hz is not None:
         return full + 12 * (recipe.settle_s + min(TYPE_PILOT_S, recipe.duration_s))
     return full
 
 
-def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
+def find_drive(recipe: CultureRecipe, firing_type: np.ndarray, run: Run) -> Search:
+    """Ask for runs until the drive fits the recipe; returns the spikes of the whole run."""
+    drive = Drive(recipe.noise_sigma, dict(recipe.type_current))
+    if recipe.target_rate_hz is not None:
+        return (yield from _reach_rate(recipe, drive, run))
+    if recipe.match_type_rates_hz is not None:
+        drive = yield from _match_type_rates(recipe, drive, firing_type, run)
+    return (yield from run(drive, recipe.duration_s)), drive
+
+
+def _reach_rate(recipe: CultureRecipe, drive: Drive, run: Run) -> Search:
     """Run with the noise that gives the recipe's mean rate within 10 %.
 
-    Bisection on pilots, which are the first 20 s of the run; the noise is then corrected on whole
-    runs by ever smaller steps (Robbins & Monro 1951), for network bursts make the rate random.
-
-    Returns
-    -------
-    events : (neurons, steps) of the whole run
-    noise_sigma : float
-
-    Raises
-    ------
-    SimbenchError
-        If the rate can't be reached; says what was.
+    A run that is far off after 20 s or 60 s is given up. Where two whole runs were off, a part of
+    a run tells too little of the rest, and only whole ones follow.
     """
     goal = float(recipe.target_rate_hz or 0)
+    pilots = [pilot for pilot in PILOTS if pilot[0] <= recipe.duration_s / 5]
+    secant = _Secant(float(np.log(recipe.noise_sigma or 1.0)))
     tried: dict[float, float] = {}
-
-    def rate(sigma: float, seconds: float) -> tuple[Events, float]:
-        events = run(sigma, recipe.type_current, seconds)
-        return events, np.count_nonzero(events[1] >= 0) / recipe.n_neurons / seconds
-
-    def pilot(log_sigma: float) -> float:
-        sigma = float(np.exp(log_sigma))
-        tried[sigma] = rate(sigma, min(PILOT_S, recipe.duration_s))[1]
-        return tried[sigma] / goal
-
-    start = np.log(recipe.noise_sigma or 1.0)
-    log_sigma, slope = _bisect(pilot, start, np.log(RANGE))
-    for attempt in range(MAX_RUNS):
-        sigma = float(np.exp(log_sigma))
-        events, reached = rate(sigma, recipe.duration_s)
-        tried[sigma] = reached
-        if abs(reached / goal - 1) <= TOLERANCE:
-            return events, sigma
-        if not reached or abs(np.log(reached / goal)) > 1:
-            break  # the bisection ended at the end of its range
-        log_sigma -= np.log(reached / goal) / slope / (1 + attempt / 2)
+    n_whole = 0
+    while n_whole < MAX_RUNS and len(tried) < 2 * MAX_RUNS:
+        drive = replace(drive, noise_sigma=float(np.exp(secant.x)))
+        for seconds, allowed in [*pilots, (recipe.duration_s, TOLERANCE)]:
+            events = yield from run(drive, seconds)
+            n_spikes = np.count_nonzero(events[1] >= 0)
+            expected = goal * recipe.n_neurons * seconds
+            if abs(n_spikes / expected - 1) > allowed:
+                break
+        else:
+            return events, drive
+        tried[drive.noise_sigma] = n_spikes / recipe.n_neurons / seconds
+        n_whole += seconds == recipe.duration_s
+        pilots = pilots if n_whole < 2 else []
+        if not secant.step(np.log((n_spikes + 0.01) / expected)):
+            break
     best = min(tried, key=lambda sigma: abs(np.log((tried[sigma] + 1e-9) / goal)))
     raise SimbenchError(
         f"culture.target_rate_hz = {goal:g} can't be reached: noise_sigma from {min(tried):.3g} to "
@@ -78,56 +92,66 @@ def run_at_rate(recipe: CultureRecipe, run: Run) -> tuple[Events, float]:
     )
 
 
-def _bisect(pilot: Callable[[float], float], start: float, reach: float) -> tuple[float, float]:
-    """Where ``pilot``, rising, comes near 1; and its log-log slope there."""
-    x, y = start, pilot(start)
-    known = [(x, y)]
-    side = 1.0 if y < 1 else -1.0
-    step = np.log(2.0)
-    while (y < 1) == (side > 0) and abs(x - start) < reach:
-        x = x + side * step
-        y = pilot(x)
-        known.append((x, y))
-        step *= 1.5
-    (x0, y0), (x1, y1) = sorted(known[-2:])
-    while abs(y - 1) > AIM and x1 - x0 > NARROW and y0 < 1 < y1:
-        x = (x0 + x1) / 2
-        y = pilot(x)
-        known.append((x, y))
-        if y < 1:
-            x0, y0 = x, y
+class _Secant:
+    """Where the logarithm of a rate is 0, as a function of that of the noise.
+
+    Secant steps, within the bracket of what was too little and too much. The rate jumps, for a
+    network burst comes or does not; so a bracket that has become narrow is left for points around.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.x = self._start = start
+        self._low, self._high, self._slope = -np.inf, np.inf, 1.2
+        self._before: tuple[float, float] | None = None
+        self._around: list[float] = []
+
+    def step(self, error: float) -> bool:
+        """Move on from the error at ``x``; False at the end of the range."""
+        x = self.x
+        if self._around:
+            self.x = self._around.pop()
+            return True
+        if self._before is not None:
+            seen = (error - self._before[1]) / (x - self._before[0])
+            self._slope = np.sqrt(self._slope * np.clip(seen, 0.5, 8.0))
+        self._before = x, error
+        if error < 0:
+            self._low = max(self._low, x)
         else:
-            x1, y1 = x, y
-    best = min(known, key=lambda point: abs(point[1] - 1))[0]
-    slope = np.log((y1 + 1e-6) / (y0 + 1e-6)) / (x1 - x0)
-    return best, float(np.clip(slope, 0.5, 5.0))
+            self._high = min(self._high, x)
+        if self._high - self._low < NARROW:
+            self._around = [x + AROUND * (2 * ((k * GOLDEN) % 1) - 1) for k in range(MAX_RUNS)]
+            return self.step(error)
+        change = np.clip(-error / self._slope, -LARGEST_STEP, LARGEST_STEP)
+        self.x = float(np.clip(x + change, self._start - RANGE, self._start + RANGE))
+        if not self._low < self.x < self._high:
+            self.x = (self._low + self._high) / 2
+        return np.isfinite(self.x)
 
 
-def match_type_rates(recipe: CultureRecipe, firing_type: np.ndarray, run: Run) -> dict[str, float]:
-    """Constant input by firing type that gives every type the same mean rate, found on pilots.
+def _match_type_rates(
+    recipe: CultureRecipe, drive: Drive, firing_type: np.ndarray, run: Run
+) -> Generator[Trial, Events, Drive]:
+    """Find constant inputs by firing type that give every type the same mean rate, on pilots.
 
     Secant steps on the logarithm of each type's rate, all types at once, on the first 60 s of the
     run.
-
-    Raises
-    ------
-    SimbenchError
-        If a type's rate stays off by more than 10 %; says what was reached.
     """
     goal = float(recipe.match_type_rates_hz or 0)
     kinds, index = np.unique(firing_type.astype(str), return_inverse=True)
     size, seconds = np.bincount(index), min(TYPE_PILOT_S, recipe.duration_s)
     current = np.array([recipe.type_current.get(kind, 0.0) for kind in kinds])
-    slope, best_error, best, reached = np.ones(len(kinds)), np.inf, current, np.zeros(len(kinds))
+    slope, best_error, best, reached = np.ones(len(kinds)), np.inf, drive, np.zeros(len(kinds))
     before: tuple[np.ndarray, np.ndarray] | None = None
     for _ in range(MAX_PILOTS):
-        neurons, steps = run(recipe.noise_sigma, dict(zip(kinds, current.tolist())), seconds)
+        drive = replace(drive, type_current=dict(zip(kinds.tolist(), current.tolist())))
+        neurons, steps = yield from run(drive, seconds)
         recorded = index[neurons[steps >= 0]]
         rates = np.bincount(recorded, minlength=len(kinds)) / size / seconds
         log_rate = np.log(np.maximum(rates, 0.3 / size / seconds))
         error = np.log(goal) - log_rate
         if np.abs(error).max() < best_error:
-            best_error, best, reached = np.abs(error).max(), current, rates
+            best_error, best, reached = np.abs(error).max(), drive, rates
         if best_error < AIM:
             break
         if before is not None:
@@ -141,4 +165,4 @@ def match_type_rates(recipe: CultureRecipe, firing_type: np.ndarray, run: Run) -
         raise SimbenchError(
             f"culture.match_type_rates_hz = {goal:g} can't be reached; reached (Hz): {got}"
         )
-    return dict(zip(kinds.tolist(), best.tolist()))
+    return best

@@ -11,7 +11,7 @@ from scipy import sparse
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, new_folder, read_json
-from simbench.culture import Culture, grow_culture
+from simbench.culture.growth import Culture, grow_culture
 from simbench.data.recording import (
     read_labels,
     read_spikes,

@@ -47,7 +47,7 @@ def simulate(
     if progress:
         progress(len(units) - len(missing), len(units))
     if missing:
-        from simbench.culture.network import prepare_target
+        from simbench.culture.planning import prepare_target
 
         target = prepare_target(
             [condition.culture for _, condition, _ in missing], effective_n_jobs(n_jobs)

@@ -7,9 +7,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from simbench.culture import Culture, build_culture, grow_culture
 from simbench.culture.bursts import find_network_bursts
-from simbench.culture.network import prepare_target
+from simbench.culture.growth import Culture, build_culture, grow_culture
+from simbench.culture.planning import prepare_target
 from simbench.culture.substrate import Substrate
 from simbench.report.style import colors_of, use_style
 from simbench.scenario.scenario import Scenario

@@ -33,7 +33,7 @@ def draw_optics(scenario: Scenario, seed: int = 0) -> Figure:
     seed : int
         Seed of the culture and of the camera's noise.
     """
-    from simbench.culture import grow_culture
+    from simbench.culture.growth import grow_culture
 
     use_style()
     condition = scenario.conditions[0]

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
-
-from simbench.culture import Culture, build_culture, grow_culture
-from simbench.culture.axon_kernel import grow
-from simbench.culture.model import Network
 from simbench.culture.network import prepare_target, run_network
+
+from simbench.culture.axon_kernel import grow
+from simbench.culture.growth import Culture, build_culture, grow_culture
+from simbench.culture.model import Network
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm
 from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe

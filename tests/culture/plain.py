@@ -6,7 +6,9 @@ from simbench.culture.model import Network
 from simbench.scenario.recipes import SynapseRecipe
 
 
-def random_network(seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0.3):
+def random_network(
+    seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0.3, sigma=2.25, synapses=None
+):
     """A random network of the given (a, b, c, d), both signs of weight, jittered parameters."""
     rng = np.random.default_rng(seed)
     from scipy import sparse
@@ -22,33 +24,17 @@ def random_network(seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0
     v = c + 30 * rng.random(n)
     return Network(
         a, b, c, d, weights, v, b * v, rng.random(n), rng.random(n), rng.normal(0, 1, n),
-        rng.uniform(0, delay_ms, weights.nnz) if delay_ms else None,
+        sigma, synapses or SynapseRecipe(),
+        delays_ms=rng.uniform(0, delay_ms, weights.nnz) if delay_ms else None,
     )  # fmt: skip
 
 
-def plain_step(network, synapses, noise_sigma, state, normal):
-    """One 1-ms step of the reference scheme, its input given as the sum g; who fired."""
-    v, u, g, R = (state[name].copy() for name in ("v", "u", "g", "R"))
-    eta = np.sqrt(2 * noise_sigma) * normal
-    du = network.a * (network.b * v - u)
-    for _ in range(2):
-        v += 0.5 * (0.04 * v**2 + 5 * v + 140 - u + g + network.current + eta)
-    u += du
-    g -= g / synapses.decay_ms
-    R += (1 - R) / (1000 * synapses.recovery_s)
-    fired = v > 30
-    g += network.weights.toarray().T @ np.where(fired, R, 0)
-    v[fired], u[fired] = network.c[fired], u[fired] + network.d[fired]
-    R[fired] *= 1 - synapses.depression
-    return {"v": v, "u": u, "g": g, "R": R}, fired
+def run_plain(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
+    """The reference scheme with a dense matrix: the set of (neuron, step) that spiked.
 
-
-def run_plain(
-    network: Network, synapses: SynapseRecipe, noise_sigma, n_steps, dt_ms, seed
-) -> set[tuple[int, int]]:
-    """The reference scheme with a dense matrix: the set of (neuron, step) that spiked."""
-    noise = np.random.RandomState(seed)
-    weights = network.weights.toarray()
+    Every neuron has the P of its synapses; ``noise`` is a random generator.
+    """
+    synapses, weights = network.synapses, network.weights.toarray()
     lag = np.zeros(weights.shape, dtype=int)
     if network.delays_ms is not None:
         edges = network.weights.tocoo()
@@ -63,7 +49,7 @@ def run_plain(
     spikes = set()
     for step in range(n_steps):
         current = sum(W.T @ P for W, P in zip(by_lag, arrived)) + network.current
-        eta = np.sqrt(2 * noise_sigma / dt_ms) * noise.standard_normal(len(v))
+        eta = np.sqrt(2 * network.noise_sigma / dt_ms) * noise.standard_normal(len(v))
         du = network.a * (network.b * v - u)
         for _ in range(2):
             v = v + 0.5 * dt_ms * (0.04 * v**2 + 5 * v + 140 - u + current + eta)
@@ -79,6 +65,36 @@ def run_plain(
             if step >= k:
                 P += released[step - k]
         spikes |= {(int(i), step) for i in np.flatnonzero(fired)}
+    return spikes
+
+
+def run_plain_sums(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
+    """The same scheme without delays, its operations in the engine's order: equal to the last bit.
+
+    Every neuron has the sum of its inputs, to which each spike adds.
+    """
+    synapses, weights = network.synapses, network.weights
+    v, u, R = network.v.copy(), network.u.copy(), network.resource.copy()
+    g = weights.T @ network.release
+    g_kept, recovery = 1 - dt_ms / synapses.decay_ms, dt_ms / (1000 * synapses.recovery_s)
+    spikes = set()
+    for step in range(n_steps):
+        eta = np.sqrt(2 * network.noise_sigma / dt_ms) * noise.standard_normal(len(v))
+        given = 140 - u + network.current + g + eta
+        du = network.a * (network.b * v - u)
+        for _ in range(2):
+            v = v + 0.5 * dt_ms * ((0.04 * v + 5) * v + given)
+        u = u + dt_ms * du
+        g = g_kept * g
+        R = R + recovery * (1 - R)
+        for i in np.flatnonzero(v > 30):
+            row = slice(weights.indptr[i], weights.indptr[i + 1])
+            g[weights.indices[row]] += weights.data[row] * R[i]
+            spikes.add((int(i), step))
+        fired = v > 30
+        v[fired] = network.c[fired]
+        u[fired] += network.d[fired]
+        R[fired] *= 1 - synapses.depression
     return spikes
 
 

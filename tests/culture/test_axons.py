@@ -3,9 +3,9 @@ import pytest
 from plain import grow_plain
 
 from simbench.core.errors import SimbenchError
-from simbench.culture import build_culture
 from simbench.culture.axon_kernel import advance, crossing_probability, grow, meet_walls
 from simbench.culture.axons import grow_axons
+from simbench.culture.growth import build_culture
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm, place_somata
 from simbench.scenario.recipes import CultureRecipe, WiringRecipe

@@ -2,22 +2,21 @@ import subprocess
 import sys
 
 RUN = """
-import os, signal, threading, time
-from simbench.culture import grow_culture
-from simbench.culture.brian import load_brian2
+import os, signal, threading
+from simbench.culture.growth import grow_cultures
 from simbench.scenario.recipes import CultureRecipe
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in some shells' background
-network = load_brian2().Network
+started = threading.Event()
 
 def interrupt():
-    while not network._globally_running:
-        time.sleep(0.1)
+    started.wait()
     os.kill(os.getpid(), signal.SIGINT)
 
 threading.Thread(target=interrupt, daemon=True).start()
+recipes = [CultureRecipe(n_neurons=20, duration_s=600.0)] * 3
 try:
-    grow_culture(CultureRecipe(n_neurons=20, duration_s=600.0), seed=0)
+    list(grow_cultures(recipes, 0, range(3), progress=lambda seconds: started.set()))
     print("finished")
 except KeyboardInterrupt:
     print("interrupted")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from simbench.core.errors import SimbenchError
-from simbench.culture import build_culture, graphs
+from simbench.culture import graphs
+from simbench.culture.growth import build_culture
 from simbench.culture.neuron_labels import clustering
 from simbench.culture.wiring import draw_weights, link_delays_ms, place_somata
 from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe

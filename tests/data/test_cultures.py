@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbench import simulate
-from simbench.culture import grow_culture
+from simbench.culture.growth import grow_culture
 from simbench.data import cultures as grown
 from simbench.data.cultures import culture_folder, grown_culture
 from simbench.data.simulation import recording_folders

@@ -1,0 +1,243 @@
+"""Cultures without links between them, run as one Brian2 network, each on a clock of its own."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simbench.core.errors import SimbenchError
+from simbench.culture.model import HISTORY, Network, build_model, neuron_values
+from simbench.culture.targets import use_target
+
+CHUNK = 2**20
+"""Most draws of noise that lie in memory at once."""
+MOST_IDLE = 1 / 3
+"""Share of the neurons of a block that may belong to finished cultures."""
+STATE = ("v", "u", "g", "R")
+Events = tuple[np.ndarray, np.ndarray]
+"""Spikes: neurons, and steps counted from the start of the run."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that is asked for: a network from its start on, for a number of steps.
+
+    The network of the trial before, for more steps, goes on where that ended.
+    """
+
+    network: Network
+    n_steps: int
+
+
+Trials = Generator[Trial, Events, Any]
+"""Asks for one trial after the other, is sent the spikes of each, and returns a result."""
+Noise = Callable[[], np.random.Generator]
+
+
+@dataclass
+class _Member:
+    """A culture of a block, and the trial that it is in."""
+
+    number: int
+    trials: Trials
+    noise: Noise
+    trial: Trial
+    rng: np.random.Generator | None
+    """Its noise; None once it is done."""
+    first_id: int
+    begun: int = 0
+    """Step of the block at which the trial began."""
+
+    @property
+    def end(self) -> int:
+        return self.begun + self.trial.n_steps
+
+
+def run_network(
+    network: Network, noise: Noise, n_steps: int, dt_ms: float = 1.0, target: str = "numpy"
+) -> Events:
+    """Run one network; returns the neurons and steps of its spikes.
+
+    A spike's time is ``step * dt_ms``. The spikes do not depend on the target.
+    """
+
+    def trials() -> Trials:
+        return (yield Trial(network, n_steps))
+
+    ((_, events),) = run_block([trials()], [noise], dt_ms, target)
+    return events
+
+
+def run_block(
+    trials: Sequence[Trials],
+    noise: Sequence[Noise],
+    dt_ms: float,
+    target: str,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """Run the trials of all cultures at once; yield the result of each as soon as it is there.
+
+    The spikes of a culture depend on its network and its noise alone: not on the target, not on
+    the other cultures of the block.
+
+    Parameters
+    ----------
+    trials : sequence of generators
+        One per culture. All networks have the same model: with delays, or all without.
+    noise : sequence of callable
+        Gives the random generator of a culture at the start of each trial.
+    dt_ms : float
+    target : {"numpy", "cython"}
+        Brian2's code generation target, prepared by ``simbench.culture.targets``.
+    progress : callable, optional
+        Called with the seconds of a culture that were simulated since the last call, summed over
+        the cultures.
+
+    Yields
+    ------
+    number : int
+        Position of the culture in ``trials``.
+    result : what its trials return, or the SimbenchError that they raise
+    """
+    members: list[_Member] = []
+    for number, (some, make) in enumerate(zip(trials, noise)):
+        first_id = sum(member.trial.network.n_neurons for member in members)
+        members.append(_Member(number, some, make, next(some), make(), first_id))
+    if not members:
+        return
+    block = _Block(members, dt_ms, target)
+    while members:
+        n_steps = min(min(member.end for member in members) - block.step, block.most_steps)
+        block.advance(n_steps)
+        if progress:
+            progress(len(members) * n_steps * dt_ms / 1000)
+        for member in [member for member in members if member.end == block.step]:
+            try:
+                trial = member.trials.send(block.events_of(member))
+            except (StopIteration, SimbenchError) as end:
+                members.remove(member)
+                member.rng = None
+                yield member.number, end.value if isinstance(end, StopIteration) else end
+            else:
+                is_new = trial.network is not member.trial.network
+                member.trial = trial
+                if is_new:
+                    block.restart(member)
+        block.release(members)
+
+
+class _Block:
+    """The Brian2 objects of the members, and the spikes that they fired."""
+
+    def __init__(self, members: list[_Member], dt_ms: float, target: str) -> None:
+        self.step = 0
+        self._dt_ms, self._target = dt_ms, target
+        self._fired: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self._build(members)
+
+    def _build(self, members: list[_Member]) -> None:
+        from brian2.groups.group import CodeRunner
+
+        b2 = use_target(self._target)
+        networks = [member.trial.network for member in members]
+        model, self._neurons = build_model(networks, self._dt_ms)
+        model.run(0 * b2.ms, namespace={})  # compiles
+        # Brian2's own loop over the steps takes a second for what chunks of noise make of it
+        self._parts = [part.run for part in model.sorted_objects if isinstance(part, CodeRunner)]
+        self._model, self._members = model, list(members)
+        self._noise, self._spiking = self._array("noise"), self._array("_spikespace")
+        sizes = [network.n_neurons for network in networks]
+        self._stops = np.cumsum(sizes)
+        self._ids = np.concatenate(
+            [np.arange(m.first_id, m.first_id + size) for m, size in zip(members, sizes)]
+        )
+        self._noise_sd = [network.noise_sd(self._dt_ms) for network in networks]
+        self.most_steps = max(1, CHUNK // len(self._ids))
+        self._draws = np.empty((self.most_steps, len(self._ids)))
+
+    def _array(self, name: str) -> np.ndarray:
+        return self._neurons.variables[name].get_value()
+
+    def _place(self, member: _Member) -> slice:
+        k = self._members.index(member)
+        return slice(self._stops[k] - member.trial.network.n_neurons, self._stops[k])
+
+    def advance(self, n_steps: int) -> None:
+        """Run all members for a number of steps, at most ``most_steps``."""
+        from brian2 import BrianObjectException
+
+        start = 0
+        for member, stop, sd in zip(self._members, self._stops, self._noise_sd):
+            if member.rng is not None:
+                normal = member.rng.standard_normal((n_steps, stop - start))
+                np.multiply(normal, sd, out=self._draws[:n_steps, start:stop])
+            start = stop
+        neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
+        try:
+            for step, row in enumerate(self._draws[:n_steps]):
+                self._noise[:] = row
+                for run in self._parts:
+                    run()
+                if n_spikes := self._spiking[-1]:
+                    counts[step] = n_spikes
+                    neurons.append(self._spiking[:n_spikes].copy())
+        except BrianObjectException as error:  # so Brian2 wraps whatever happens, a timeout too
+            raise error.__cause__ or error from None
+        if neurons:
+            steps = np.repeat(np.arange(self.step, self.step + n_steps), counts)
+            self._fired.append((self.step, self._ids[np.concatenate(neurons)], steps))
+        self.step += n_steps
+
+    def events_of(self, member: _Member) -> Events:
+        """What a member has fired in its trial."""
+        low = member.first_id
+        neurons, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for begun, ids, when in self._fired:
+            if begun >= member.begun:
+                own = (ids >= low) & (ids < low + member.trial.network.n_neurons)
+                neurons.append(ids[own] - low)
+                steps.append(when[own] - member.begun)
+        return np.concatenate(neurons), np.concatenate(steps)
+
+    def restart(self, member: _Member) -> None:
+        """Begin a new trial of a member."""
+        member.begun, member.rng = self.step, member.noise()
+        place = self._place(member)
+        for name, values in neuron_values(member.trial.network, self._dt_ms).items():
+            self._array(name)[place] = values
+        for name in self._neurons.variables:
+            if name.startswith("released"):
+                self._array(name)[place] = 0  # what is still under way arrives as nothing
+        self._noise_sd[self._members.index(member)] = member.trial.network.noise_sd(self._dt_ms)
+
+    def release(self, members: list[_Member]) -> None:
+        """Forget finished members: their spikes at once, their neurons when they are many."""
+        first = min((member.begun for member in members), default=self.step)
+        self._fired = [some for some in self._fired if some[0] >= first]
+        kept = np.zeros(len(self._ids), dtype=bool)
+        for member in members:
+            kept[self._place(member)] = True
+        # with delays, spikes under way could not move
+        can_move = not members or members[0].trial.network.delays_ms is None
+        if members and can_move and 1 - kept.mean() > MOST_IDLE:
+            state = {name: self._array(name)[kept] for name in STATE}
+            self._build(members)
+            for name, values in state.items():
+                self._array(name)[:] = values
+
+
+def check_history(network: Network, steps: np.ndarray, neurons: np.ndarray, dt_ms: float) -> None:
+    """Refuse a run in which more spikes of a neuron were under way on a link than are kept."""
+    if network.delays_ms is None or not network.delays_ms.size:
+        return
+    longest_ms = float(network.delays_ms.max())
+    order = np.lexsort((steps, neurons))
+    neurons, times_ms = neurons[order], steps[order] * dt_ms
+    same = neurons[HISTORY:] == neurons[:-HISTORY]
+    span = (times_ms[HISTORY:] - times_ms[:-HISTORY])[same]
+    if span.size and span.min() <= longest_ms:
+        raise SimbenchError(
+            f"synapses.conduction_velocity_mm_per_ms: the longest delay is {longest_ms:.3g} ms, "
+            f"and {HISTORY} spikes of a neuron came within {span.min():.3g} ms; raise the velocity"
+        )

@@ -1,0 +1,101 @@
+"""Which cultures run in one block, and on which of Brian2's targets."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from simbench.culture.block import run_network
+from simbench.culture.model import Network
+from simbench.culture.rate_search import simulated_s
+from simbench.culture.targets import compiler_found, cython_cache
+from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
+
+MOST_NEURONS = 8000
+"""Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken."""
+COMPILE_S = 30.0
+# Seconds a step: fixed, and a neuron (measured on blocks of 84 to 10,000 neurons)
+_COST_S = {"numpy": (120e-6, 40e-9), "cython": (20e-6, 25e-9)}
+
+
+def plan_blocks(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> list[list[int]]:
+    """Divide cultures into blocks for `grow_cultures`, as many for each worker, longest first.
+
+    The cultures of a block share the duration, the step and the model.
+
+    Returns
+    -------
+    list of lists of int
+        Positions in ``recipes``.
+    """
+    kinds = defaultdict(list)
+    for position, recipe in enumerate(recipes):
+        alike = (recipe.duration_s, simulated_s(recipe), recipe.dt_ms, _is_delayed(recipe))
+        kinds[alike].append(position)
+    blocks = []
+    for positions in kinds.values():
+        positions.sort(key=lambda position: -recipes[position].n_neurons)
+        total = sum(recipes[position].n_neurons for position in positions)
+        n_blocks = n_workers * int(np.ceil(total / MOST_NEURONS / n_workers))
+        some: list[list[int]] = [[] for _ in range(min(n_blocks, len(positions)))]
+        sizes = [0] * len(some)
+        for position in positions:
+            smallest = sizes.index(min(sizes))
+            some[smallest].append(position)
+            sizes[smallest] += recipes[position].n_neurons
+        blocks += some
+    return sorted(blocks, key=lambda block: -_cost_s([recipes[p] for p in block], "cython"))
+
+
+def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
+    """Cheapest of Brian2's targets for these cultures; compiles once, before workers need it.
+
+    All targets give the same spikes, so only cost decides: NumPy for a small first run, Cython
+    as soon as the work outweighs compiling. Without a C++ compiler it is NumPy, and a warning
+    says so.
+
+    Returns
+    -------
+    {"numpy", "cython"}
+    """
+    blocks = [[recipes[p] for p in block] for block in plan_blocks(recipes, n_workers)]
+    saved = sum(_cost_s(block, "numpy") - _cost_s(block, "cython") for block in blocks)
+    models = sorted({_is_delayed(recipe) for recipe in recipes})
+    cold = [delayed for delayed in models if not _marker(delayed).exists()]
+    if saved / n_workers <= COMPILE_S * len(cold):
+        return "numpy"
+    if cold and not compiler_found():
+        warnings.warn("no C++ compiler found: simulating with Brian2's NumPy target", stacklevel=2)
+        return "numpy"
+    for delayed in cold:
+        _compile(delayed)
+    return "cython"
+
+
+def _cost_s(block: Sequence[CultureRecipe], target: str) -> float:
+    """Seconds that a block takes, about."""
+    fixed, per_neuron = _COST_S[target]
+    n_steps = max(simulated_s(recipe) * 1000 / recipe.dt_ms for recipe in block)
+    return n_steps * (fixed + per_neuron * sum(recipe.n_neurons for recipe in block))
+
+
+def _is_delayed(recipe: CultureRecipe) -> bool:
+    return recipe.synapses.conduction_velocity_mm_per_ms is not None
+
+
+def _marker(delayed: bool) -> Path:
+    """File that says that a model is compiled."""
+    return cython_cache() / ("warm-delayed" if delayed else "warm")
+
+
+def _compile(delayed: bool) -> None:
+    """Compile a model's modules by running two neurons for one step."""
+    zeros = np.zeros(2)
+    link = sparse.csr_array(([1.0], ([0], [1])), shape=(2, 2))
+    delays = np.zeros(1) if delayed else None
+    tiny = Network(*(zeros,) * 4, link, *(zeros,) * 5, 0.0, SynapseRecipe(), delays)
+    run_network(tiny, np.random.default_rng, 1, target="cython")
+    _marker(delayed).touch()
