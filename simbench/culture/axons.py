@@ -1,21 +1,10 @@
 """Axon growth after Orlandi et al. 2013: random walks that link to the dendrites they reach."""
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 from scipy import sparse
 
 from simbench.culture.substrate import Substrate
 from simbench.scenario.recipes import WiringRecipe
-
-SEGMENT_MM = 0.001
-HEADING_SD = 0.1  # rad a segment
-# Probability that an axon crosses a height step (mm), linear in between (Hernandez-Navarro,
-# thesis); walls met at 30 degrees or less are never crossed.
-STEP_MM = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
-CROSS_UP = np.array([1, 0.0007, 0.00045, 0.00035, 0.0003, 0.00025, 0.00015, 0.00002, 0])
-CROSS_DOWN = np.array([1, 0.0066, 0.0033, 0.0033, 0.0033, 0.0033, 0.002, 0.0005, 0])
 
 
 def grow_axons(
@@ -45,11 +34,13 @@ def grow_axons(
     scipy.sparse.csr_array of bool, shape (n_neurons, n_neurons)
         All links that could be made, presynaptic x postsynaptic.
     """
+    from simbench.culture.axon_kernel import grow  # imports Numba: only where axons grow
+
     n = len(positions_mm)
     lengths = (axon_length_mm or recipe.axon_length_mm) * np.sqrt(-2 * np.log1p(-rng.random(n)))
     radii = rng.normal(recipe.dendrite_radius_um, recipe.dendrite_radius_sd_um, n) / 1000
     headings = rng.uniform(0, 2 * np.pi, n)
-    pre, post = _kernel()(
+    pre, post = grow(
         positions_mm + substrate.width_mm / 2,
         lengths,
         np.maximum(radii, 0),
@@ -59,11 +50,3 @@ def grow_axons(
         rng,
     )
     return sparse.csr_array((np.ones(len(pre), dtype=bool), (pre, post)), shape=(n, n))
-
-
-@cache
-def _kernel() -> Any:
-    """The compiled kernel; Numba is imported only where axons grow."""
-    from simbench.culture.axon_kernel import grow
-
-    return grow

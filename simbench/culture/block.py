@@ -12,9 +12,9 @@ from simbench.culture.targets import use_target
 
 CHUNK = 2**20
 """Most draws of noise that lie in memory at once."""
-MOST_IDLE = 1 / 3
-"""Share of the neurons of a block that may belong to finished cultures."""
-STATE = ("v", "u", "g", "R")
+MOST_BUSY = 2 / 3
+"""A block in which a smaller share of the neurons is at work is built anew without the others."""
+STATE = {"v", "u", "g", "R", "slow"}
 Events = tuple[np.ndarray, np.ndarray]
 """Spikes: neurons, and steps counted from the start of the run."""
 
@@ -41,13 +41,20 @@ class _Member:
 
     number: int
     trials: Trials
-    noise: Noise
     trial: Trial
-    rng: np.random.Generator | None
-    """Its noise; None once it is done."""
+    noise: Noise
+    rng: np.random.Generator
     first_id: int
+    """Its neurons keep their numbers when other cultures leave."""
     begun: int = 0
     """Step of the block at which the trial began."""
+    place: slice = slice(0)
+    """Its neurons among those of the block."""
+    is_done: bool = False
+
+    @property
+    def n_neurons(self) -> int:
+        return self.trial.network.n_neurons
 
     @property
     def end(self) -> int:
@@ -101,9 +108,10 @@ def run_block(
     result : what its trials return, or the SimbenchError that they raise
     """
     members: list[_Member] = []
+    first_id = 0
     for number, (some, make) in enumerate(zip(trials, noise)):
-        first_id = sum(member.trial.network.n_neurons for member in members)
-        members.append(_Member(number, some, make, next(some), make(), first_id))
+        members.append(_Member(number, some, next(some), make, make(), first_id))
+        first_id += members[-1].n_neurons
     if not members:
         return
     block = _Block(members, dt_ms, target)
@@ -112,19 +120,21 @@ def run_block(
         block.advance(n_steps)
         if progress:
             progress(len(members) * n_steps * dt_ms / 1000)
-        for member in [member for member in members if member.end == block.step]:
+        ended = [member for member in members if member.end == block.step]
+        for member in ended:
             try:
                 trial = member.trials.send(block.events_of(member))
             except (StopIteration, SimbenchError) as end:
+                member.is_done = True
                 members.remove(member)
-                member.rng = None
                 yield member.number, end.value if isinstance(end, StopIteration) else end
             else:
-                is_new = trial.network is not member.trial.network
+                goes_on = trial.network is member.trial.network
                 member.trial = trial
-                if is_new:
+                if not goes_on:
                     block.restart(member)
-        block.release(members)
+        if ended:
+            block.release()
 
 
 class _Block:
@@ -140,39 +150,35 @@ class _Block:
         from brian2.groups.group import CodeRunner
 
         b2 = use_target(self._target)
+        self._members = list(members)
         networks = [member.trial.network for member in members]
-        model, self._neurons = build_model(networks, self._dt_ms)
-        model.run(0 * b2.ms, namespace={})  # compiles
-        # Brian2's own loop over the steps takes a second for what chunks of noise make of it
-        self._parts = [part.run for part in model.sorted_objects if isinstance(part, CodeRunner)]
-        self._model, self._members = model, list(members)
+        self._model, self._neurons = build_model(networks, self._dt_ms)
+        self._model.run(0 * b2.ms, namespace={})  # generates and compiles the code
+        # called here step by step, for Brian2's own loop knows no chunks of noise
+        parts = [part for part in self._model.sorted_objects if isinstance(part, CodeRunner)]
+        self._parts = [part.run for part in parts]
         self._noise, self._spiking = self._array("noise"), self._array("_spikespace")
-        sizes = [network.n_neurons for network in networks]
-        self._stops = np.cumsum(sizes)
-        self._ids = np.concatenate(
-            [np.arange(m.first_id, m.first_id + size) for m, size in zip(members, sizes)]
-        )
-        self._noise_sd = [network.noise_sd(self._dt_ms) for network in networks]
-        self.most_steps = max(1, CHUNK // len(self._ids))
-        self._draws = np.empty((self.most_steps, len(self._ids)))
+        self.most_steps = max(1, CHUNK // len(self._noise))
+        self._draws = np.zeros((self.most_steps, len(self._noise)))
+        start = 0
+        for member in members:
+            member.place = slice(start, start + member.n_neurons)
+            start = member.place.stop
+        first_ids = [np.arange(m.first_id, m.first_id + m.n_neurons) for m in members]
+        self._ids = np.concatenate(first_ids)
 
     def _array(self, name: str) -> np.ndarray:
         return self._neurons.variables[name].get_value()
-
-    def _place(self, member: _Member) -> slice:
-        k = self._members.index(member)
-        return slice(self._stops[k] - member.trial.network.n_neurons, self._stops[k])
 
     def advance(self, n_steps: int) -> None:
         """Run all members for a number of steps, at most ``most_steps``."""
         from brian2 import BrianObjectException
 
-        start = 0
-        for member, stop, sd in zip(self._members, self._stops, self._noise_sd):
-            if member.rng is not None:
-                normal = member.rng.standard_normal((n_steps, stop - start))
-                np.multiply(normal, sd, out=self._draws[:n_steps, start:stop])
-            start = stop
+        for member in self._members:
+            if not member.is_done:
+                normal = member.rng.standard_normal((n_steps, member.n_neurons))
+                sd = member.trial.network.noise_sd(self._dt_ms)
+                np.multiply(normal, sd, out=self._draws[:n_steps, member.place])
         neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
         try:
             for step, row in enumerate(self._draws[:n_steps]):
@@ -191,43 +197,42 @@ class _Block:
 
     def events_of(self, member: _Member) -> Events:
         """What a member has fired in its trial."""
-        low = member.first_id
         neurons, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for begun, ids, when in self._fired:
             if begun >= member.begun:
-                own = (ids >= low) & (ids < low + member.trial.network.n_neurons)
-                neurons.append(ids[own] - low)
+                own = (ids >= member.first_id) & (ids < member.first_id + member.n_neurons)
+                neurons.append(ids[own] - member.first_id)
                 steps.append(when[own] - member.begun)
         return np.concatenate(neurons), np.concatenate(steps)
 
     def restart(self, member: _Member) -> None:
         """Begin a new trial of a member."""
         member.begun, member.rng = self.step, member.noise()
-        place = self._place(member)
         for name, values in neuron_values(member.trial.network, self._dt_ms).items():
-            self._array(name)[place] = values
+            self._array(name)[member.place] = values
         for name in self._neurons.variables:
             if name.startswith("released"):
-                self._array(name)[place] = 0  # what is still under way arrives as nothing
-        self._noise_sd[self._members.index(member)] = member.trial.network.noise_sd(self._dt_ms)
+                self._array(name)[member.place] = 0  # what is under way arrives as nothing
 
-    def release(self, members: list[_Member]) -> None:
-        """Forget finished members: their spikes at once, their neurons when they are many."""
-        first = min((member.begun for member in members), default=self.step)
-        self._fired = [some for some in self._fired if some[0] >= first]
+    def release(self) -> None:
+        """Forget the members that are done: their spikes, and their neurons once they are many."""
+        members = [member for member in self._members if not member.is_done]
         kept = np.zeros(len(self._ids), dtype=bool)
         for member in members:
-            kept[self._place(member)] = True
-        # with delays, spikes under way could not move
-        can_move = not members or members[0].trial.network.delays_ms is None
-        if members and can_move and 1 - kept.mean() > MOST_IDLE:
-            state = {name: self._array(name)[kept] for name in STATE}
+            kept[member.place] = True
+        self._draws[:, ~kept] = 0
+        first = min((member.begun for member in members), default=self.step)
+        self._fired = [some for some in self._fired if some[0] >= first]
+        # with delays they stay, for spikes under way could not move
+        if members and members[0].trial.network.delays_ms is None and kept.mean() < MOST_BUSY:
+            names = STATE & set(self._neurons.variables)
+            state = {name: self._array(name)[kept] for name in names}
             self._build(members)
             for name, values in state.items():
                 self._array(name)[:] = values
 
 
-def check_history(network: Network, steps: np.ndarray, neurons: np.ndarray, dt_ms: float) -> None:
+def check_history(network: Network, neurons: np.ndarray, steps: np.ndarray, dt_ms: float) -> None:
     """Refuse a run in which more spikes of a neuron were under way on a link than are kept."""
     if network.delays_ms is None or not network.delays_ms.size:
         return

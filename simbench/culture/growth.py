@@ -1,8 +1,8 @@
 """Grow cultures: somata, wiring and weights are drawn, blocks of cultures fire, labels follow."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from simbench.culture.wiring import (
     draw_weights,
     draw_wiring,
     link_delays_ms,
+    lognormal,
     place_somata,
 )
 from simbench.scenario.recipes import CultureRecipe
@@ -148,36 +149,43 @@ def grow_cultures(
         yield positions[number], culture
 
 
+def make_network(
+    recipe: CultureRecipe, anatomy: Anatomy, seed: int, index: int, drive: Drive
+) -> Network:
+    """A culture ready to fire: its state at the start, and its drive."""
+    firing, synapses, n = anatomy.firing, recipe.synapses, recipe.n_neurons
+    start = stream(seed, "culture", index, "start")
+    v = firing.c + 30 * start.random(n)
+    spread = stream(seed, "culture", index, "drive").standard_normal(n)
+    return Network(
+        firing.a, firing.b, firing.c, firing.d, anatomy.weights,
+        v=v, u=firing.b * v, release=start.random(n), resource=start.random(n),
+        current=np.array([drive.type_current.get(kind, 0.0) for kind in firing.firing_type]),
+        noise_sigma=drive.noise_sigma * lognormal(recipe.drive_log_sd, spread),
+        synapses=synapses,
+        delays_ms=link_delays_ms(
+            anatomy.weights, anatomy.positions_mm, synapses.conduction_velocity_mm_per_ms
+        ),
+    )  # fmt: skip
+
+
 def _fire(
     recipe: CultureRecipe, anatomy: Anatomy, seed: int, index: int
 ) -> Generator[Trial, Events, Culture]:
     """Ask for the runs of a culture, and describe what it became."""
-    firing, n = anatomy.firing, recipe.n_neurons
-    start = stream(seed, "culture", index, "start")
-    v = firing.c + 30 * start.random(n)
-    resting = Network(
-        firing.a, firing.b, firing.c, firing.d, anatomy.weights,
-        v=v, u=firing.b * v, release=start.random(n), resource=start.random(n),
-        current=np.zeros(n), noise_sigma=recipe.noise_sigma, synapses=recipe.synapses,
-        delays_ms=link_delays_ms(
-            anatomy.weights, anatomy.positions_mm, recipe.synapses.conduction_velocity_mm_per_ms
-        ),
-    )  # fmt: skip
     settle_steps = round(recipe.settle_s * 1000 / recipe.dt_ms)
-
-    @lru_cache(maxsize=1)  # one object as long as the drive is the same: the run goes on
-    def driven(noise_sigma: float, currents: tuple[float, ...]) -> Network:
-        return replace(resting, noise_sigma=noise_sigma, current=np.array(currents))
+    last: tuple[Drive, Network] | None = None
 
     def run(drive: Drive, seconds: float) -> Generator[Trial, Events, Events]:
-        currents = tuple(drive.type_current.get(kind, 0.0) for kind in firing.firing_type)
+        nonlocal last
+        if last is None or drive != last[0]:
+            last = drive, make_network(recipe, anatomy, seed, index, drive)
         n_steps = round((recipe.settle_s + seconds) * 1000 / recipe.dt_ms)
-        network = driven(drive.noise_sigma, currents)
-        neurons, steps = yield Trial(network, n_steps)
-        check_history(network, steps, neurons, recipe.dt_ms)
+        neurons, steps = yield Trial(last[1], n_steps)
+        check_history(last[1], neurons, steps, recipe.dt_ms)
         return neurons, steps - settle_steps
 
-    events, drive = yield from find_drive(recipe, firing.firing_type, run)
+    events, drive = yield from find_drive(recipe, anatomy.firing.firing_type, run)
     return _describe(recipe, anatomy, events, drive)
 
 

@@ -37,7 +37,7 @@ released0 : 1
 # The text is the arithmetic: no powers, no divisions, one operation order, so that every target
 # gives the same bits.
 _STEP = """
-input = 140 - u + current + g + noise
+input = 140 - u + current + {input} + noise
 du = a*(b*v - u)
 halfway = v + half_ms*((0.04*v + 5)*v + input)
 v = halfway + half_ms*((0.04*halfway + 5)*halfway + input)
@@ -92,6 +92,18 @@ class Network:
     def n_neurons(self) -> int:
         return len(self.a)
 
+    @property
+    def model(self) -> tuple[bool, bool]:
+        """Which model it needs: with delays, with a slow current."""
+        return self.delays_ms is not None, self.synapses.slow_share > 0
+
+    def parts(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Weights of the fast and of the slow current."""
+        slow, fast = self.weights.copy(), self.weights.copy()
+        slow.data = np.where(slow.data > 0, self.synapses.slow_share * slow.data, 0.0)
+        fast.data = fast.data - slow.data
+        return fast, slow
+
     def noise_sd(self, dt_ms: float) -> np.ndarray:
         """S.d. of the noise of each neuron in a step, shape (n_neurons,)."""
         return np.sqrt(2 * np.broadcast_to(self.noise_sigma, self.n_neurons) / dt_ms)
@@ -108,25 +120,30 @@ class ModelText:
     on_spike: str
 
 
-def model_text(delayed: bool) -> ModelText:
-    """The model without or with conduction delays.
+def model_text(delayed: bool, slow: bool) -> ModelText:
+    """The model, with conduction delays and a slow part of the excitatory current or without.
 
     What a spike releases is latched by the reset of the neuron that spikes, because at the time of
     arrival its resource is already depressed. With delays, the last few releases are kept, and
     each link counts its arrivals, so that a burst faster than the delay arrives spike for spike.
     """
-    if not delayed:
-        return ModelText(_NEURON, _STEP, _RESET, "w : 1 (constant)", "g_post += w*released0_pre")
-    kept = "".join(f"released{k} : 1\n" for k in range(1, HISTORY))
-    shift = [f"released{k} = abs(released{k - 1})" for k in range(HISTORY - 1, 0, -1)]
-    arrival = " + ".join(f"released{k}_pre*int(later == {k})" for k in range(HISTORY))
-    return ModelText(
-        _NEURON + kept + "n_spikes : integer\n",
-        _STEP,
-        "\n".join([*shift, _RESET, "n_spikes += 1"]),
-        "w : 1 (constant)\nn_arrived : integer",
-        f"later = n_spikes_pre - n_arrived - 1\ng_post += w*({arrival})\nn_arrived += 1",
-    )
+    neuron, reset, released = _NEURON, _RESET, "released0_pre"
+    step, synapse, on_spike = _STEP.format(input="g"), "w : 1 (constant)", "g_post += w*released"
+    if slow:
+        neuron += "slow : 1\nslow_kept : 1 (constant)\n"
+        step = _STEP.format(input="g + slow") + "slow = slow_kept*slow\n"
+        synapse += "\nw_slow : 1 (constant)"
+        on_spike += "\nslow_post += w_slow*released"
+    if delayed:
+        neuron += "".join(f"released{k} : 1\n" for k in range(1, HISTORY)) + "n_spikes : integer\n"
+        shift = [f"released{k} = abs(released{k - 1})" for k in range(HISTORY - 1, 0, -1)]
+        reset = "\n".join([*shift, _RESET, "n_spikes += 1"])
+        synapse += "\nn_arrived : integer"
+        each = (f"released{k}_pre*int(later == {k})" for k in range(HISTORY))
+        released = f"({' + '.join(each)})"
+        on_spike = f"later = n_spikes_pre - n_arrived - 1\n{on_spike}\nn_arrived += 1"
+    on_spike = on_spike.replace("*released", f"*{released}")
+    return ModelText(neuron, step, reset, synapse, on_spike)
 
 
 def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
@@ -139,8 +156,8 @@ def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
         The neurons of the first network, then those of the second, and so on.
     """
     b2 = load_brian2()
-    delayed = networks[0].delays_ms is not None
-    text = model_text(delayed)
+    delayed, slow = networks[0].model
+    text = model_text(delayed, slow)
     clock = b2.Clock(dt=dt_ms * b2.ms, name="step")
     common = {"clock": clock, "namespace": {}}
     first = np.cumsum([0, *(network.n_neurons for network in networks)])
@@ -164,7 +181,10 @@ def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
         i=np.concatenate([some.row + start for some, start in zip(edges, first)]),
         j=np.concatenate([some.col + start for some, start in zip(edges, first)]),
     )
-    links.w = np.concatenate([some.data for some in edges])
+    parts = [network.parts() for network in networks]
+    links.w = np.concatenate([fast.data for fast, _ in parts])
+    if slow:
+        links.w_slow = np.concatenate([part.data for _, part in parts])
     if delayed:
         delays = [network.delays_ms for network in networks if network.delays_ms is not None]
         links.pre.delay = np.concatenate(delays) * b2.ms
@@ -182,6 +202,10 @@ def neuron_values(network: Network, dt_ms: float) -> dict[str, np.ndarray]:
         "recovery": dt_ms / (1000 * synapses.recovery_s),
         "R_kept": 1 - synapses.depression,
     }
+    if network.model[1]:
+        same["slow_kept"] = 1 - dt_ms / synapses.slow_decay_ms
     values |= {name: np.full(network.n_neurons, value) for name, value in same.items()}
-    # since all synapses decay alike, the summed input decays as each of them does
-    return values | {"R": network.resource, "g": network.weights.T @ network.release}
+    # since synapses decay alike, their summed input decays as each of them does
+    fast, slow = network.parts()
+    values |= {"R": network.resource, "g": fast.T @ network.release}
+    return values | ({"slow": slow.T @ network.release} if network.model[1] else {})

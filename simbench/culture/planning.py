@@ -33,7 +33,7 @@ def plan_blocks(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> list[li
     """
     kinds = defaultdict(list)
     for position, recipe in enumerate(recipes):
-        alike = (recipe.duration_s, simulated_s(recipe), recipe.dt_ms, _is_delayed(recipe))
+        alike = (recipe.duration_s, simulated_s(recipe), recipe.dt_ms, _model(recipe))
         kinds[alike].append(position)
     blocks = []
     for positions in kinds.values():
@@ -63,15 +63,15 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     """
     blocks = [[recipes[p] for p in block] for block in plan_blocks(recipes, n_workers)]
     saved = sum(_cost_s(block, "numpy") - _cost_s(block, "cython") for block in blocks)
-    models = sorted({_is_delayed(recipe) for recipe in recipes})
-    cold = [delayed for delayed in models if not _marker(delayed).exists()]
+    models = sorted({_model(recipe) for recipe in recipes})
+    cold = [model for model in models if not _marker(*model).exists()]
     if saved / n_workers <= COMPILE_S * len(cold):
         return "numpy"
     if cold and not compiler_found():
         warnings.warn("no C++ compiler found: simulating with Brian2's NumPy target", stacklevel=2)
         return "numpy"
-    for delayed in cold:
-        _compile(delayed)
+    for model in cold:
+        _compile(*model)
     return "cython"
 
 
@@ -82,20 +82,23 @@ def _cost_s(block: Sequence[CultureRecipe], target: str) -> float:
     return n_steps * (fixed + per_neuron * sum(recipe.n_neurons for recipe in block))
 
 
-def _is_delayed(recipe: CultureRecipe) -> bool:
-    return recipe.synapses.conduction_velocity_mm_per_ms is not None
+def _model(recipe: CultureRecipe) -> tuple[bool, bool]:
+    """Which model the recipe needs, as `Network.model`."""
+    synapses = recipe.synapses
+    return synapses.conduction_velocity_mm_per_ms is not None, synapses.slow_share > 0
 
 
-def _marker(delayed: bool) -> Path:
+def _marker(delayed: bool, slow: bool) -> Path:
     """File that says that a model is compiled."""
-    return cython_cache() / ("warm-delayed" if delayed else "warm")
+    return cython_cache() / ("warm" + "-delayed" * delayed + "-slow" * slow)
 
 
-def _compile(delayed: bool) -> None:
+def _compile(delayed: bool, slow: bool) -> None:
     """Compile a model's modules by running two neurons for one step."""
     zeros = np.zeros(2)
     link = sparse.csr_array(([1.0], ([0], [1])), shape=(2, 2))
+    synapses = SynapseRecipe(slow_share=0.5 * slow)
     delays = np.zeros(1) if delayed else None
-    tiny = Network(*(zeros,) * 4, link, *(zeros,) * 5, 0.0, SynapseRecipe(), delays)
+    tiny = Network(*(zeros,) * 4, link, *(zeros,) * 5, 0.0, synapses, delays)
     run_network(tiny, np.random.default_rng, 1, target="cython")
-    _marker(delayed).touch()
+    _marker(delayed, slow).touch()

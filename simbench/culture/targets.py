@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -42,6 +43,7 @@ def compiler_found() -> bool:
 
 def cython_cache() -> Path:
     """Folder of compiled modules; its name holds all that Brian2's own cache key leaves out."""
-    texts = [[*vars(model_text(delayed)).values(), THRESHOLD] for delayed in (False, True)]
+    models = product((False, True), repeat=2)
+    texts = [[*vars(model_text(*model)).values(), THRESHOLD] for model in models]
     about = json.dumps([sys.version, version("brian2"), version("numpy"), texts, FLAGS])
     return cache_folder() / "cython" / hashlib.sha256(about.encode()).hexdigest()[:16]

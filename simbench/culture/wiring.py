@@ -161,8 +161,17 @@ def draw_weights(
     """Signed weights of the links; all that leave an inhibitory neuron are negative."""
     edges = links.tocoo()
     strength = np.where(inhibitory, -recipe.inhibitory_weight, recipe.excitatory_weight)[edges.row]
-    jitter = np.abs(1 + recipe.weight_jitter * rng.standard_normal(edges.nnz))
-    return sparse.csr_array((strength * jitter, (edges.row, edges.col)), shape=links.shape)
+    normal = rng.standard_normal(edges.nnz)
+    if recipe.weight_log_sd:
+        spread = lognormal(recipe.weight_log_sd, normal)
+    else:
+        spread = np.abs(1 + recipe.weight_jitter * normal)
+    return sparse.csr_array((strength * spread, (edges.row, edges.col)), shape=links.shape)
+
+
+def lognormal(log_sd: float, normal: np.ndarray) -> np.ndarray:
+    """Factors of mean 1 whose natural logarithms have this s.d., from standard normal numbers."""
+    return np.exp(log_sd * normal - log_sd**2 / 2)
 
 
 def link_delays_ms(

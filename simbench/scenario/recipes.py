@@ -17,6 +17,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+ADDED = "added"
+"""Annotates a key that came later: at its default it is left out of the digest of scenarios."""
 # Neurons x frames of a recording: 40 GB of fluorescence, and as much of clean dF/F.
 MOST_SAMPLES = 10**10
 # In a frame of a cell at rest: light can be much brighter, and Poisson numbers end at 9e18.
@@ -29,6 +31,17 @@ class Recipe(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
+
+    def canonical(self) -> dict[str, Any]:
+        """Plain data; a key that was added later is left out where it is at its default."""
+        data = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if ADDED in field.metadata and value == field.default:
+                del data[name]
+            elif isinstance(value, Recipe):
+                data[name] = value.canonical()
+        return data
 
 
 # Izhikevich 2003, figure 2 and the parameters of its text: a, b, c (mV), d.
@@ -130,7 +143,13 @@ class SynapseRecipe(Recipe):
     """Magnitude; an inhibitory neuron inhibits whoever it reaches."""
     weight_jitter: NonNegative = 0.1
     """Relative s.d. of single weights."""
+    weight_log_sd: Annotated[NonNegative, ADDED] = 0.0
+    """If above 0, weights are lognormal with this s.d. of the natural logarithm (`weight_jitter`
+    then has no say); their mean stays."""
     decay_ms: Positive = 10.0
+    slow_share: Annotated[Fraction, ADDED] = 0.0
+    """Share of an excitatory current that decays with `slow_decay_ms`, at its peak."""
+    slow_decay_ms: Annotated[Positive, ADDED] = 100.0
     depression: Fraction = 0.8
     """Share beta of the resource that a spike uses up; 0 switches depression off."""
     recovery_s: Positive = 8.0
@@ -158,6 +177,9 @@ class CultureRecipe(Recipe):
     """Relative s.d. of each neuron's own a, b, c, d."""
     noise_sigma: NonNegative = 2.25
     """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt."""
+    drive_log_sd: Annotated[NonNegative, ADDED] = 0.0
+    """S.d. of the natural logarithm of the neurons' own noise_sigma; its mean stays. Neurons differ
+    in how many spontaneous releases reach them, and rates in culture are lognormal."""
     type_current: dict[str, Finite] = Field(default={})
     """Constant input by firing type, in the units of the Izhikevich current."""
     target_rate_hz: Positive | None = None

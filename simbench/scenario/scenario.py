@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from simbench.core.errors import SimbenchError
 from simbench.scenario.labels import LABELS
 from simbench.scenario.recipes import (
+    ADDED,
     MOST_SAMPLES,
     CultureRecipe,
     Fraction,
@@ -26,8 +27,6 @@ from simbench.scenario.recipes import (
 )
 
 _FOLDER = Path(__file__).parents[1] / "scenarios"
-# Not part of the digest where they are not given: it stays that of scenarios without such keys.
-_OPTIONAL = {"protocols": ["latents"], "latents_per_minute": None}
 _BUDGETS = ("n_components", "latents_per_minute")
 _Values = Annotated[list[Any], Field(min_length=1)]
 
@@ -111,7 +110,7 @@ class Scenario(Recipe):
     imaging: ImagingRecipe
     axes: dict[str, _Values] = Field(default={})
     levels: dict[str, _Values] = Field(default={})
-    protocols: list[Literal["latents", "reconstruction", "published"]] = Field(
+    protocols: Annotated[list[Literal["latents", "reconstruction", "published"]], ADDED] = Field(
         default=["latents"], min_length=1
     )
     """What is scored (`simbench.scoring.protocols`)."""
@@ -121,7 +120,7 @@ class Scenario(Recipe):
     """Labels that a good latent does not carry."""
     n_components: Annotated[int, Field(ge=1)] = 8
     """Latent values per neuron that every method with that parameter gets."""
-    latents_per_minute: Positive | None = None
+    latents_per_minute: Annotated[Positive | None, ADDED] = None
     """Latent values per neuron-minute that a reconstruction may spend; methods with that parameter
     get it."""
     methods: list[str] = Field(default=[])
@@ -235,10 +234,9 @@ class Scenario(Recipe):
 
     @cached_property
     def _digest(self) -> str:
-        data = self.model_dump(mode="json", exclude={"question", "methods", "variants"})
-        for key, default in _OPTIONAL.items():
-            if data[key] == default:
-                del data[key]
+        data = self.canonical()
+        for key in ("question", "methods", "variants"):
+            del data[key]
         conditions = self.conditions + (self.train_conditions if self.split.train_with else ())
         files = [condition.culture.wiring.file_digest() for condition in conditions]
         if any(files):

@@ -1,6 +1,7 @@
 """Plain loops over the published rules, written from the equations: what simbench is tested on."""
 
 import numpy as np
+from scipy import sparse
 
 from simbench.culture.model import Network
 from simbench.scenario.recipes import SynapseRecipe
@@ -11,8 +12,6 @@ def random_network(
 ):
     """A random network of the given (a, b, c, d), both signs of weight, jittered parameters."""
     rng = np.random.default_rng(seed)
-    from scipy import sparse
-
     from simbench.scenario.recipes import FIRING_TYPES
 
     table = np.array(list(FIRING_TYPES.values()) if types is None else types)
@@ -32,36 +31,38 @@ def random_network(
 def run_plain(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
     """The reference scheme with a dense matrix: the set of (neuron, step) that spiked.
 
-    Every neuron has the P of its synapses; ``noise`` is a random generator.
+    Every neuron has the P of its synapses, and a slow one; ``noise`` is a random generator.
     """
     synapses, weights = network.synapses, network.weights.toarray()
     lag = np.zeros(weights.shape, dtype=int)
     if network.delays_ms is not None:
         edges = network.weights.tocoo()
         lag[edges.row, edges.col] = np.rint(network.delays_ms / dt_ms)
-    lags = np.unique(lag)
-    by_lag = [np.where(lag == k, weights, 0) for k in lags]
-    v, u = network.v.copy(), network.u.copy()
-    P, R = network.release.copy(), network.resource.copy()
-    # what each step released, as seen after each lag
-    arrived = [P.copy() for _ in lags]
+    slow = np.where(weights > 0, synapses.slow_share * weights, 0)
+    # every kind of link: its lag, its weights, its decay, and P as it arrives
+    links = [
+        (k, np.where(lag == k, some, 0), decay_ms, network.release.copy())
+        for k in np.unique(lag)
+        for some, decay_ms in ((weights - slow, synapses.decay_ms), (slow, synapses.slow_decay_ms))
+    ]
+    v, u, R = network.v.copy(), network.u.copy(), network.resource.copy()
     released = []
     spikes = set()
     for step in range(n_steps):
-        current = sum(W.T @ P for W, P in zip(by_lag, arrived)) + network.current
+        current = sum(W.T @ P for _, W, _, P in links) + network.current
         eta = np.sqrt(2 * network.noise_sigma / dt_ms) * noise.standard_normal(len(v))
         du = network.a * (network.b * v - u)
         for _ in range(2):
             v = v + 0.5 * dt_ms * (0.04 * v**2 + 5 * v + 140 - u + current + eta)
         u = u + dt_ms * du
-        arrived = [P - dt_ms * P / synapses.decay_ms for P in arrived]
         R = R + dt_ms * (1 - R) / (1000 * synapses.recovery_s)
         fired = v > 30
         released.append(np.where(fired, R, 0))
         v[fired] = network.c[fired]
         u[fired] += network.d[fired]
         R[fired] *= 1 - synapses.depression
-        for k, P in zip(lags, arrived):
+        for k, _, decay_ms, P in links:
+            P -= dt_ms * P / decay_ms
             if step >= k:
                 P += released[step - k]
         spikes |= {(int(i), step) for i in np.flatnonzero(fired)}
@@ -71,25 +72,31 @@ def run_plain(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int
 def run_plain_sums(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
     """The same scheme without delays, its operations in the engine's order: equal to the last bit.
 
-    Every neuron has the sum of its inputs, to which each spike adds.
+    Every neuron has the sums of its fast and its slow inputs, to which each spike adds.
     """
     synapses, weights = network.synapses, network.weights
+    slow = np.where(weights.data > 0, synapses.slow_share * weights.data, 0)
+    decays = (weights.data - slow, synapses.decay_ms), (slow, synapses.slow_decay_ms)
+    kept = [1 - dt_ms / decay_ms for _, decay_ms in decays]
+    layout = weights.indices, weights.indptr
+    to_all = [sparse.csr_array((w, *layout), shape=weights.shape) for w, _ in decays]
+    sums = [matrix.T @ network.release for matrix in to_all]
     v, u, R = network.v.copy(), network.u.copy(), network.resource.copy()
-    g = weights.T @ network.release
-    g_kept, recovery = 1 - dt_ms / synapses.decay_ms, dt_ms / (1000 * synapses.recovery_s)
+    recovery = dt_ms / (1000 * synapses.recovery_s)
     spikes = set()
     for step in range(n_steps):
         eta = np.sqrt(2 * network.noise_sigma / dt_ms) * noise.standard_normal(len(v))
-        given = 140 - u + network.current + g + eta
+        given = 140 - u + network.current + sums[0] + sums[1] + eta
         du = network.a * (network.b * v - u)
         for _ in range(2):
             v = v + 0.5 * dt_ms * ((0.04 * v + 5) * v + given)
         u = u + dt_ms * du
-        g = g_kept * g
+        sums = [share * g for share, g in zip(kept, sums)]
         R = R + recovery * (1 - R)
         for i in np.flatnonzero(v > 30):
             row = slice(weights.indptr[i], weights.indptr[i + 1])
-            g[weights.indices[row]] += weights.data[row] * R[i]
+            for g, matrix in zip(sums, to_all):
+                g[matrix.indices[row]] += matrix.data[row] * R[i]
             spikes.add((int(i), step))
         fired = v > 30
         v[fired] = network.c[fired]

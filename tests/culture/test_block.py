@@ -183,3 +183,33 @@ def test_a_run_leaves_the_global_random_state_alone():
 def test_an_unknown_target_is_an_error():
     with pytest.raises(SimbenchError, match="allowed: numpy, cython"):
         run_network(random_network(0), noise(0), 10, target="gpu")
+
+
+SLOW = SynapseRecipe(slow_share=0.3, slow_decay_ms=80.0)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("delay_ms", [0.0, 12.0])
+def test_a_slow_part_of_the_excitatory_current_fires_spike_for_spike(target, delay_ms):
+    network = random_network(8, delay_ms=delay_ms, synapses=SLOW)
+    events, expected = both(network, target, 400)
+    assert len(expected) > 150
+    assert events == expected
+    assert expected != both(replace(network, synapses=SynapseRecipe()), target, 400)[1]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_slow_part_fires_spike_for_spike_for_long(target):
+    network = random_network(7, n=70, degree=15, sigma=4.0, synapses=SLOW)
+    events, expected = both(network, target, 3000, loop=run_plain_sums)
+    assert len(expected) > 500
+    assert events == expected
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_neurons_of_different_noise_fire_spike_for_spike(target):
+    sigma = np.random.default_rng(0).lognormal(1, 0.8, 120)
+    network = random_network(3, types=STEADY, n=120, degree=25, sigma=sigma)
+    events, expected = both(network, target, 2000)
+    assert len(expected) > 250
+    assert events == expected

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from plain import run_plain
 
 from simbench.core.errors import SimbenchError
 from simbench.core.parallel import UnitTimeout, time_limit
+from simbench.core.seeds import stream
 from simbench.culture import targets
-from simbench.culture.growth import grow_culture, grow_cultures
+from simbench.culture.growth import build_culture, grow_culture, grow_cultures, make_network
 from simbench.culture.planning import plan_blocks, prepare_target
+from simbench.culture.rate_search import Drive
 from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
 
 pytestmark = pytest.mark.usefixtures("kept_builds")
@@ -144,3 +147,20 @@ def test_a_delay_longer_than_the_kept_releases_is_an_error():
     slow = SynapseRecipe(conduction_velocity_mm_per_ms=0.001)
     with pytest.raises(SimbenchError, match="conduction_velocity_mm_per_ms: the longest delay"):
         grow_culture(recipe(noise_sigma=20.0, synapses=slow), SEED)
+
+
+def test_lognormal_weights_and_drives_and_a_slow_current_reach_the_neurons():
+    """A culture with all of them fires as the plain loop over its network does."""
+    synapses = SynapseRecipe(weight_log_sd=0.7, slow_share=0.2, slow_decay_ms=60.0)
+    usual = recipe(100, duration_s=1.0, settle_s=0.0, **STEADY)
+    varied = usual.model_copy(update={"synapses": synapses, "drive_log_sd": 0.6})
+    anatomy = build_culture(varied, SEED)
+    network = make_network(varied, anatomy, SEED, 0, Drive(varied.noise_sigma))
+    spikes = grow_culture(varied, SEED).spikes
+    steps = np.rint(spikes.times * 1000).astype(int)
+    noise = stream(SEED, "culture", 0, "noise")
+    assert set(zip(spikes.neurons.tolist(), steps.tolist())) == run_plain(network, noise, 1000)
+    log_sigma = np.log(network.noise_sigma / varied.noise_sigma)
+    assert log_sigma.std() == pytest.approx(0.6, rel=0.2)
+    plain = make_network(usual, build_culture(usual, SEED), SEED, 0, Drive(usual.noise_sigma))
+    np.testing.assert_array_equal(plain.noise_sigma, usual.noise_sigma)

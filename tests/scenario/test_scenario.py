@@ -258,3 +258,26 @@ def test_impossible_transfers_are_refused(changes, complaint):
 def test_a_preset_is_no_axis_for_it_would_change_nothing():
     with pytest.raises(SimbenchError, match="a preset can't vary"):
         read_recipe(Scenario, changed("levels", {"imaging.preset": ["ideal", "harsh"]}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("culture.synapses.weight_log_sd", 0.5),
+        ("culture.synapses.slow_share", 0.2),
+        ("culture.synapses.slow_decay_ms", 50.0),
+        ("culture.drive_log_sd", 0.5),
+    ],
+)
+def test_a_key_that_came_later_is_in_the_digest_only_where_it_is_used(key, value):
+    scenario = load_scenario("quickstart")
+    data = scenario.model_dump(mode="json")
+    *parents, leaf = key.split(".")
+    table = data
+    for parent in parents:
+        table = table[parent]
+    assert leaf in table
+    assert leaf not in str(scenario.canonical())
+    assert read_recipe(Scenario, data).digest() == scenario.digest()
+    table[leaf] = value
+    assert read_recipe(Scenario, data).digest() != scenario.digest()
