@@ -11,7 +11,6 @@ from simbench import __version__
 from simbench.core.files import checksum, new_folder
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
-from simbench.data.dataset_card import dataset_card
 from simbench.data.recording import Recording
 
 MARKER = "export.json"
@@ -51,7 +50,7 @@ def write_export(
         for recording in map(replace, dataset.recordings):  # copies: what they cache does not stay
             write(recording, draft)
             columns |= dict.fromkeys(recording.truth.labels)
-        card = dataset_card(dataset, columns, contents)
+        card = dataset.card(columns, contents)
         (draft / "README.md").write_text(card, encoding="utf-8")
         names = [p.relative_to(draft).as_posix() for p in sorted(draft.rglob("*")) if p.is_file()]
         about = {
