@@ -6,7 +6,7 @@ import pytest
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset, verify
-from simbench.data.export.nwb import export_nwb
+from simbench.data.export import export
 from simbench.data.spike_files import import_spikes
 from simbench.imaging import image
 from simbench.scenario.recipes import ImagingRecipe
@@ -102,7 +102,7 @@ def test_a_saved_dataset_can_be_imaged_again(small_dataset, tmp_path):
 
 def test_nwb_comes_back_with_labels_and_positions(tiny_dataset, tmp_path):
     pytest.importorskip("pynwb", reason="pynwb reads NWB files")
-    export_nwb(tiny_dataset, tmp_path / "nwb")
+    export(tiny_dataset, tmp_path / "nwb", "nwb")
     again = import_spikes(tmp_path / "nwb" / "recording-001.nwb", ImagingRecipe(nu=2.0))
     verify(again.save(tmp_path / "again"))
     recording, truth = again.recordings[0], tiny_dataset.recordings[1].truth
