@@ -1,7 +1,6 @@
 """A dataset: recordings, which of them test, and where they come from."""
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,19 +17,11 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, digest_of, new_folder, read_json
 from simbench.data.dataset_card import dataset_card
 from simbench.data.recording import Recording, read_recording, write_recording
+from simbench.data.traces import stack
 from simbench.scenario.recipes import Recipe, read_recipe
 from simbench.scenario.scenario import Scenario
 
 FORMAT = 1
-_IN_MEMORY_BYTES = 2**30
-
-
-def _room(shape: tuple[int, int]) -> np.ndarray:
-    """Float32 matrix, in memory or, if it is large, in a file that goes when it is let go."""
-    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
-        return np.empty(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +90,8 @@ class Dataset:
         """
         indices = range(len(self.recordings)) if recordings is None else recordings
         chosen = [self.recordings[i] for i in indices]
-        n_frames = chosen[0].fluorescence.shape[1]
-        traces = _room((sum(r.n_neurons for r in chosen), n_frames))
-        first = 0
-        for recording in chosen:
-            traces[first : first + recording.n_neurons] = recording.dff
-            first += recording.n_neurons
-        return traces
+        shape = sum(r.n_neurons for r in chosen), chosen[0].fluorescence.shape[1]
+        return stack((recording.dff for recording in chosen), shape)
 
     def blind(self) -> "Dataset":
         """The same traces, frame rate and test cultures, and nothing else."""

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from simbench.board.culture_scores import OVERALL
 from simbench.board.leaderboard import ANCHORS, Board
 from simbench.data.dataset import Dataset
+from simbench.data.recording import clean_trace
 from simbench.report.level_curves import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.scenario.labels import LABELS
-from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
 _N_BEST = 5

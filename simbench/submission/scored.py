@@ -9,9 +9,14 @@ import pandas as pd
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
-from simbench import __version__
-from simbench.benchmark.rows import ROWS_FILE, VERSIONS, check_digests, read_rows, write_rows
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import (
+    ROWS_FILE,
+    VERSIONS,
+    check_digests,
+    complete,
+    read_rows,
+    write_rows,
+)
 from simbench.board.leaderboard import ANCHORS
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
@@ -19,7 +24,6 @@ from simbench.core.files import digest_of, write_text
 from simbench.data.dataset import Dataset
 from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
-from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
 from simbench.submission.blind_traces import blind_orders, traces_digest
 from simbench.submission.card import MethodCard, name_key
@@ -54,7 +58,7 @@ def score_latents(
     Returns
     -------
     DataFrame
-        Rows of the columns ``simbench.benchmark.run.COLUMNS``, of the family "submission".
+        Rows of the columns ``simbench.benchmark.rows.COLUMNS``, of the family "submission".
 
     Raises
     ------
@@ -149,23 +153,14 @@ def _score(
     with threadpool_limits(1):
         scores = evaluate(latents, dataset)
     about = {
-        "scenario": scenario.name,
-        "scenario_version": scenario.version,
-        "scenario_digest": scenario.digest(),
-        "level": level,
-        "seed": seed,
         "method": card.name if card else _NO_CARD,
         "family": FAMILY,
         "n_components": latents.shape[1],
         "seconds": card.training_time_s if card else np.nan,
         "status": "ok",
-        "error": None,
-        "scoring_version": VERSION,
-        "simbench": __version__,
         "versions": cache.versions(),
     }
-    rows = scores.assign(**{key: [value] * len(scores) for key, value in about.items()})
-    return rows.reindex(columns=COLUMNS)
+    return complete(scores, scenario, level, seed, about)
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:

@@ -47,8 +47,8 @@ def test_traces_out_latents_in_and_on_the_board(tmp_path):
 
     alone = simbench("accept", "submission.zip", "--scenario", TINY, "--seed", 1, cwd=tmp_path)
     assert alone.returncode == 2
-    assert "simbench run tiny -m all --seed 1 --out results" in alone.stderr
-    assert not (tmp_path / "results").exists()
+    assert "simbench run tiny -m all --seed 1 --out runs" in alone.stderr
+    assert not (tmp_path / "runs").exists()
     run = simbench("run", TINY, "-m", "pca", "--seed", 1, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
 
