@@ -55,7 +55,7 @@ def test_traces_out_latents_in_and_on_the_board(tmp_path):
     accept = ("accept", "submission.zip", "--scenario", TINY, "--seed", 1)
     accepted = simbench(*accept, cwd=tmp_path)
     assert accepted.returncode == 0, accepted.stderr
-    board = simbench("leaderboard", "results", cwd=tmp_path).stdout
+    board = simbench("leaderboard", "runs", cwd=tmp_path).stdout
     (line,) = (line for line in board.splitlines() if "Every 40th frame" in line)
     assert line.split()[0] in ("1", "2", "3"), "the submission has no rank"
     again = simbench(*accept, cwd=tmp_path)
