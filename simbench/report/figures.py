@@ -152,7 +152,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
     colors = method_colors(board.ranked[:_N_BEST])
     styles = dict(zip(ANCHORS, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
-        for method, line in table.sort_values("x").groupby("method", sort=False):
+        for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):
             color = colors.get(method, "0.3" if method in styles else "0.75")
             x = line["x"].to_numpy()
             if method in colors:
