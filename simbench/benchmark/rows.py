@@ -16,10 +16,9 @@ from typing_extensions import TypedDict
 from simbench import __version__
 from simbench.benchmark.plan import Unit
 from simbench.core.cache import cache_folder
-from simbench.core.errors import SimbenchError
+from simbench.core.errors import SimbenchError, first_problem
 from simbench.core.files import digest_of, reading, write_bytes
 from simbench.methods.registry import find_entry
-from simbench.scenario.recipes import first_problem
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import VERSION
 from simbench.scoring.evaluate import place

@@ -20,6 +20,7 @@ from simbench.cli.common import (
 )
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
+from simbench.data.export import Format
 
 
 @app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
@@ -57,7 +58,7 @@ def verify(folder: Folder) -> None:
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the export.")],
-    to: Annotated[str, typer.Option(help="nwb, suite2p, cascade or csv.")] = "nwb",
+    to: Annotated[Format, typer.Option(help="Format.")] = "nwb",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
 ) -> None:
     """Write a dataset in the format that other groups' tools read."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from simbench.core.files import validated as read_recipe  # noqa: F401
 from simbench.scenario.presets import CAMERAS, INDICATOR_NAMES, NU_PER_SD
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -319,29 +320,3 @@ class ImagingRecipe(Recipe):
         """Fluorescence of a cell of median brightness at rest; 1 without shot noise."""
         photons = self.photons_per_frame
         return self.camera_gain * (1.0 if photons is None else photons)
-
-
-def read_recipe(model: type[BaseModel], data: Any) -> Any:
-    """Validate plain data (TOML, JSON) against a model; wrong input is a one-line error."""
-    from pydantic import ValidationError
-
-    from simbench.core.errors import SimbenchError
-
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise SimbenchError(first_problem(error)) from None
-
-
-def first_problem(error: Any) -> str:
-    """What pydantic's ValidationError found first: which key, which value, what is allowed."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key '{where}'"
-    if problem["type"] == "missing":
-        return f"missing key '{where}'"
-    if problem["type"] == "value_error":
-        return f"{where}: {message}" if where else message
-    return f"{where} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
