@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, reading, write_bytes
-from simbench.scenario.recipes import first_problem
+from simbench.scenario.recipe import first_problem
 
 ROWS_FILE = "rows.jsonl.gz"
 UNIT = ["scenario", "level", "seed", "method"]

@@ -13,12 +13,16 @@ from platformdirs import user_cache_path
 
 # What the bytes of an entry depend on, by kind of entry: package sources and libraries.
 _CULTURE = (
-    "core/seeds.py", "core/files.py", "scenario/recipes.py", "data/recording.py",
-    "data/cultures.py", "culture",
+    "core/seeds.py", "core/files.py", "scenario/recipe.py", "scenario/culture_recipe.py",
+    "data/recording.py", "data/cultures.py", "culture",
 )  # fmt: skip
-_RECORDING = (*_CULTURE, "scenario/presets.py", "imaging", "data/simulation.py")
+_RECORDING = (
+    *_CULTURE, "scenario/presets.py", "scenario/imaging_recipe.py", "imaging",
+    "data/simulation.py",
+)  # fmt: skip
 _SCORES = (
-    "scenario/scenario.py", "scenario/labels.py", "data/dataset.py", "data/reference_latents.py",
+    "scenario/scenario.py", "scenario/axes.py", "scenario/labels.py", "data/dataset.py",
+    "data/reference_latents.py",
     "methods", "scoring",
 )  # fmt: skip
 _SOURCES = {

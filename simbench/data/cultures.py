@@ -20,7 +20,8 @@ from simbench.data.recording import (
     write_labels,
     write_spikes,
 )
-from simbench.scenario.recipes import CultureRecipe, Recipe, read_recipe
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.recipe import Recipe, read_recipe
 
 
 class _About(Recipe):

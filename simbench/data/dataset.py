@@ -18,7 +18,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, digest_of, new_folder, read_json
 from simbench.data.dataset_card import dataset_card
 from simbench.data.recording import Recording, read_recording, write_recording
-from simbench.scenario.recipes import Recipe, read_recipe
+from simbench.scenario.recipe import Recipe, read_recipe
 from simbench.scenario.scenario import Scenario
 
 FORMAT = 1

@@ -15,7 +15,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, new_folder, read_array, read_json, reading
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import Positive, Recipe, read_recipe
+from simbench.scenario.recipe import Positive, Recipe, read_recipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,9 @@ from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, Truth
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
-from simbench.scenario.recipes import MOST_SAMPLES, CultureRecipe, ImagingRecipe
 
 _DERIVED = ("culture", "n_spikes", "rate_hz")
 _NPZ_KEYS = ("times", "neurons", "offsets", "duration", "n_neurons")

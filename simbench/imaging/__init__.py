@@ -18,7 +18,7 @@ from simbench.imaging.nuisances import (
     nuisance_labels,
 )
 from simbench.imaging.trace_blocks import Traces, blocks, by_tile, rows_per_block
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 _MOST_PHOTONS = 1e18  # Poisson numbers end at 9e18
 

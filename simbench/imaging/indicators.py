@@ -11,7 +11,7 @@ import pandas as pd
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.scenario import presets as tables
-from simbench.scenario.recipes import IndicatorRecipe
+from simbench.scenario.imaging_recipe import IndicatorRecipe
 
 Response = Callable[[np.ndarray], np.ndarray]
 _BLOCK = 2**18  # samples worked on at a time: they stay in the processor's cache

@@ -12,7 +12,8 @@ from scipy import sparse
 
 from simbench.core.seeds import stream
 from simbench.imaging.slow_courses import interpolate, knot_positions, slow_noise
-from simbench.scenario.recipes import NU_PER_SD, ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.presets import NU_PER_SD
 
 _HAZE_REACH = 2.63  # in sigmas; beyond it a neighbour adds less than 0.1 % of the amplitude
 _NEUROPIL_REACH = 2.0  # in radii

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading
 from simbench.methods.catalogue import METHODS
-from simbench.scenario.recipes import Recipe, read_recipe
+from simbench.scenario.recipe import Recipe, read_recipe
 from simbench.submission.latents_file import MAX_COMPONENTS
 
 _RESERVED = ("all", "submission", "simbench")

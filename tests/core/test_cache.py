@@ -18,7 +18,7 @@ MAKERS = {
     ),
     "recordings": (
         "data/simulation.py",
-        {"data/dataset.py", "scenario/scenario.py", "scenario/labels.py"},
+        {"data/dataset.py", "scenario/scenario.py", "scenario/axes.py", "scenario/labels.py"},
     ),
     "scores": ("benchmark/run.py", set()),
 }

@@ -9,7 +9,8 @@ from simbench.culture import grow_culture
 from simbench.data import cultures as grown
 from simbench.data.cultures import culture_folder, grown_culture
 from simbench.data.simulation import recording_folders
-from simbench.scenario.recipes import CultureRecipe, read_recipe
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.recipe import read_recipe
 
 RECIPE = read_recipe(
     CultureRecipe,

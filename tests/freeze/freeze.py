@@ -23,7 +23,7 @@ from simbench.cli import app
 from simbench.methods.checking import SHORT
 from simbench.methods.controls.control import Control
 from simbench.methods.registry import fit_method, get_method, known_methods, set_known_parameters
-from simbench.scenario.scenario import available_scenarios
+from simbench.scenario.scenario_file import available_scenarios
 from simbench.submission import export_traces, pack_submission, read_card
 
 HERE = Path(__file__).parent

@@ -5,7 +5,8 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image
 from simbench.imaging.camera import detect, measure_nu
-from simbench.scenario.recipes import ImagingRecipe, read_recipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.recipe import read_recipe
 
 
 def silent(n=200, duration=120.0):

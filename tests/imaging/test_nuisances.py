@@ -6,9 +6,9 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image, trace_blocks
 from simbench.imaging.dff import delta_f_over_f
+from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.presets import CAMERAS
-from simbench.scenario.recipes import ImagingRecipe
 
 N, DURATION = 40, 30.0
 RNG = np.random.default_rng(5)

@@ -2,8 +2,9 @@ import numpy as np
 
 from simbench.report.optics_figure import draw_optics
 from simbench.scenario.presets import CULTURE_MEDIANS
-from simbench.scenario.recipes import read_recipe
-from simbench.scenario.scenario import Scenario, load_scenario
+from simbench.scenario.recipe import read_recipe
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
 
 
 def small_scenario(**imaging):

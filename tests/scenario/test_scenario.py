@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from simbench import SimbenchError, load_scenario
 from simbench.data.simulation import recording_folders, recording_units
-from simbench.scenario.recipes import read_recipe
-from simbench.scenario.scenario import Scenario, available_scenarios
+from simbench.scenario.recipe import read_recipe
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import available_scenarios
 
 RAW = tomllib.loads((Path(__file__).parents[1] / "tiny.toml").read_text())
 
@@ -73,19 +74,19 @@ def test_quickstart_is_what_it_promises():
         ("axes", {"culture.duration_s": [0.01]}, "culture.duration_s = 0.01: 0.2 frames; at least"),
         ("axes", {"culture.duration_s": [10.0, 20.0]}, "axes: cultures must share duration_s"),
         ("axes", {"imaging.nu": []}, "axes.imaging.nu = .*: list should have at least 1 item"),
-        ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: '1.0' is there twice"),
+        ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: duplicate '1.0'"),
         ("levels", {"imaging.nu": []}, "levels.imaging.nu = .*: list should have at least 1 item"),
-        ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: '1.0' is there twice"),
+        ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: duplicate '1.0'"),
         ("levels", {"culture.duration_s": [10.0, 0.01]}, "0.2 frames"),
         ("levels", {"version": [1, 2]}, "levels: 'version' can't vary; allowed: keys of culture"),
         ("levels", {"name": ["a", "b"]}, "levels: 'name' can't vary"),
         ("levels", {"replicates": [4, 6]}, "levels: 'replicates' can't vary"),
         ("levels", {"imaging.nu, split.test_fraction": [0.5]}, "'split.test_fraction' can't vary"),
-        ("targets", ["a", "a"], "targets: 'a' is there twice; allowed: once"),
+        ("targets", ["a", "a"], "targets: duplicate 'a'"),
         ("targets", ["topology"], "targets: 'topology' is 'flat' in all training cultures"),
         ("targets", ["condition"], "targets: 'condition' is 'tiny' in all training cultures"),
-        ("nuisances", ["culture", "culture"], "nuisances: 'culture' is there twice"),
-        ("protocols", ["latents", "latents"], "protocols: 'latents' is there twice"),
+        ("nuisances", ["culture", "culture"], "nuisances: duplicate 'culture'"),
+        ("protocols", ["latents", "latents"], "protocols: duplicate 'latents'"),
         ("name", "Two Words", "name = 'Two Words'"),
     ],
 )
@@ -97,7 +98,7 @@ def test_impossible_scenarios_are_refused_in_one_line(path, value, complaint):
 
 def test_a_key_is_an_axis_or_a_level():
     noise = {"imaging.nu": [0.5, 2.0]}
-    with pytest.raises(SimbenchError, match="axes and levels: 'imaging.nu' is there twice"):
+    with pytest.raises(SimbenchError, match="axes and levels: duplicate 'imaging.nu'"):
         read_recipe(Scenario, RAW | {"axes": noise, "levels": noise})
 
 

@@ -9,7 +9,7 @@ import pytest
 from simbench import SimbenchError
 from simbench.benchmark import run as benchmark
 from simbench.benchmark.rows import read_rows
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 from simbench.scoring.evaluate import place, score
 from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.protocols import PROTOCOLS, Trial, apply_protocols
