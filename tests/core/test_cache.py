@@ -14,7 +14,7 @@ PACKAGE = Path(simbench.__file__).parent
 MAKERS = {
     "cultures": (
         "data/cultures.py",
-        {"scenario/presets.py", "imaging/dff.py", "imaging/slow_courses.py"},
+        {"scenario/presets.py", "imaging/dff.py", "imaging/trace_arrays.py"},
     ),
     "recordings": (
         "data/simulation.py",
