@@ -10,7 +10,7 @@ __version__ = "0.2.0.dev0"
 
 _HOMES = {
     "Scenario": "simbench.scenario.scenario",
-    "load_scenario": "simbench.scenario.scenario",
+    "load_scenario": "simbench.scenario.scenario_file",
     "SpikeTrains": "simbench.culture.spikes",
     "simulate": "simbench.data.simulation",
     "Dataset": "simbench.data.dataset",

@@ -44,7 +44,7 @@ ScenarioName = Annotated[
 
 def load(names: list[str]) -> "list[Scenario]":
     """Scenarios by name; bad ones are refused before anything heavy is imported."""
-    from simbench.scenario.scenario import load_scenario
+    from simbench.scenario.scenario_file import load_scenario
 
     return [load_scenario(name) for name in names]
 

@@ -30,7 +30,7 @@ def list_(
 
 
 def _scenarios() -> tuple[list[str], list[list[str]]]:
-    from simbench.scenario.scenario import available_scenarios, load_scenario
+    from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
     loaded = [load_scenario(name) for name in available_scenarios()]
     return ["scenario", "cultures", "targets", "question"], [

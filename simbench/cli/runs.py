@@ -169,7 +169,7 @@ def check(
 
 def _expanded(names: list[str]) -> list[str]:
     """Names as given, each once; "all" stands for every scenario that comes with simbench."""
-    from simbench.scenario.scenario import available_scenarios
+    from simbench.scenario.scenario_file import available_scenarios
 
     expanded = [
         part for name in names for part in (available_scenarios() if name == "all" else [name])

@@ -19,7 +19,7 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.brian import load_brian2
 from simbench.culture.model import HISTORY, THRESHOLD, Network, build_model, model_text
 from simbench.culture.rate_search import COST_S, simulation_cost_s
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
 TARGETS = ("numpy", "cython", "cpp_standalone")
 FLAGS = ("-w", "-O2", "-ffp-contract=off", "-std=c++17")  # IEEE semantics on any CPU

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 PILOT_S = 20.0
 TYPE_PILOT_S = 60.0

@@ -18,7 +18,7 @@ from simbench.data.recording import (
     write_labels,
     write_spikes,
 )
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 
 def culture_folder(recipe: CultureRecipe, seed: int, index: int) -> Path:

@@ -25,7 +25,7 @@ from simbench.core.files import (
 from simbench.data.dataset_card import dataset_card
 from simbench.data.recording import Recording, read_recording, write_recording
 from simbench.data.traces import stack
-from simbench.scenario.recipes import Recipe
+from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
 
 

@@ -15,7 +15,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, read_array, read_model, reading
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import Positive, Recipe
+from simbench.scenario.recipe import Positive, Recipe
 
 
 @dataclass(frozen=True, eq=False)

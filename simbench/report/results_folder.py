@@ -18,7 +18,7 @@ from simbench.report.result_tables import write_tables
 from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
-from simbench.scenario.scenario_file import keep_scenario
+from simbench.scenario.scenario_file import write_scenario
 
 
 def check_folder(
@@ -64,7 +64,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Whose traces and latents are drawn.
     """
     rows_of_all = write_rows(folder / ROWS_FILE, rows)
-    keep_scenario(scenario, folder)
+    write_scenario(scenario, folder)
     board = write_tables(folder, rows_of_all, scenario)
     _draw_data(folder, board, rows, scenario, seed)
     return board.table

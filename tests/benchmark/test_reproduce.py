@@ -9,14 +9,14 @@ from simbench.benchmark.plan import plan
 from simbench.benchmark.reproduce import reproduce
 from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
 from simbench.benchmark.run import run
-from simbench.scenario.scenario_file import keep_scenario
+from simbench.scenario.scenario_file import write_scenario
 
 
 @pytest.fixture
 def results(tiny, tmp_path):
     rows = run(plan([tiny], ["trace-stats"], seeds=[1]))
     write_rows(tmp_path / ROWS_FILE, rows)
-    keep_scenario(tiny, tmp_path)
+    write_scenario(tiny, tmp_path)
     return tmp_path / ROWS_FILE
 
 

@@ -5,13 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbench import simulate
+from simbench.core.files import validated
 from simbench.culture import grow_culture
 from simbench.data import cultures as module
 from simbench.data.cultures import cached_culture, culture_folder
 from simbench.data.simulation import recording_folders
-from simbench.scenario.recipes import CultureRecipe, read_recipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
-RECIPE = read_recipe(
+RECIPE = validated(
     CultureRecipe,
     {"n_neurons": 16, "duration_s": 2.0, "settle_s": 0.5, "noise_sigma": 8.0},
 )

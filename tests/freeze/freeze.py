@@ -24,7 +24,7 @@ from simbench.methods.checking import SHORT
 from simbench.methods.controls.control import Control
 from simbench.methods.embedding import fit_method
 from simbench.methods.registry import get_method, known_methods, set_known_parameters
-from simbench.scenario.scenario import available_scenarios
+from simbench.scenario.scenario_file import available_scenarios
 from simbench.submission import export_traces, pack_submission, read_card
 
 HERE = Path(__file__).parent

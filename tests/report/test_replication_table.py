@@ -15,7 +15,7 @@ from simbench.report.replication import (
     replication_table,
     replication_texts,
 )
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.0508, 2", "0.254, 16")
 

@@ -14,7 +14,7 @@ from simbench.report.level_curves import find_scenario
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
 from simbench.report.summary import draw_summary, markdown, summarise
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 
 ROOT = Path(__file__).parents[2]
 SHELF = ROOT / "results"

@@ -12,7 +12,7 @@ from simbench.benchmark.rows import read_rows
 from simbench.data.recording import clean_trace
 from simbench.data.traces import Traces
 from simbench.methods.embedding import reconstruct
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 from simbench.scoring.evaluate import place, score
 from simbench.scoring.metric_registry import METRICS
 from simbench.scoring.protocols import PROTOCOLS, score_reconstruction
