@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.cli.choices import complete_scenario
 from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ CacheDir = Annotated[
     Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
 ]
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="Name of a scenario or a .toml file.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="Name of a scenario or a .toml file.",
+        autocompletion=complete_scenario,
+    ),
 ]
 
 

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simbench.cli.boards import print_leaderboard, write_overview
+from simbench.cli.choices import (
+    Backend,
+    CacheAction,
+    Checkable,
+    complete_method,
+    complete_scenario,
+)
 from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
@@ -31,12 +38,19 @@ def run(
     scenarios: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SCENARIO]...", help="Names, .toml files or all; default: quickstart."
+            metavar="[SCENARIO]...",
+            help="Names, .toml files or all; default: quickstart.",
+            autocompletion=complete_scenario,
         ),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "-m", help="Name, path.py:Class or all; can be repeated."),
+        typer.Option(
+            "--method",
+            "-m",
+            help="Name, path.py:Class or all; can be repeated.",
+            autocompletion=complete_method,
+        ),
     ] = None,
     n_jobs: Jobs = -1,
     seed: Annotated[
@@ -53,14 +67,14 @@ def run(
         float | None,
         typer.Option(callback=_check_timeout, help="Longest time for one method, s."),
     ] = None,
-    backend: Annotated[str, typer.Option(help="loky (this machine) or dask.")] = "loky",
+    backend: Annotated[Backend, typer.Option(help="loky: this machine.")] = "loky",
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
     ] = None,
     cache_dir: CacheDir = None,
     export_traces: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Only write the traces, without labels, for outsiders."),
+        typer.Option(metavar="DIR", help="Only write the traces, without labels."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
@@ -137,14 +151,12 @@ def _run_scenario(
 
 @app.command(epilog="Example: simbench cache info")
 def cache(
-    what: Annotated[str, typer.Argument(metavar="info|clear")], cache_dir: CacheDir = None
+    what: Annotated[CacheAction, typer.Argument(help="Say or empty.")], cache_dir: CacheDir = None
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""
     use_cache(cache_dir)
     from simbench.core import cache as store
 
-    if what not in ("info", "clear"):
-        raise SimbenchError(f"cache: unknown '{what}'; allowed: info, clear")
     size = store.clear() if what == "clear" else store.usage()
     verb = "freed" if what == "clear" else "used"
     typer.echo(f"{store.cache_folder()}: {size / 1e6:.1f} MB {verb}")
@@ -152,12 +164,15 @@ def cache(
 
 @app.command(epilog="Example: simbench check method mymethod.py:MyMethod")
 def check(
-    what: Annotated[str, typer.Argument(metavar="method")],
-    method: Annotated[str, typer.Argument(metavar="PATH:CLASS", help="Or a registered name.")],
+    what: Annotated[Checkable, typer.Argument(help="What to check.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH:CLASS", help="Or a registered name.", autocompletion=complete_method
+        ),
+    ],
 ) -> None:
     """Tell in under a minute whether a method obeys the rules; exit code 1 if it does not."""
-    if what != "method":
-        raise SimbenchError(f"check: unknown '{what}'; allowed: method")
     from simbench.methods.checking import check_method
 
     findings = check_method(method)
