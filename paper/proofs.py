@@ -27,7 +27,7 @@ from simbench.scenario.recipes import (
     SynapseRecipe,
     WiringRecipe,
 )
-from simbench.scoring.metric_registry import METRICS
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "culture"))

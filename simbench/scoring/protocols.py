@@ -9,7 +9,7 @@ import numpy as np
 
 from simbench.data.dataset import Dataset
 from simbench.scoring.evaluate import score
-from simbench.scoring.row import Row
+from simbench.scoring.latent_rows import Row
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from simbench.data.dataset import Dataset
 from simbench.scenario.labels import LABELS
+from simbench.scoring.latent_rows import Row, make_row
 from simbench.scoring.probes import predict
 from simbench.scoring.protocols import Trial
 from simbench.scoring.published_protocol import (
@@ -25,7 +26,6 @@ from simbench.scoring.published_protocol import (
     published_scale,
     published_split,
 )
-from simbench.scoring.row import Row, make_row
 
 
 def score_published(trial: Trial) -> list[Row]:

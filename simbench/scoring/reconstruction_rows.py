@@ -7,8 +7,8 @@ import numpy as np
 
 from simbench.data.recording import Recording
 from simbench.imaging.dff import delta_f_over_f
+from simbench.scoring.latent_rows import Row, make_row
 from simbench.scoring.protocols import Trial
-from simbench.scoring.row import Row, make_row
 from simbench.scoring.trace_metrics import (
     interval_coverage,
     predictive_nll,

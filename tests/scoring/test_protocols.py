@@ -11,7 +11,7 @@ from simbench.benchmark import run as benchmark
 from simbench.benchmark.rows import read_rows
 from simbench.scenario.scenario import load_scenario
 from simbench.scoring.evaluate import place, score
-from simbench.scoring.metric_registry import METRICS
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.protocols import PROTOCOLS, Trial, apply_protocols
 from simbench.scoring.reconstruction_rows import clean_trace
 
