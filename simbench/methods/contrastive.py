@@ -121,6 +121,7 @@ class SegmentContrastive(LearnedTransformer):
         Checks of the held-out loss without improvement before training stops.
     """
 
+    seed_name = "SegmentContrastive"
     any_length = True
 
     def __init__(

@@ -66,6 +66,8 @@ class LinearAutoencoder(_WholeTrace):
         Checks of the held-out loss without improvement before training stops.
     """
 
+    seed_name = "LinearAutoencoder"
+
     def __init__(
         self,
         n_components: int = 8,
@@ -139,6 +141,8 @@ class MLPVAE(_WholeTrace):
     patience : int
         Checks of the held-out loss without improvement before training stops.
     """
+
+    seed_name = "MLPVAE"
 
     def __init__(
         self,

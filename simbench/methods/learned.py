@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
 
     network_: Any
 
+    seed_name: ClassVar[str]
+    """Name of the random streams. It stays when the class is renamed, so latents stay."""
     any_length = False
     """Whether ``transform`` takes other numbers of frames than those of the training traces."""
 
@@ -126,7 +128,7 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
             return training.in_batches(function, X, 256, device)
 
     def _rng(self, purpose: str) -> np.random.Generator:
-        return stream(self.random_state or 0, type(self).__name__, purpose)
+        return stream(self.random_state or 0, self.seed_name, purpose)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ class AVAE(Reconstructing):
     InfoNCE (van den Oord et al. 2018, arXiv 1807.03748).
     """
 
+    seed_name = "AVAE"
     any_length = True
 
     def __init__(

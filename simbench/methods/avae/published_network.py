@@ -95,6 +95,8 @@ class PublishedAVAE(LearnedTransformer):
     Abante et al. 2025, arXiv 2501.14615.
     """
 
+    seed_name = "PublishedAVAE"
+
     def __init__(
         self,
         n_components: int = 8,

@@ -46,6 +46,7 @@ class CebraLatents(LearnedTransformer):
         ``noise``: s.d. of the frame noise in dF/F, the one scale of all traces.
     """
 
+    seed_name = "CebraLatents"
     any_length = True
 
     def __init__(
