@@ -1,6 +1,7 @@
 """The ceiling for what traces hold: a small network that is told the training cultures' labels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,10 @@ from torch.nn import functional as F
 
 from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
-from simbench.methods import training
 from simbench.methods.contrastive import PooledEncoder
 from simbench.methods.controls.control import Control
 from simbench.methods.features import TraceSpectrum, compress, noise_level
-from simbench.methods.learned import Course, train
+from simbench.methods.learned import Course, in_batches, quiet_torch, train
 from simbench.scenario.labels import LABELS
 
 _LOG_NEVER = np.log(1e-4)
@@ -122,6 +122,7 @@ class _Network(nn.Module):
         return self.join(torch.cat([self.encoder(x), self.described(described)], dim=1))
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class Supervised(Control):
     """Models that learn the scenario's targets from the training cultures, and what they say.
 
@@ -133,44 +134,35 @@ class Supervised(Control):
 
     Parameters
     ----------
-    random_state : int or None
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    n_folds : int
+    random_state
+        Seed of the start and of the training; None is 0.
+    device
+        ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+    n_folds
         Of the training cultures.
-    crop : float
+    crop
         Share of the recording that each step sees of a neuron.
-    width : int
+    width
         Channels of the first convolution.
-    n_steps, batch_size : int
-        Gradient steps at most, and neurons a step.
-    learning_rate : float
-    patience : int
+    n_steps
+        Gradient steps at most.
+    batch_size
+        Neurons per step.
+    learning_rate
+        Highest rate of a one-cycle schedule.
+    patience
         Checks of the held-out loss without improvement before training stops.
     """
 
-    def __init__(
-        self,
-        *,
-        random_state: int | None = 0,
-        device: str = "auto",
-        n_folds: int = 4,
-        crop: float = 0.25,
-        width: int = 16,
-        n_steps: int = 400,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        patience: int = 5,
-    ) -> None:
-        self.random_state = random_state
-        self.device = device
-        self.n_folds = n_folds
-        self.crop = crop
-        self.width = width
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
+    random_state: int | None = 0
+    device: str = "auto"
+    n_folds: int = 4
+    crop: float = 0.25
+    width: int = 16
+    n_steps: int = 400
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    patience: int = 5
 
     def embed(self, dataset: Dataset) -> np.ndarray:
         """Log probabilities of classes and predicted numbers, shape (n_neurons, n_outputs)."""
@@ -192,11 +184,10 @@ class Supervised(Control):
         """Outputs for dF/F (n_neurons, n_frames); ``learns`` marks the neurons with answers."""
         features = TraceSpectrum(frame_rate).fit(X[learns]).transform(X)
         X, described = compress(X, noise_level(X[learns])), _whitened(features, learns)
-        device = training.resolve_device(self.device)
         outputs = np.zeros((len(X), sum(answers.sizes)))
         known, new = np.flatnonzero(learns), np.flatnonzero(~learns)
         folds = _folds(culture[known], self.n_folds)
-        with training.quiet_torch(self.random_state, device):
+        with quiet_torch(self.random_state, self.device) as device:
             for fold, (trains, stops) in enumerate(folds):
                 network = _Network(described.shape[1], sum(answers.sizes), self.width).to(device)
                 rng = stream(self.random_state or 0, "supervised", fold)
@@ -249,7 +240,7 @@ def _scores(
 ) -> np.ndarray:
     network.eval()
     n_frames = X.shape[1]
-    return training.in_batches(
+    return in_batches(
         lambda both: answers.scores(network(both[:, :n_frames], both[:, n_frames:])),
         np.column_stack((X, described)), 128, device,
     )  # fmt: skip
