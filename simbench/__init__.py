@@ -6,7 +6,7 @@ The names below are loaded when first used, so that ``import simbench`` stays qu
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "Scenario": "simbench.scenario.scenario",
@@ -15,7 +15,7 @@ _HOMES = {
     "simulate": "simbench.data.simulation",
     "Dataset": "simbench.data.dataset",
     "Recording": "simbench.data.dataset",
-    "embed": "simbench.methods.registry",
+    "embed": "simbench.methods.embedding",
     "get_method": "simbench.methods.registry",
     "evaluate": "simbench.scoring.evaluate",
     "SimbenchError": "simbench.core.errors",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from simbench.benchmark.plan import plan
 from simbench.benchmark.rows import IDENTITY, read_rows
-from simbench.benchmark.run import plan, run
+from simbench.benchmark.run import run
 from simbench.core.errors import SimbenchError
 from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION

@@ -4,17 +4,14 @@ from typing import Annotated
 
 import typer
 
+from simbench.cli.choices import Listable
 from simbench.cli.common import app
 from simbench.core.console import print_table
-from simbench.core.errors import SimbenchError
 
 
 @app.command("list", epilog="Example: simbench list methods")
 def list_(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="[scenarios|methods|indicators|labels]", help="All, if left out."),
-    ] = "",
+    what: Annotated[Listable | None, typer.Argument(help="All, if left out.")] = None,
 ) -> None:
     """List scenarios, methods, indicators and labels."""
     tables = {
@@ -23,8 +20,6 @@ def list_(
         "indicators": _indicators,
         "labels": _labels,
     }
-    if what and what not in tables:
-        raise SimbenchError(f"list: unknown '{what}'; allowed: {', '.join(tables)}")
     for name in [what] if what else tables:
         print_table(name, *tables[name]())
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simbench.core.files import digest_of
+from simbench.core.files import digest_of, validated
 from simbench.scenario.axes import expand, refuse_duplicates, split_keys, value_name
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
-from simbench.scenario.recipe import Fraction, Positive, Recipe, read_recipe
+from simbench.scenario.recipe import Fraction, Positive, Recipe
 
 # Younger keys: the digest leaves them out at these values, so that older scenarios keep theirs.
 _OPTIONAL = {"protocols": ["latents"], "latents_per_minute": None}
@@ -183,7 +183,7 @@ class Scenario(Recipe):
         """One condition for each combination of the axes' values."""
         recipes = self.model_dump(mode="json", include={"culture", "imaging"})
         return tuple(
-            read_recipe(Condition, {"name": name or self.name, **data})
+            validated(Condition, {"name": name or self.name, **data})
             for name, data in expand(recipes, self.axes, "axes")
         )
 
@@ -194,7 +194,7 @@ class Scenario(Recipe):
         if not changes:
             return self.conditions
         return tuple(
-            read_recipe(Condition, data)
+            validated(Condition, data)
             for condition in self.conditions
             for _, data in expand(condition.model_dump(mode="json"), changes, "split.train_with")
         )
@@ -206,8 +206,7 @@ class Scenario(Recipe):
             return {"": self}
         data = self.model_dump(mode="json", exclude={"levels"})
         return {
-            name: read_recipe(Scenario, plain)
-            for name, plain in expand(data, self.levels, "levels")
+            name: validated(Scenario, plain) for name, plain in expand(data, self.levels, "levels")
         }
 
     def digest(self) -> str:
@@ -229,7 +228,7 @@ class Scenario(Recipe):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy with other values, which are checked."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return read_recipe(type(self), fields | dict(update or {}))
+        return validated(type(self), fields | dict(update or {}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.digest() == other.digest()

@@ -4,8 +4,7 @@ import tomllib
 from pathlib import Path
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import read_json, write_text
-from simbench.scenario.recipe import read_recipe
+from simbench.core.files import read_json, validated, write_text
 from simbench.scenario.scenario import Scenario
 
 SCENARIO_FILE = "scenario.json"
@@ -39,7 +38,7 @@ def load_scenario(source: str | Path) -> Scenario:
         raise SimbenchError(f"scenario {path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:  # also numbers too long, tables too deep
         raise SimbenchError(f"scenario {path}: not valid TOML: {error}") from None
-    return read_recipe(Scenario, data, f"scenario {path}")
+    return validated(Scenario, data, f"scenario {path}")
 
 
 def write_scenario(scenario: Scenario, folder: Path) -> None:
@@ -50,4 +49,4 @@ def write_scenario(scenario: Scenario, folder: Path) -> None:
 def read_scenario(folder: Path) -> Scenario:
     """Read the scenario from a folder of rows."""
     path = folder / SCENARIO_FILE
-    return read_recipe(Scenario, read_json(path), str(path))
+    return validated(Scenario, read_json(path), str(path))

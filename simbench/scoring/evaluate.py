@@ -124,7 +124,8 @@ def _anchors(
     dataset: Dataset, targets: tuple[str, ...], probes: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     latents = random_latents(dataset), spike_latents(dataset)
-    floor, ceiling = (score(z, dataset, targets, probes) for z in latents)
+    # float32, as all latents are kept
+    floor, ceiling = (score(z.astype(np.float32), dataset, targets, probes) for z in latents)
     return floor, ceiling
 
 

@@ -23,17 +23,15 @@ Their counterparts in an honest protocol are the probes on held-out cultures, `c
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from simbench.core.errors import SimbenchError
-from simbench.core.seeds import random_state_of
+from simbench.data.published_traces import published_scale
 from simbench.scenario.presets import NU_PER_SD
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.clustering import best_dbscan_ari
 
 BASELINE = 42
 SAMPLING_RATE_HZ = 500
-TEST_FRACTION = 0.2
 MIN_SAMPLES = 50
 # eps tried on each family's latents, in the units of those latents
 EPSILONS = {
@@ -48,37 +46,6 @@ def published_sigma(nu: float) -> float:
     Published: s.d. of each sample at 500 Hz, on a baseline of 42.
     """
     return BASELINE * nu / (100 * NU_PER_SD) * SAMPLING_RATE_HZ**0.5
-
-
-def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:
-    """Random split of pooled neurons that ignores cultures. True for the 20 % that are scored.
-
-    Parameters
-    ----------
-    n_neurons : int
-    seed : int
-        Published: 0 to 9. Counts modulo 2**32.
-    """
-    test = np.zeros(n_neurons, dtype=bool)
-    neurons, state = np.arange(n_neurons), random_state_of(seed)
-    test[train_test_split(neurons, test_size=TEST_FRACTION, random_state=state)[1]] = 1
-    return test
-
-
-def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
-    """Traces on the scale where the minimum and maximum of ``like`` are -0.5 and 0.5.
-
-    Parameters
-    ----------
-    traces : ndarray, shape (n_neurons, n_frames)
-    like : ndarray, optional
-        By default the traces themselves, all neurons together.
-    """
-    like = traces if like is None else like
-    low, high = np.min(like), np.max(like)
-    if not high > low:
-        raise SimbenchError("published_scale: the traces are constant and have no scale")
-    return (traces - low) / (high - low) - 0.5
 
 
 def published_ari(
