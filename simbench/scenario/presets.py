@@ -1,6 +1,7 @@
 """Indicators and cameras: published numbers as plain data."""
 
-# Hill response to summed calcium, fitted to the medians below by least squares on the logarithms:
+# Hill response to summed calcium, fitted to the medians below on logarithmic scales.
+# tools/fit_culture_indicators.py says how far this is from the best fit. Columns:
 # rise (ms), decay (ms), Hill exponent, half-saturating calcium, largest dF/F.
 CULTURE_FITS: dict[str, tuple[float, float, float, float, float]] = {
     "GCaMP6s": (56.728, 1726.176, 1.49, 16.902, 11.327),
