@@ -257,11 +257,9 @@ def _factor(
     z: np.ndarray, values: np.ndarray, is_class: bool, train: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Importance of every latent for a factor, and how well it is predicted."""
-    forest = (
-        ExtraTreesClassifier(**_FOREST, class_weight="balanced")
-        if is_class
-        else ExtraTreesRegressor(**_FOREST)
-    )
+    forest = ExtraTreesRegressor(**_FOREST)
+    if is_class:
+        forest = ExtraTreesClassifier(**_FOREST, class_weight="balanced")
     predicted, truth = forest.fit(z[train], values[train]).predict(z[~train]), values[~train]
     if not is_class:
         score = r2_score(truth, predicted)
@@ -302,9 +300,7 @@ def _whitening(x: np.ndarray) -> np.ndarray:
     return directions[kept].T / size[kept] * np.sqrt(len(x))
 
 
-def _check_pair(
-    latents: Any, reference: Any, train: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _check_pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, ...]:
     z = standardize(latents)
     return z, standardize(reference, len(z)), _check_train(train, len(z))
 

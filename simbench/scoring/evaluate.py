@@ -1,4 +1,4 @@
-"""Latents in, scores out: the one door at which every method is judged."""
+"""Latents in, scores out: every method is scored here, wherever its latents come from."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,11 +20,9 @@ _KEYS = ["target", "metric", "probe", "split"]
 
 
 def evaluate(
-    latents: np.ndarray,
-    dataset: Dataset,
-    targets: Sequence[str] | None = None,
-    probes: Sequence[str] = PROBES,
-) -> pd.DataFrame:
+    latents: np.ndarray, dataset: Dataset,
+    targets: Sequence[str] | None = None, probes: Sequence[str] = PROBES,
+) -> pd.DataFrame:  # fmt: skip
     """Score how well latents recover the truth of a dataset.
 
     Probes learn from the neurons of the training cultures and are scored on each test culture;
@@ -54,7 +52,7 @@ def evaluate(
     targets = _check_targets(dataset, targets)
     _check_names("probe", probes, PROBES)
     if dataset.test.all() or not dataset.test.any():
-        raise SimbenchError("evaluate: needed are cultures to train and cultures to test")
+        raise SimbenchError("evaluate: the dataset needs training cultures and test cultures")
     check_targets(dataset, targets)
     scores = score(latents, dataset, targets, probes)
     return place(scores, *_floor_and_ceiling(dataset, targets, tuple(probes)))

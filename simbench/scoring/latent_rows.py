@@ -81,8 +81,8 @@ def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[Row]:
     """Rows of the scenario's nuisances, but for the culture itself (`_label_free_rows`).
 
     A linear probe learns from the training cultures and is scored on all neurons of the others
-    together, for many a nuisance is the same in a whole culture. No row for a nuisance that does
-    not vary.
+    at once, because many nuisances are the same in a whole culture. No row for a nuisance that
+    does not vary.
     """
     train = ~dataset.test_neurons
     for name in dataset.scenario.nuisances if dataset.scenario else []:

@@ -1,15 +1,15 @@
-"""The scoring protocol of arXiv 2501.14615, so that one table can show what it is worth.
+"""The scoring protocol of arXiv 2501.14615, step by step, and its three metrics.
 
 For a replication only: nothing here belongs in a ranking. It follows the authors' public code
 (github.com/AbanteLab/CaGenNet at 18c4fd8, folder eccb2025/simulations), whose choices are:
 
 - neurons of all cultures are pooled and split 80 : 20 at random, so that every culture, and with
-  one firing type a culture every type, stands on both sides (`published_split`);
+  one firing type per culture every type, stands on both sides (`published_split`);
 - all traces of one noise level share one scale: minimum and maximum over neurons and frames
   become -0.5 and 0.5 (`published_scale`), each noise level and the clean traces with their own;
 - the AVAE is trained on noisy traces, but for clustering it embeds the **clean** ones in their own
   scale; PCA is fitted on the clean ones as well, so its score is the same at every noise level;
-- clusters are DBSCAN's with 50 neurons a core point, eps in steps of 0.01 from 0.01 to 0.49 for
+- clusters are DBSCAN's with 50 neurons per core point, eps in steps of 0.01 from 0.01 to 0.49 for
   the AVAE and from 0.50 to 1.99 for PCA, and the best ARI with the true types counts, chosen on
   the very neurons that are scored (`published_ari`);
 - parameters are read by correlation over neurons of all types (`pooled_correlation`);
@@ -77,11 +77,9 @@ def published_ari(embedding: Any, labels: Any, family: str) -> float:
 
 @metric("published_mse", "replication", high=INF, direction="lower", source=_SOURCE)
 def published_mse(
-    reconstruction: np.ndarray,
-    clean: np.ndarray,
-    noisy: np.ndarray,
+    reconstruction: np.ndarray, clean: np.ndarray, noisy: np.ndarray,
     scored: np.ndarray | slice = slice(None),
-) -> float:
+) -> float:  # fmt: skip
     """Squared error between two scalings: above 0 if perfect; for a replication only.
 
     The reconstruction has the scale of the noisy traces. A perfect one scores above 0, and the

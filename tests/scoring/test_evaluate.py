@@ -213,7 +213,7 @@ def test_nonsense_is_refused(dataset, targets, probes, complaint):
 def test_datasets_that_cannot_be_scored_are_refused(dataset):
     latents = perfect(dataset)
     for test in (np.zeros(N_CULTURES, bool), np.ones(N_CULTURES, bool)):
-        with pytest.raises(SimbenchError, match="cultures to train and cultures to test"):
+        with pytest.raises(SimbenchError, match="needs training cultures and test cultures"):
             evaluate(latents, replace(dataset, test=test), ["firing_type"])
     one_type, no_type = replace(dataset), replace(dataset)
     object.__setattr__(one_type, "labels", dataset.labels.assign(firing_type="RS"))
