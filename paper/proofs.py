@@ -26,7 +26,7 @@ from simbench.scenario.culture_recipe import (
 from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.presets import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
-from simbench.scoring.metric_registry import METRICS
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
 
 _STEADY = ("RS", "IB", "CH", "FS")

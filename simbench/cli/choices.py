@@ -6,7 +6,7 @@ Backend = Literal["loky", "dask"]
 CacheAction = Literal["info", "clear"]
 Checkable = Literal["method"]
 Drawable = Literal["culture", "optics"]
-Listable = Literal["scenarios", "methods", "indicators", "labels"]
+Listable = Literal["scenarios", "methods", "metrics", "indicators", "labels"]
 Probe = Literal["linear", "nonlinear"]
 
 

@@ -115,7 +115,7 @@ METHODS: dict[str, MethodEntry] = {
         {"max_iter": 500, "tol": 1e-3}, default=True,
     ),
     "nmf": MethodEntry(
-        "linear", "simbench.methods.linear:nmf", "non-negative factors of the trace", _SKLEARN
+        "linear", "simbench.methods.baselines:nmf", "non-negative factors of the trace", _SKLEARN
     ),
     "linear-autoencoder": MethodEntry(
         "linear", "simbench.methods.dense:LinearAutoencoder",
@@ -128,11 +128,11 @@ METHODS: dict[str, MethodEntry] = {
         _SKLEARN, is_reference=True,
     ),
     "pca-spectrum": MethodEntry(
-        "linear", "simbench.methods.linear:pca_spectrum",
+        "linear", "simbench.methods.baselines:pca_spectrum",
         "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
     ),
     "pca-autocorrelation": MethodEntry(
-        "linear", "simbench.methods.linear:pca_autocorrelation",
+        "linear", "simbench.methods.baselines:pca_autocorrelation",
         "principal components of the autocorrelation", _SKLEARN,
     ),
     "spectrum": MethodEntry(

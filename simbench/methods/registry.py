@@ -122,7 +122,7 @@ def _device(name: str) -> str:
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
     if device not in ("auto", None):
         return str(device)
-    from simbench.methods.training import resolve_device
+    from simbench.methods.learned import resolve_device
 
     return str(resolve_device("auto"))
 

@@ -14,9 +14,9 @@ from simbench.data.recording import Recording, clean_trace
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score
+from simbench.scoring.latent_rows import Row, make_row
 from simbench.scoring.probes import predict
 from simbench.scoring.published_protocol import pooled_correlation, published_ari, published_mse
-from simbench.scoring.row import Row, make_row
 from simbench.scoring.trace_metrics import (
     interval_coverage,
     predictive_nll,

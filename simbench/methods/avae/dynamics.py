@@ -15,11 +15,13 @@ from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-from simbench.methods.budget import cut
 from simbench.methods.features import noise_levels
-from simbench.methods.learned import Course, divide, train
-from simbench.methods.training import in_batches
+from simbench.methods.learned import Course, Division, in_batches, train
+from simbench.methods.windowed_pca import cut
 
+_WIDTH = 256  # units of the hidden layers, two on each side
+_BETA = 0.03  # weight of the KL divergence; 1 for the evidence bound at the level of the noise
+_TRAINED = 48  # traces per step
 _BLOCK_S = 1.0  # shortest block
 _REACH_S = 2.0  # what the networks see beyond a block, at least, on either side
 _CROP = 12  # most blocks of a training example
@@ -68,13 +70,11 @@ class Dynamics(nn.Module):
     layout : Layout
     n_static : int
         Latents of the neuron as a whole that the decoder is told.
-    width : int
-        Units of the hidden layers, two on each side.
     """
 
     scale: torch.Tensor
 
-    def __init__(self, layout: Layout, n_static: int = 0, width: int = 256) -> None:
+    def __init__(self, layout: Layout, n_static: int = 0) -> None:
         super().__init__()
         block, k, context = layout.block, layout.n_values, 2 * layout.reach + 1
         self.layout = layout
@@ -82,8 +82,8 @@ class Dynamics(nn.Module):
         self.mean = nn.Parameter(torch.zeros(block))
         self.analysis = nn.Parameter(torch.zeros(block, k))
         self.synthesis = nn.Parameter(torch.zeros(k, block))
-        self.encoder = _bend(context * block + 1, width, 2 * k)
-        self.decoder = _bend(context * k + n_static, width, block)
+        self.encoder = _bend(context * block + 1, 2 * k)
+        self.decoder = _bend(context * k + n_static, block)
 
     def start(self, X: np.ndarray) -> None:
         """Become the principal components of the blocks of traces (n_neurons, n_frames)."""
@@ -129,10 +129,9 @@ class Dynamics(nn.Module):
         return (self.scale * (self.mean + z @ self.synthesis + self.decoder(seen))).flatten(1)
 
     def loss(
-        self, beta: float,
-        x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor,
-    ) -> torch.Tensor:  # fmt: skip
-        """Negative evidence bound a frame, in units of the scale's square, without constants.
+        self, x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor
+    ) -> torch.Tensor:
+        """Negative evidence bound per frame, in units of the scale's square, without constants.
 
         In evaluation mode z is the posterior mean, and only the error counts.
         """
@@ -145,7 +144,7 @@ class Dynamics(nn.Module):
             return error
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2))
         variance = (noise / self.scale) ** 2
-        return error + 2 * beta * (variance * kl).mean() / x.shape[1]
+        return error + 2 * _BETA * (variance * kl).mean() / x.shape[1]
 
 
 def train_dynamics(
@@ -155,8 +154,6 @@ def train_dynamics(
     groups: Any,
     rng: np.random.Generator,
     course: Course,
-    beta: float = 0.03,
-    batch_size: int = 48,
 ) -> None:
     """Start from principal components, then learn from crops of recorrupted traces.
 
@@ -170,9 +167,6 @@ def train_dynamics(
         Cultures; some stop the training.
     rng : Generator
     course : Course
-    beta : float
-        Weight of the KL divergence; 1 for the evidence bound at the level of the noise.
-    batch_size : int
 
     References
     ----------
@@ -183,7 +177,7 @@ def train_dynamics(
         return
     device = dynamics.mean.device
     noise = noise_levels(X)
-    trains, stops = divide(X, groups, rng)
+    division = Division(len(X), groups, rng)
     # half of a recording at most, so that no example says when in the recording it was taken
     n_frames = min(-(-X.shape[1] // 2), _CROP * dynamics.layout.block)
 
@@ -193,15 +187,15 @@ def train_dynamics(
         parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
         return [torch.from_numpy(part).to(device) for part in parts]
 
-    held_out = example(stops, X.shape[1])
+    held_out = example(division.stops, X.shape[1])
 
     def loss(step: int) -> torch.Tensor:
-        return dynamics.loss(beta, *example(rng.choice(trains, batch_size), n_frames))
+        return dynamics.loss(*example(rng.choice(division.trains, _TRAINED), n_frames))
 
     def check() -> float:
-        return float(dynamics.loss(beta, *held_out))
+        return float(dynamics.loss(*held_out))
 
-    train(dynamics, course, loss, check if len(stops) else None)
+    train(dynamics, course, loss, check if len(division.stops) else None)
 
 
 def recorrupt(
@@ -238,7 +232,7 @@ def encode_traces(dynamics: Dynamics, X: np.ndarray) -> np.ndarray:
 
 
 def decode_traces(dynamics: Dynamics, Z: np.ndarray, static: np.ndarray) -> np.ndarray:
-    """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row a neuron each."""
+    """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row per neuron."""
     n_static = static.shape[1]
 
     def decode(z: torch.Tensor) -> torch.Tensor:
@@ -248,9 +242,10 @@ def decode_traces(dynamics: Dynamics, Z: np.ndarray, static: np.ndarray) -> np.n
     return in_batches(decode, np.column_stack([static, Z]), _BATCH, dynamics.mean.device)
 
 
-def _bend(n_in: int, width: int, n_out: int) -> nn.Sequential:
-    """Two hidden layers that say nothing at first."""
-    first, second, last = nn.Linear(n_in, width), nn.Linear(width, width), nn.Linear(width, n_out)
+def _bend(n_in: int, n_out: int) -> nn.Sequential:
+    """Two hidden layers and an output that is zero at first."""
+    first, second = nn.Linear(n_in, _WIDTH), nn.Linear(_WIDTH, _WIDTH)
+    last = nn.Linear(_WIDTH, n_out)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)

@@ -112,18 +112,6 @@ def test_latents_of_the_neuron_come_first_where_they_are_cheap(data, n_component
     assert method.inverse_transform(latents).shape == train.shape
 
 
-def test_saved_and_loaded_it_gives_the_same_back(data, tmp_path):
-    train = data[0]
-    method = AVAE(latents_per_minute=60, n_dynamic_steps=3, **SHORT).fit(train)
-    method.save(tmp_path / "avae.npz")
-    loaded = AVAE.load(tmp_path / "avae.npz")
-    latents = method.transform(train)
-    np.testing.assert_array_equal(latents, loaded.transform(train))
-    np.testing.assert_array_equal(
-        method.inverse_transform(latents), loaded.inverse_transform(latents)
-    )
-
-
 def test_without_a_budget_nothing_is_given_back(data):
     method = AVAE(**SHORT)
     assert not hasattr(method, "inverse_transform")

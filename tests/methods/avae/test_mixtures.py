@@ -4,8 +4,8 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import norm
 
+from simbench.methods.avae.encoder_decoder import mixture_cdf, mixture_nll, mixture_quantile
 from simbench.methods.avae.estimator import AVAE
-from simbench.methods.avae.mixtures import mixture_cdf, mixture_nll, mixture_quantile
 from simbench.scoring.trace_metrics import interval_coverage, predictive_nll
 
 
