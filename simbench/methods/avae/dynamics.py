@@ -7,6 +7,7 @@ below the noise, and not to copy.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,56 +147,65 @@ class Dynamics(nn.Module):
         variance = (noise / self.scale) ** 2
         return error + 2 * _BETA * (variance * kl).mean() / x.shape[1]
 
+    def learn(
+        self, X: np.ndarray, static: np.ndarray, groups: Any, rng: np.random.Generator,
+        course: Course,
+    ) -> None:  # fmt: skip
+        """Start from principal components, then learn from crops of recorrupted traces.
 
-def train_dynamics(
-    dynamics: Dynamics,
-    X: np.ndarray,
-    static: np.ndarray,
-    groups: Any,
-    rng: np.random.Generator,
-    course: Course,
-) -> None:
-    """Start from principal components, then learn from crops of recorrupted traces.
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_neurons, n_frames)
+            dF/F.
+        static : ndarray of float32, shape (n_neurons, n_static)
+        groups : array_like or None
+            Cultures; some stop the training.
+        rng : Generator
+        course : Course
 
-    Parameters
-    ----------
-    dynamics : Dynamics
-    X : ndarray of float32, shape (n_neurons, n_frames)
-        dF/F.
-    static : ndarray of float32, shape (n_neurons, n_static)
-    groups : array_like or None
-        Cultures; some stop the training.
-    rng : Generator
-    course : Course
+        References
+        ----------
+        Pang et al. 2021, CVPR:2043 (recorrupted-to-recorrupted).
+        """
+        self.start(X)
+        if course.n_steps == 0:
+            return
+        noise = noise_levels(X)
+        division = Division(len(X), groups, rng)
+        # half of a recording at most, so that no example says when in the recording it was taken
+        n_frames = min(-(-X.shape[1] // 2), _CROP * self.layout.block)
 
-    References
-    ----------
-    Pang et al. 2021, CVPR:2043 (recorrupted-to-recorrupted).
-    """
-    dynamics.start(X)
-    if course.n_steps == 0:
-        return
-    device = dynamics.mean.device
-    noise = noise_levels(X)
-    division = Division(len(X), groups, rng)
-    # half of a recording at most, so that no example says when in the recording it was taken
-    n_frames = min(-(-X.shape[1] // 2), _CROP * dynamics.layout.block)
+        def example(neurons: np.ndarray, length: int) -> list[torch.Tensor]:
+            begin = rng.integers(0, X.shape[1] - length + 1, (len(neurons), 1))
+            x = X[neurons[:, None], begin + np.arange(length)]
+            parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
+            return [torch.from_numpy(part).to(self.mean.device) for part in parts]
 
-    def example(neurons: np.ndarray, length: int) -> list[torch.Tensor]:
-        begin = rng.integers(0, X.shape[1] - length + 1, (len(neurons), 1))
-        x = X[neurons[:, None], begin + np.arange(length)]
-        parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
-        return [torch.from_numpy(part).to(device) for part in parts]
+        held_out = example(division.stops, X.shape[1])
 
-    held_out = example(division.stops, X.shape[1])
+        def loss(step: int) -> torch.Tensor:
+            return self.loss(*example(rng.choice(division.trains, _TRAINED), n_frames))
 
-    def loss(step: int) -> torch.Tensor:
-        return dynamics.loss(*example(rng.choice(division.trains, _TRAINED), n_frames))
+        train(self, course, loss, [partial(self.loss, *held_out)] if len(division.stops) else [])
 
-    def check() -> float:
-        return float(dynamics.loss(*held_out))
+    def encode_traces(self, X: np.ndarray) -> np.ndarray:
+        """Posterior means of dF/F (n_neurons, n_frames), one block after the other."""
 
-    train(dynamics, course, loss, check if len(division.stops) else None)
+        def encode(x: torch.Tensor) -> torch.Tensor:
+            return self.encode(x[:, :-1], x[:, -1])[0].flatten(1)
+
+        X = np.column_stack([X, noise_levels(X)])
+        return in_batches(encode, X, _BATCH, self.mean.device)
+
+    def decode_traces(self, Z: np.ndarray, static: np.ndarray) -> np.ndarray:
+        """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row per neuron."""
+        n_static = static.shape[1]
+
+        def decode(z: torch.Tensor) -> torch.Tensor:
+            blocks = z[:, n_static:].unflatten(1, (-1, self.layout.n_values))
+            return self.decode(blocks, z[:, :n_static])
+
+        return in_batches(decode, np.column_stack([static, Z]), _BATCH, self.mean.device)
 
 
 def recorrupt(
@@ -219,27 +229,6 @@ def recorrupt(
     added = rng.standard_normal(x.shape, dtype=np.float32)
     added *= noise[:, None] * np.sqrt(np.maximum(1 + x, 0.5))
     return x + np.float32(_RECORRUPTION) * added, x - added / np.float32(_RECORRUPTION)
-
-
-def encode_traces(dynamics: Dynamics, X: np.ndarray) -> np.ndarray:
-    """Posterior means of dF/F (n_neurons, n_frames), one block after the other."""
-
-    def encode(x: torch.Tensor) -> torch.Tensor:
-        return dynamics.encode(x[:, :-1], x[:, -1])[0].flatten(1)
-
-    X = np.column_stack([X, noise_levels(X)])
-    return in_batches(encode, X, _BATCH, dynamics.mean.device)
-
-
-def decode_traces(dynamics: Dynamics, Z: np.ndarray, static: np.ndarray) -> np.ndarray:
-    """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row per neuron."""
-    n_static = static.shape[1]
-
-    def decode(z: torch.Tensor) -> torch.Tensor:
-        blocks = z[:, n_static:].unflatten(1, (-1, dynamics.layout.n_values))
-        return dynamics.decode(blocks, z[:, :n_static])
-
-    return in_batches(decode, np.column_stack([static, Z]), _BATCH, dynamics.mean.device)
 
 
 def _bend(n_in: int, n_out: int) -> nn.Sequential:

@@ -1,6 +1,7 @@
 """An autoregressive variational autoencoder whose latents say what kind of neuron it is."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -110,9 +111,6 @@ class AVAE(Reconstructing):
         self._add_dynamics(network)
         return network
 
-    def _encode(self, x: torch.Tensor) -> torch.Tensor:
-        return self.network_(x)
-
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         network, rng = self.network_, self._rng("training")
 
@@ -129,24 +127,22 @@ class AVAE(Reconstructing):
         if self.n_steps == 0:
             return
         held = division.stopping_groups()
-        checks = [windows.draw(neurons, rng) for neurons in held for _ in range(_N_CHECKS)]
+        checks = [
+            partial(self._loss, windows.draw(neurons, rng), self.beta, device)
+            for neurons in held
+            for _ in range(_N_CHECKS)
+        ]
 
         def loss(step: int) -> torch.Tensor:
             pairs = windows.draw(division.draw(self.batch_size, rng), rng)
             beta = self.beta * min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
             return self._loss(pairs, beta, device)
 
-        def check() -> float:
-            return float(np.mean([float(self._loss(c, self.beta, device)) for c in checks]))
-
-        course = Course(self.n_steps, self.learning_rate, self.patience)
-        train(network, course, loss, check if checks else None)
+        train(network, Course(self.n_steps, self.learning_rate, self.patience), loss, checks)
 
     def _loss(self, pairs: Pairs, beta: float, device: torch.device) -> torch.Tensor:
-        parts = (pairs.seen, pairs.other, pairs.frames)
-        nll, kl, error, contrast = self.network_.losses(
-            *(torch.from_numpy(part).to(device) for part in parts)
-        )
+        parts = (torch.from_numpy(part).to(device) for part in pairs)
+        nll, kl, error, contrast = self.network_.losses(*parts)
         kl = kl.clamp(min=self.free_bits).sum() / self.n_features_in_
         weighted = self.nll_weight * nll + self.statistics_weight * error
         return weighted + self.contrast_weight * contrast + beta * kl
