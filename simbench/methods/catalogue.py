@@ -1,4 +1,4 @@
-"""Every method of simbench with what one has to know to choose it.
+"""The table of all methods of simbench.
 
 Looking a method up imports nothing; its home is imported when the method is used.
 """

@@ -104,7 +104,8 @@ class SegmentContrastive(LearnedTransformer):
     window_s
         Length of a segment in seconds; at most half of the recording.
     gain_sd
-        S.d. of the logarithm of the random gain of each segment: brightness is not identity.
+        S.d. of the logarithm of the random gain of each segment; without gains, brightness alone
+        would tell neurons apart.
     width
         Channels of the first convolution.
     n_projected

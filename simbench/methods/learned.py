@@ -290,7 +290,9 @@ def train(
     Parameters
     ----------
     network : torch.nn.Module
+        Changed in place.
     course : Course
+        Steps, learning rate and patience.
     loss : callable
         Training loss of a step, given its number from 0.
     checks : sequence of callable

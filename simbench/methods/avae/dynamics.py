@@ -1,9 +1,9 @@
 """Dynamic latents: a few numbers for every block of a trace, from which it can be given back.
 
-The encoder and the decoder start as principal components of the blocks; networks that also see the
-blocks around bend them. The noisy trace is all that is known, so the network learns to predict one
-recorruption of it from another: the noise of the two is independent, hence it learns the trace
-below the noise, and not to copy.
+The encoder and the decoder start as principal components of the blocks and are corrected by
+networks that also see the blocks around. Only noisy traces are known, so they learn to predict one
+recorrupted version of a trace from another. The noise of the two is independent, so what they learn
+is the trace without its noise.
 """
 
 from dataclasses import dataclass
@@ -51,6 +51,7 @@ def choose_layout(n_values: int, n_frames: int, frame_rate: float) -> Layout:
     n_values : int
         Most values that may be spent on a trace, 1 or more.
     n_frames : int
+        Of a trace.
     frame_rate : float
         Hz.
     """
@@ -69,8 +70,9 @@ class Dynamics(nn.Module):
     Parameters
     ----------
     layout : Layout
+        Of the blocks.
     n_static : int
-        Latents of the neuron as a whole that the decoder is told.
+        Latents of the neuron as a whole, which the decoder is told.
     """
 
     scale: torch.Tensor
@@ -83,8 +85,8 @@ class Dynamics(nn.Module):
         self.mean = nn.Parameter(torch.zeros(block))
         self.analysis = nn.Parameter(torch.zeros(block, k))
         self.synthesis = nn.Parameter(torch.zeros(k, block))
-        self.encoder = _bend(context * block + 1, 2 * k)
-        self.decoder = _bend(context * k + n_static, block)
+        self.encoder = _correction(context * block + 1, 2 * k)
+        self.decoder = _correction(context * k + n_static, block)
 
     def start(self, X: np.ndarray) -> None:
         """Become the principal components of the blocks of traces (n_neurons, n_frames)."""
@@ -104,6 +106,7 @@ class Dynamics(nn.Module):
         Parameters
         ----------
         x : tensor, shape (n, n_frames)
+            dF/F.
         noise : tensor, shape (n,)
             S.d. of the frame noise.
 
@@ -158,10 +161,13 @@ class Dynamics(nn.Module):
         X : ndarray of float32, shape (n_neurons, n_frames)
             dF/F.
         static : ndarray of float32, shape (n_neurons, n_static)
+            Latents of the neuron as a whole.
         groups : array_like or None
             Cultures; some stop the training.
         rng : Generator
+            Draws examples.
         course : Course
+            Without steps the principal components stay.
 
         References
         ----------
@@ -211,7 +217,7 @@ class Dynamics(nn.Module):
 def recorrupt(
     x: np.ndarray, noise: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two noisier versions of traces whose noise is independent of each other's.
+    """Two noisier versions of traces; the noise of one is independent of that of the other.
 
     Parameters
     ----------
@@ -220,6 +226,7 @@ def recorrupt(
     noise : ndarray of float32, shape (n,)
         S.d. of the noise at rest.
     rng : Generator
+        Draws the noise that is added.
 
     Returns
     -------
@@ -231,7 +238,7 @@ def recorrupt(
     return x + np.float32(_RECORRUPTION) * added, x - added / np.float32(_RECORRUPTION)
 
 
-def _bend(n_in: int, n_out: int) -> nn.Sequential:
+def _correction(n_in: int, n_out: int) -> nn.Sequential:
     """Two hidden layers and an output that is zero at first."""
     first, second = nn.Linear(n_in, _WIDTH), nn.Linear(_WIDTH, _WIDTH)
     last = nn.Linear(_WIDTH, n_out)
@@ -241,6 +248,6 @@ def _bend(n_in: int, n_out: int) -> nn.Sequential:
 
 
 def _mirrored(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Frames within a recording: beyond its ends it is run back and forth."""
+    """Frames within a recording: beyond its ends it runs backwards."""
     there = torch.remainder(frames, max(2 * (n_frames - 1), 1))
     return torch.minimum(there, 2 * (n_frames - 1) - there).clamp(min=0)

@@ -1,4 +1,4 @@
-"""An autoregressive variational autoencoder whose latents say what kind of neuron it is."""
+"""The AVAE: an autoregressive variational autoencoder whose latents say what a neuron is like."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,10 @@ class AVAE(Reconstructing):
     """Autoregressive variational autoencoder of calcium traces.
 
     The encoder reads the statistics of one window of a neuron (quantiles of frames and steps,
-    power in bands), which do not hold when the neuron fired. Its latent z drives a causal decoder
-    p(x_t | x_<t, z) of another window of the same neuron, and it has to foretell that window's
-    statistics and to tell it from the windows of other neurons of the same culture. What windows
-    of a neuron share is what kind of neuron it is.
+    power in bands), which do not say when the neuron fired. Its latent z drives a causal decoder
+    p(x_t | x_<t, z) of another window of the same neuron. It also predicts that window's
+    statistics, and tells it from the windows of other neurons of the same culture. So z holds what
+    all windows of a neuron share.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dynamic latents and predictive intervals for a method whose latents say what a neuron is."""
+"""Reconstruction and prediction of traces, for a method whose latents say what a neuron is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Windows of a recording: two of the same neuron that don't overlap must tell about each other."""
+"""Pairs of windows of the same neuron that don't overlap: what one must say about the other."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The ceiling for what traces hold: a small network that is told the training cultures' labels."""
+"""The ceiling of what traces hold: a small network that learns the training cultures' labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from simbench.methods.windowed_pca import culture_folds
 from simbench.scenario.labels import LABELS
 
 _LOG_NEVER = np.log(1e-4)
-"""Score of a class that the linear model has never met."""
+"""Score of a class that the linear model has not seen."""
 
 
 class Answers:
@@ -121,13 +121,13 @@ class _Network(nn.Module):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Supervised(Control):
-    """Models that learn the scenario's targets from the training cultures, and what they say.
+    """Models that learn the scenario's targets from the training cultures; latents are outputs.
 
-    A network (convolutions of the trace pooled over time, beside the features of `TraceSpectrum`)
-    and a linear model of the same features; their outputs are averaged. One pair per fold of the
-    training cultures: each gives the outputs of the fold that it was stopped on and never trained
-    on, so that these are no better than those of unseen cultures; the outputs of the test cultures
-    are means over folds. Test cultures' labels are never seen.
+    A network (convolutions of the trace pooled over time, and the features of `TraceSpectrum`) and
+    a linear model of the same features; their outputs are averaged. There is one pair per fold of
+    the training cultures. It gives the outputs of the fold that it was not trained on, so that
+    these are no better than those of unseen cultures. The outputs of the test cultures are means
+    over folds. Labels of test cultures are never seen.
 
     Parameters
     ----------
