@@ -18,16 +18,16 @@ from simbench.imaging.indicators import (
     measure_response,
 )
 from simbench.methods.catalogue import METHODS
-from simbench.scenario.labels import LABELS
-from simbench.scenario.presets import CULTURE_MEDIANS
-from simbench.scenario.recipes import (
+from simbench.scenario.culture_recipe import (
     FIRING_TYPES,
     CultureRecipe,
-    ImagingRecipe,
     SynapseRecipe,
     WiringRecipe,
 )
-from simbench.scoring.metric_registry import METRICS
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.labels import LABELS
+from simbench.scenario.presets import CULTURE_MEDIANS
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "culture"))

@@ -22,7 +22,7 @@ from simbench.culture.wiring import (
     link_delays_ms,
     place_somata,
 )
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 
 @dataclass(frozen=True)

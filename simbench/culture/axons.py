@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture.substrate import Substrate
-from simbench.scenario.recipes import WiringRecipe
+from simbench.scenario.culture_recipe import WiringRecipe
 
 SEGMENT_MM = 0.001
 HEADING_SD = 0.1  # rad a segment

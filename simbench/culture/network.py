@@ -18,13 +18,12 @@ from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.culture.brian import load_brian2
 from simbench.culture.model import HISTORY, THRESHOLD, Network, build_model, model_text
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
+from simbench.culture.rate_search import COST_S, simulation_cost_s
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
 TARGETS = ("numpy", "cython", "cpp_standalone")
 FLAGS = ("-w", "-O2", "-ffp-contract=off", "-std=c++17")  # IEEE semantics on any CPU
 COMPILE_S = 30.0
-# Seconds a step: fixed, and a neuron (measured, 300 to 10,000 neurons, mean degree 60)
-_COST_S = {"numpy": (90e-6, 26e-9), "cython": (20e-6, 19e-9)}
 
 
 def prepare_target(recipes: Iterable[CultureRecipe], n_workers: int = 1) -> str:
@@ -45,14 +44,8 @@ def prepare_target(recipes: Iterable[CultureRecipe], n_workers: int = 1) -> str:
     -------
     {"numpy", "cython"}
     """
-    from simbench.culture.rate_search import simulated_s
-
     recipes = list(recipes)
-    steps = [simulated_s(r) * 1000 / r.dt_ms for r in recipes]
-    cost = {
-        target: sum(n * (step + neuron * r.n_neurons) for n, r in zip(steps, recipes))
-        for target, (step, neuron) in _COST_S.items()
-    }
+    cost = {target: sum(simulation_cost_s(r, target) for r in recipes) for target in COST_S}
     models = {r.synapses.conduction_velocity_mm_per_ms is not None for r in recipes}
     cold = [delayed for delayed in sorted(models) if not _marker(delayed).exists()]
     if (cost["numpy"] - cost["cython"]) / n_workers < COMPILE_S * len(cold):

@@ -22,7 +22,7 @@ from simbench.core.errors import SimbenchError
 from simbench.culture import network as engine
 from simbench.culture.brian import load_brian2
 from simbench.culture.model import Network, build_model, neuron_values
-from simbench.scenario.recipes import SynapseRecipe
+from simbench.scenario.culture_recipe import SynapseRecipe
 
 PADDING = 1.1
 _SEED = "SIMBENCH_NOISE_SEED"

@@ -32,6 +32,8 @@ class MethodEntry:
         Default of the method's parameter ``device``; cpu if it has none.
     default : bool
         Whether a run that names no method takes this one.
+    sees_truth : bool
+        Whether it is given the whole dataset, labels included.
     is_reference : bool
         Made to give traces back: its latents grow with the recording, so that it stands beside
         reconstructions and is not among all the methods whose latents are compared.
@@ -45,6 +47,7 @@ class MethodEntry:
     needs: str = ""
     device: str = "cpu"
     default: bool = False
+    sees_truth: bool = False
     is_reference: bool = False
 
     @property
@@ -72,16 +75,16 @@ _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
 METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
         "control", "simbench.methods.controls.control:Chance", "random latents", "simbench",
-        default=True,
+        default=True, sees_truth=True,
     ),
     "spike-oracle": MethodEntry(
         "control", "simbench.methods.controls.control:SpikeOracle",
-        "statistics of the true spike trains", "simbench", default=True,
+        "statistics of the true spike trains", "simbench", default=True, sees_truth=True,
     ),
     "supervised": MethodEntry(
         "control", "simbench.methods.controls.supervised:Supervised",
         "networks trained on the training cultures' labels: what traces hold", "simbench",
-        device="auto",
+        device="auto", sees_truth=True,
     ),
     "untrained": MethodEntry(
         "control", "simbench.methods.avae.estimator:AVAE", "the avae before training", "simbench",

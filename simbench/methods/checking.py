@@ -12,7 +12,8 @@ from sklearn.base import clone
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.methods.controls.control import Control
-from simbench.methods.registry import fit_method, get_method, set_known_parameters
+from simbench.methods.embedding import fit_method
+from simbench.methods.registry import get_method, set_known_parameters
 
 _FRAME_RATE_HZ, _N_FRAMES = 20.0, 400
 _N_NEURONS, _N_CULTURES, _N_COMPONENTS = 20, 3, 4

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from simbench.board.culture_scores import OVERALL
 from simbench.board.leaderboard import ANCHORS, Board
 from simbench.data.dataset import Dataset
+from simbench.data.recording import clean_trace
 from simbench.report.level_curves import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.scenario.labels import LABELS
-from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
 _N_BEST = 5
@@ -152,7 +152,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
     colors = method_colors(board.ranked[:_N_BEST])
     styles = dict(zip(ANCHORS, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
-        for method, line in table.sort_values("x").groupby("method", sort=False):
+        for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):
             color = colors.get(method, "0.3" if method in styles else "0.75")
             x = line["x"].to_numpy()
             if method in colors:

@@ -116,7 +116,7 @@ def curves(levels: pd.DataFrame, is_log: bool) -> dict[str, Any]:
         _HEIGHT - _BOTTOM, _TOP,
     )  # fmt: skip
     lines = []
-    for method, mine in levels.sort_values("x").groupby("method", sort=False):
+    for method, mine in levels.sort_values("x", kind="stable").groupby("method", sort=False):
         points = [(x(float(place(row.x))), row) for row in mine.itertuples()]
         points = [(at, row) for at, row in points if np.isfinite(row.score)]
         if not points:

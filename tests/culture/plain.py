@@ -3,7 +3,7 @@
 import numpy as np
 
 from simbench.culture.model import Network
-from simbench.scenario.recipes import SynapseRecipe
+from simbench.scenario.culture_recipe import SynapseRecipe
 
 
 def random_network(seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0.3):
@@ -11,7 +11,7 @@ def random_network(seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0
     rng = np.random.default_rng(seed)
     from scipy import sparse
 
-    from simbench.scenario.recipes import FIRING_TYPES
+    from simbench.scenario.culture_recipe import FIRING_TYPES
 
     table = np.array(list(FIRING_TYPES.values()) if types is None else types)
     a, b, c, d = (table[np.arange(n) % len(table)] * rng.normal(1, 0.05, (n, 4))).T

@@ -12,7 +12,7 @@ from plain import plain_step, random_network, run_plain
 from simbench.core.errors import SimbenchError
 from simbench.culture.model import build_model
 from simbench.culture.network import run_network
-from simbench.scenario.recipes import FIRING_TYPES, SynapseRecipe
+from simbench.scenario.culture_recipe import FIRING_TYPES, SynapseRecipe
 
 TARGETS = ["numpy", "cython", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
 SENSITIVE = ("TC", "RZ", "LTS")

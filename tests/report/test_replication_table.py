@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from made import made_rows, write_folder
 
-from simbench.benchmark.run import Unit, run
+from simbench.benchmark.plan import Unit
+from simbench.benchmark.run import run
 from simbench.board.leaderboard import flat_table, make_board, markdown, pairwise, pairwise_markdown
 from simbench.report.page import write_page
 from simbench.report.replication import markdown as replication_markdown
@@ -14,7 +15,7 @@ from simbench.report.replication import (
     replication_table,
     replication_texts,
 )
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.0508, 2", "0.254, 16")
 

@@ -80,8 +80,8 @@ def test_no_frame_is_seen_by_the_latents_that_predict_it(fitted):
     changed = X.copy()
     changed[:, 900:] += 0.5
     for before, after in zip(fitted.predict_interval(X), fitted.predict_interval(changed)):
-        np.testing.assert_array_equal(before[:, 500:901], after[:, 500:901])
-        assert (before[:, 901:905] != after[:, 901:905]).any()
+        np.testing.assert_allclose(before[:, 500:901], after[:, 500:901], atol=1e-6)
+        assert not np.allclose(before[:, 901:905], after[:, 901:905], atol=1e-3)
 
 
 def test_frames_without_an_interval_do_not_count():

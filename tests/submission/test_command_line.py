@@ -47,15 +47,15 @@ def test_traces_out_latents_in_and_on_the_board(tmp_path):
 
     alone = simbench("accept", "submission.zip", "--scenario", TINY, "--seed", 1, cwd=tmp_path)
     assert alone.returncode == 2
-    assert "simbench run tiny -m all --seed 1 --out results" in alone.stderr
-    assert not (tmp_path / "results").exists()
+    assert "simbench run tiny -m all --seed 1 --out runs" in alone.stderr
+    assert not (tmp_path / "runs").exists()
     run = simbench("run", TINY, "-m", "pca", "--seed", 1, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
 
     accept = ("accept", "submission.zip", "--scenario", TINY, "--seed", 1)
     accepted = simbench(*accept, cwd=tmp_path)
     assert accepted.returncode == 0, accepted.stderr
-    board = simbench("leaderboard", "results", cwd=tmp_path).stdout
+    board = simbench("leaderboard", "runs", cwd=tmp_path).stdout
     (line,) = (line for line in board.splitlines() if "Every 40th frame" in line)
     assert line.split()[0] in ("1", "2", "3"), "the submission has no rank"
     again = simbench(*accept, cwd=tmp_path)
