@@ -13,7 +13,7 @@ from simbench.methods.features import Autocorrelation, PowerSpectrum
 
 
 class TraceStats(TransformerMixin, BaseEstimator):
-    """Mean, standard deviation and maximum of each trace: what the rate alone gives away."""
+    """Mean, standard deviation and maximum of each trace: how active a neuron is."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn nothing but the number of frames; X has shape (n_neurons, n_frames)."""

@@ -1,4 +1,4 @@
-"""Every method of simbench with what one has to know to choose it.
+"""The table of all methods of simbench.
 
 Looking a method up imports nothing; its home is imported when the method is used.
 """
@@ -177,29 +177,23 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "avae": MethodEntry(
         "learned", "simbench.methods.avae.estimator:AVAE",
-        "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
+        "autoregressive VAE: one latent per neuron, pooled over time, drives a causal decoder",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
 }  # fmt: skip
 
 
-# One thing changed at a time; `avae` itself is the first line.
 VARIANTS = (
     "avae",
-    "avae[nll_weight=0]",
-    "avae[statistics_weight=0]",
-    "avae[contrast_weight=0]",
-    "avae[nll_weight=0, contrast_weight=0]",
-    "avae[nll_weight=0, statistics_weight=0]",
-    "avae[beta=0, free_bits=0]",
-    "avae[free_bits=0]",
-    "avae[window_s=20]",
-    "avae[reach_s=5]",
-    "avae[pooling=spectrum]",
-    "avae[pooling=quantiles]",
-    "avae[gain_sd=0.3]",
-    "avae[n_steps=1500]",
-    "avae[n_components=2]",
-    "avae[n_components=16]",
-    "avae[n_components=32]",
-)
+    *(
+        f"avae[{change}]"
+        for change in (
+            "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "nll_weight=0, contrast_weight=0", "nll_weight=0, statistics_weight=0",
+            "beta=0, free_bits=0", "free_bits=0", "window_s=20", "reach_s=5",
+            "pooling=spectrum", "pooling=quantiles", "gain_sd=0.3", "n_steps=1500",
+            "n_components=2", "n_components=16", "n_components=32",
+        )
+    ),
+)  # fmt: skip
+"""The avae and its variants, for an ablation."""

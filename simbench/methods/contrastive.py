@@ -1,6 +1,7 @@
 """Latents that are the same for two segments of one neuron, and differ between neurons."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,8 @@ class SegmentContrastive(LearnedTransformer):
     window_s
         Length of a segment in seconds; at most half of the recording.
     gain_sd
-        S.d. of the logarithm of the random gain of each segment: brightness is not identity.
+        S.d. of the logarithm of the random gain of each segment; without gains, brightness alone
+        would tell neurons apart.
     width
         Channels of the first convolution.
     n_projected
@@ -148,16 +150,16 @@ class SegmentContrastive(LearnedTransformer):
         def pair(neurons: np.ndarray) -> list[torch.Tensor]:
             return [torch.from_numpy(x).to(device) for x in self._segments(X[neurons], rng)]
 
-        def loss(step: int) -> torch.Tensor:
-            return contrast(*map(self.network_, pair(division.draw(self.batch_size, rng))))
+        def loss(segments: list[torch.Tensor]) -> torch.Tensor:
+            return contrast(*map(self.network_, segments))
 
-        checks = [pair(group) for group in division.stopping_groups() for _ in range(_N_CHECKS)]
+        def step_loss(step: int) -> torch.Tensor:
+            return loss(pair(division.draw(self.batch_size, rng)))
 
-        def check() -> float:
-            return float(np.mean([float(contrast(*map(self.network_, c))) for c in checks]))
-
+        held = division.stopping_groups()
+        checks = [partial(loss, pair(group)) for group in held for _ in range(_N_CHECKS)]
         course = Course(self.n_steps, self.learning_rate, self.patience)
-        train(self.network_, course, loss, check if checks else None)
+        train(self.network_, course, step_loss, checks)
 
     def _segments(self, X: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """Two segments of each trace that don't overlap, each with a gain of its own."""

@@ -1,6 +1,7 @@
 """Autoencoders of whole traces: dense layers, one weight per frame, no notion of time."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,8 @@ class _Autoencoder(WholeTrace):
         def loss(step: int) -> torch.Tensor:
             return self.network_.loss(traces[rng.choice(division.trains, self.batch_size)])
 
-        def check() -> float:
-            return float(self.network_.loss(held_out))
-
-        course = Course(self.n_steps, self.learning_rate, self.patience)
-        train(self.network_, course, loss, check if len(held_out) else None)
+        checks = [partial(self.network_.loss, held_out)] if len(held_out) else []
+        train(self.network_, Course(self.n_steps, self.learning_rate, self.patience), loss, checks)
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

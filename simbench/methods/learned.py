@@ -5,7 +5,7 @@ The parameters of a learned method are the fields of a dataclass: scikit-learn r
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -26,15 +26,16 @@ from simbench.methods.features import compress, noise_level
 _CHECK_EVERY = 25  # steps between two looks at the held-out loss
 _HELD_OUT = 0.15  # share of the cultures that stop the training
 _BATCH = 256  # traces encoded at a time
+Loss = Callable[[], torch.Tensor]
 
 
 @dataclass(repr=False, eq=False)
 class LearnedTransformer(TransformerMixin, BaseEstimator):
     """A network from traces to latents, trained without labels.
 
-    A subclass has a `seed_name` and says what its network is (`_network`), how it trains
-    (`_train`) and how it encodes (`_encode`); if traces are not to be scaled by their noise, also
-    what it learns for that (`_learn_scaling`) and how it scales (`_scaled`).
+    A subclass has a `seed_name` and says what its network is (`_network`) and how it trains
+    (`_train`). It may encode in another way than by a call of the network (`_encode`), and scale
+    traces by something else than their noise (`_learn_scaling`, `_scaled`).
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
         raise NotImplementedError
 
     def _encode(self, x: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        return self.network_(x)
 
     def _apply(self, function: Callable[[torch.Tensor], torch.Tensor], X: np.ndarray) -> np.ndarray:
         with quiet_torch(self.random_state, self.device) as device:
@@ -282,21 +283,20 @@ class Course:
 
 
 def train(
-    network: nn.Module,
-    course: Course,
-    loss: Callable[[int], torch.Tensor],
-    check: Callable[[], float] | None,
+    network: nn.Module, course: Course, loss: Callable[[int], torch.Tensor], checks: Sequence[Loss]
 ) -> None:
     """Minimise a loss; keep the weights that were best on held-out cultures.
 
     Parameters
     ----------
     network : torch.nn.Module
+        Changed in place.
     course : Course
+        Steps, learning rate and patience.
     loss : callable
         Training loss of a step, given its number from 0.
-    check : callable or None
-        Held-out loss; without one, training runs to its end.
+    checks : sequence of callable
+        Held-out losses, whose mean counts; without any, training runs to its end.
     """
     best = BestWeights(network, course.patience)
     optimizer = torch.optim.AdamW(
@@ -312,11 +312,11 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if check and ((step + 1) % _CHECK_EVERY == 0 or step + 1 == course.n_steps):
+        if checks and ((step + 1) % _CHECK_EVERY == 0 or step + 1 == course.n_steps):
             network.eval()
             with torch.no_grad():
-                held_out_loss = check()
+                held_out_loss = float(np.mean([float(check()) for check in checks]))
             if best.update(held_out_loss):
                 break
-    if check:
+    if checks:
         best.restore()

@@ -52,7 +52,7 @@ class WindowedPCA(TransformerMixin, BaseEstimator):
         """Learn from dF/F (n_neurons, n_frames); ``groups`` (cultures) are never divided."""
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
         n_values = affordable(self.latents_per_minute, X.shape[1], self.frame_rate)
-        folds = _folds(X, groups)
+        folds = culture_folds(groups, len(X), _N_FOLDS)
         risks: dict[tuple[int, int], float] = {}
         for window in _lengths(X.shape[1], n_values):
             n_windows = -(-X.shape[1] // window)
@@ -87,12 +87,12 @@ def _lengths(n_frames: int, n_values: int) -> list[int]:
     return sorted({-(-n_frames // int(n)) for n in counts})
 
 
-def _folds(X: np.ndarray, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+def culture_folds(groups: Any, n_neurons: int, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cross-validation folds (train, test) of whole groups; of neurons if there is only one."""
     if groups is None or len(np.unique(groups)) < 2:
-        groups = np.arange(len(X))
-    n_folds = min(_N_FOLDS, len(np.unique(groups)))
-    return list(GroupKFold(n_folds).split(X, groups=groups))
+        groups = np.arange(n_neurons)
+    folds = GroupKFold(min(n_folds, len(np.unique(groups))))
+    return list(folds.split(np.empty(n_neurons), groups=groups))
 
 
 def _risks(

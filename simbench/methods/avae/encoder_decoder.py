@@ -23,7 +23,7 @@ _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Statistics(nn.Module):
-    """What a trace holds, whenever it happened: the window that the encoder reads through.
+    """What the encoder reads of a trace: statistics that do not say when something happened.
 
     Quantiles of the frames and of the steps between frames at three lags, and the logarithm of
     the power in bands. Takes (n, n_frames), any number of frames; gives (n, n_statistics).
@@ -33,6 +33,7 @@ class Statistics(nn.Module):
     frame_rate : float
         Hz.
     pooling : {"both", "quantiles", "spectrum"}
+        Quantiles alone, power alone, or both.
     """
 
     quantiles = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997)
@@ -110,7 +111,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x_t | x_<t, z): the ``reach`` frames before t, bent by z, give a mixture of Gaussians.
+    """p(x_t | x_<t, z): the ``reach`` frames before t, modulated by z, give a mixture of Gaussians.
 
     The reach is short, so that everything slower must come from z.
     """
@@ -129,11 +130,14 @@ class Decoder(nn.Module):
         Parameters
         ----------
         past : tensor, shape (n, n_targets, reach)
+            Frames in the order of time.
         z : tensor, shape (n, n_latents)
+            Of each neuron.
 
         Returns
         -------
         log_weight, mean, log_sd : tensors, shape (n, n_targets, n_parts)
+            Of the Gaussians.
         """
         scale1, shift1, scale2, shift2 = self.modulation(z)[:, None].chunk(4, dim=2)
         h = F.leaky_relu(self.first(past) * (1 + scale1) + shift1, 0.1)

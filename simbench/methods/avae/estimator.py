@@ -1,6 +1,7 @@
-"""An autoregressive variational autoencoder whose latents say what kind of neuron it is."""
+"""The AVAE: an autoregressive variational autoencoder whose latents say what a neuron is like."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +21,10 @@ class AVAE(Reconstructing):
     """Autoregressive variational autoencoder of calcium traces.
 
     The encoder reads the statistics of one window of a neuron (quantiles of frames and steps,
-    power in bands), which do not hold when the neuron fired. Its latent z drives a causal decoder
-    p(x_t | x_<t, z) of another window of the same neuron, and it has to foretell that window's
-    statistics and to tell it from the windows of other neurons of the same culture. What windows
-    of a neuron share is what kind of neuron it is.
+    power in bands), which do not say when the neuron fired. Its latent z drives a causal decoder
+    p(x_t | x_<t, z) of another window of the same neuron. It also predicts that window's
+    statistics, and tells it from the windows of other neurons of the same culture. So z holds what
+    all windows of a neuron share.
 
     Parameters
     ----------
@@ -110,9 +111,6 @@ class AVAE(Reconstructing):
         self._add_dynamics(network)
         return network
 
-    def _encode(self, x: torch.Tensor) -> torch.Tensor:
-        return self.network_(x)
-
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         network, rng = self.network_, self._rng("training")
 
@@ -129,24 +127,22 @@ class AVAE(Reconstructing):
         if self.n_steps == 0:
             return
         held = division.stopping_groups()
-        checks = [windows.draw(neurons, rng) for neurons in held for _ in range(_N_CHECKS)]
+        checks = [
+            partial(self._loss, windows.draw(neurons, rng), self.beta, device)
+            for neurons in held
+            for _ in range(_N_CHECKS)
+        ]
 
         def loss(step: int) -> torch.Tensor:
             pairs = windows.draw(division.draw(self.batch_size, rng), rng)
             beta = self.beta * min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
             return self._loss(pairs, beta, device)
 
-        def check() -> float:
-            return float(np.mean([float(self._loss(c, self.beta, device)) for c in checks]))
-
-        course = Course(self.n_steps, self.learning_rate, self.patience)
-        train(network, course, loss, check if checks else None)
+        train(network, Course(self.n_steps, self.learning_rate, self.patience), loss, checks)
 
     def _loss(self, pairs: Pairs, beta: float, device: torch.device) -> torch.Tensor:
-        parts = (pairs.seen, pairs.other, pairs.frames)
-        nll, kl, error, contrast = self.network_.losses(
-            *(torch.from_numpy(part).to(device) for part in parts)
-        )
+        parts = (torch.from_numpy(part).to(device) for part in pairs)
+        nll, kl, error, contrast = self.network_.losses(*parts)
         kl = kl.clamp(min=self.free_bits).sum() / self.n_features_in_
         weighted = self.nll_weight * nll + self.statistics_weight * error
         return weighted + self.contrast_weight * contrast + beta * kl

@@ -1,4 +1,4 @@
-"""Dynamic latents and predictive intervals for a method whose latents say what a neuron is."""
+"""Reconstruction and prediction of traces, for a method whose latents say what a neuron is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from simbench.methods.avae.dynamics import (
-    Dynamics,
-    choose_layout,
-    decode_traces,
-    encode_traces,
-    train_dynamics,
-)
+from simbench.methods.avae.dynamics import Dynamics, choose_layout
 from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll, mixture_quantile
 from simbench.methods.features import expand
 from simbench.methods.learned import Course, LearnedTransformer, quiet_torch
@@ -52,7 +46,7 @@ class Reconstructing(LearnedTransformer):
             course = Course(self.n_dynamic_steps, self.learning_rate, self.patience)
             rng = self._rng("dynamics")
             with quiet_torch(self.random_state, self.device):
-                train_dynamics(self.network_.dynamics, X, static, groups, rng, course)
+                self.network_.dynamics.learn(X, static, groups, rng, course)
             self.network_.eval()
         return self
 
@@ -63,7 +57,7 @@ class Reconstructing(LearnedTransformer):
             return latents
         X = validate_data(self, X, dtype=np.float32, reset=False)
         with quiet_torch(self.random_state, self.device):
-            dynamic = encode_traces(self.network_.dynamics, X)
+            dynamic = self.network_.dynamics.encode_traces(X)
         return np.column_stack([latents[:, : self._n_static], dynamic])
 
     @available_if(_has_budget)
@@ -73,7 +67,7 @@ class Reconstructing(LearnedTransformer):
         Z = check_array(Z, dtype=np.float32, estimator=self)
         static, dynamic = np.split(Z, [self._n_static], axis=1)
         with quiet_torch(self.random_state, self.device):
-            traces = decode_traces(self.network_.dynamics, dynamic, static)
+            traces = self.network_.dynamics.decode_traces(dynamic, static)
         return traces[:, : self.n_features_in_]
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:

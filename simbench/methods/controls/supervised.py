@@ -1,4 +1,4 @@
-"""The ceiling for what traces hold: a small network that is told the training cultures' labels."""
+"""The ceiling of what traces hold: a small network that learns the training cultures' labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -20,10 +19,11 @@ from simbench.methods.contrastive import PooledEncoder
 from simbench.methods.controls.control import Control
 from simbench.methods.features import TraceSpectrum, compress, noise_level
 from simbench.methods.learned import Course, in_batches, quiet_torch, train
+from simbench.methods.windowed_pca import culture_folds
 from simbench.scenario.labels import LABELS
 
 _LOG_NEVER = np.log(1e-4)
-"""Score of a class that the linear model has never met."""
+"""Score of a class that the linear model has not seen."""
 
 
 class Answers:
@@ -121,13 +121,13 @@ class _Network(nn.Module):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Supervised(Control):
-    """Models that learn the scenario's targets from the training cultures, and what they say.
+    """Models that learn the scenario's targets from the training cultures; latents are outputs.
 
-    A network (convolutions of the trace pooled over time, beside the features of `TraceSpectrum`)
-    and a linear model of the same features; their outputs are averaged. One pair per fold of the
-    training cultures: each gives the outputs of the fold that it was stopped on and never trained
-    on, so that these are no better than those of unseen cultures; the outputs of the test cultures
-    are means over folds. Test cultures' labels are never seen.
+    A network (convolutions of the trace pooled over time, and the features of `TraceSpectrum`) and
+    a linear model of the same features; their outputs are averaged. There is one pair per fold of
+    the training cultures. It gives the outputs of the fold that it was not trained on, so that
+    these are no better than those of unseen cultures. The outputs of the test cultures are means
+    over folds. Labels of test cultures are never seen.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class Supervised(Control):
         n_outputs = sum(answers.sizes)
         outputs = np.zeros((len(X), n_outputs))
         known, new = np.flatnonzero(learns), np.flatnonzero(~learns)
-        folds = _folds(culture[known], self.n_folds)
+        folds = culture_folds(culture[known], len(known), self.n_folds)
         with quiet_torch(self.random_state, self.device) as device:
             traces = torch.from_numpy(X[known]).to(device)
             descriptions = torch.from_numpy(described[known]).to(device)
@@ -206,19 +206,11 @@ class Supervised(Control):
             outputs = network(X[chosen, start : start + length], described[chosen])
             return answers.loss(outputs, chosen)
 
-        def check() -> float:
-            return float(answers.loss(network(X[stops], described[stops]), stops))
+        def check() -> torch.Tensor:
+            return answers.loss(network(X[stops], described[stops]), stops)
 
         course = Course(self.n_steps, self.learning_rate, self.patience, weight_decay=0.02)
-        train(network, course, loss, check)
-
-
-def _folds(groups: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cultures (neurons, if there is one culture only) that train, and that stop the training."""
-    if len(np.unique(groups)) < 2:
-        groups = np.arange(len(groups))
-    splits = GroupKFold(min(n_folds, len(np.unique(groups))))
-    return list(splits.split(groups, groups=groups))
+        train(network, course, loss, [check])
 
 
 def _scores(

@@ -10,10 +10,7 @@ from simbench.methods.avae.dynamics import (
     Dynamics,
     _mirrored,
     choose_layout,
-    decode_traces,
-    encode_traces,
     recorrupt,
-    train_dynamics,
 )
 from simbench.methods.avae.estimator import AVAE
 from simbench.methods.features import noise_levels
@@ -61,11 +58,11 @@ def test_starts_as_principal_components_of_blocks():
     X = cultures(0)[1]
     dynamics = Dynamics(choose_layout(60, 600, FRAME_RATE_HZ))
     none = np.zeros((len(X), 0), dtype=np.float32)
-    train_dynamics(dynamics, X, none, None, np.random.default_rng(0), Course(0, 1e-3, 1))
+    dynamics.learn(X, none, None, np.random.default_rng(0), Course(0, 1e-3, 1))
     windows = X.reshape(-1, dynamics.layout.block)
     pca = PCA(dynamics.layout.n_values, svd_solver="full").fit(windows)
     expected = pca.inverse_transform(pca.transform(windows)).reshape(X.shape)
-    given_back = decode_traces(dynamics, encode_traces(dynamics, X), none)
+    given_back = dynamics.decode_traces(dynamics.encode_traces(X), none)
     np.testing.assert_allclose(given_back, expected, atol=1e-3)
 
 
