@@ -9,10 +9,9 @@ from simbench.benchmark.run import Unit, latents_of
 from simbench.board.leaderboard import Board
 from simbench.core.files import check_writable, write_text
 from simbench.data.simulation import simulate
-from simbench.report.figures import draw_traces
-from simbench.report.gallery import choose_methods, draw_gallery
+from simbench.report.figures import draw_similarity, draw_traces
+from simbench.report.gallery import choose_methods, draw_gallery, similarity
 from simbench.report.result_tables import write_tables
-from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import keep_scenario

@@ -9,10 +9,10 @@ import pytest
 
 from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import make_board
-from simbench.report.level_curves import find_scenario
+from simbench.report.level_tables import find_scenario
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
-from simbench.report.summary import draw_summary, markdown, summarise
+from simbench.report.summary import draw_summary, summarise, summary_text
 from simbench.scenario.scenario import load_scenario
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
 
 
 def test_the_summary_is_what_the_rows_give(summary, tmp_path):
-    assert (SHELF / "summary.md").read_text(encoding="utf-8") == markdown(summary)
+    assert (SHELF / "summary.md").read_text(encoding="utf-8") == summary_text(summary)
     table = summary.to_csv(index=False, float_format="%.6g")
     assert (SHELF / "summary.csv").read_text(encoding="utf-8") == table
     assert same_drawing(SHELF / "summary.svg", draw_summary(summary), tmp_path)
