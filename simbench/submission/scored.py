@@ -18,7 +18,7 @@ from simbench.benchmark.rows import (
     read_rows,
     write_rows,
 )
-from simbench.board.leaderboard import ANCHORS
+from simbench.board.leaderboard import FLOOR_AND_CEILING
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, write_text
@@ -138,10 +138,11 @@ def _check_rows(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    if any(set(scored.loc[scored["method"] == anchor, "level"]) != levels for anchor in ANCHORS):
+    by_method = [scored.loc[scored["method"] == name, "level"] for name in FLOOR_AND_CEILING]
+    if any(set(mine) != levels for mine in by_method):
         raise SimbenchError(
-            f"{path.parent}: lacks rows of {' and '.join(ANCHORS)} on seed {seed}; run the "
-            "scenario on that seed into this folder first: "
+            f"{path.parent}: lacks rows of {' and '.join(FLOOR_AND_CEILING)} on seed {seed}; run "
+            "the scenario on that seed into this folder first: "
             f"simbench run {name} -m all --seed {seed} --out {path.parent.parent}"
         )
 
