@@ -6,13 +6,13 @@ Backend = Literal["loky", "dask"]
 CacheAction = Literal["info", "clear"]
 Checkable = Literal["method"]
 Drawable = Literal["culture", "optics"]
-Listable = Literal["scenarios", "methods", "indicators", "labels"]
+Listable = Literal["scenarios", "methods", "metrics", "indicators", "labels"]
 Probe = Literal["linear", "nonlinear"]
 
 
 def scenario_names(incomplete: str) -> list[str]:
     """Scenarios that come with simbench, and "all"."""
-    from simbench.scenario.scenario import available_scenarios
+    from simbench.scenario.scenario_file import available_scenarios
 
     return [name for name in (*available_scenarios(), "all") if name.startswith(incomplete)]
 

@@ -17,7 +17,7 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simbench.benchmark.run import Unit
+    from simbench.benchmark.plan import Unit
     from simbench.scenario.scenario import Scenario
 
 
@@ -53,7 +53,10 @@ def run(
             "--seed", min=0, help="Names all random streams; default: 0; can be repeated."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
+    add_seed: Annotated[
+        bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(callback=_check_timeout, help="Longest time for one method, s."),
@@ -71,15 +74,14 @@ def run(
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark.
 
-    Stopped or killed, it goes on where it was when started again.
+    Stopped or killed, the same command resumes.
     """
     use_cache(cache_dir)
     chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
-    from simbench.benchmark import run as benchmark
-    from simbench.core.parallel import parallel_backend
+    from simbench.benchmark.plan import plan
 
     _check_names(chosen)
-    plans = {scenario: benchmark.plan([scenario], method or [], seeds) for scenario in chosen}
+    plans = {scenario: plan([scenario], method or [], seeds) for scenario in chosen}
     if dry_run:
         _print_plan(plans)
         return
@@ -89,8 +91,8 @@ def run(
     from simbench.report.results_folder import check_folder
 
     for scenario in chosen:
-        check_folder(out / scenario.name, scenario)
-    with resumable(), parallel_backend(backend, scheduler):
+        check_folder(out / scenario.name, scenario, seeds, add_seed)
+    with resumable(backend, scheduler):
         failed = _run_one_by_one(plans, partial(_run_scenario, seeds[0], n_jobs, timeout, out))
     if len(failed) < len(plans):
         write_overview(out)
@@ -123,18 +125,18 @@ def _run_scenario(
     seed: int, n_jobs: int, timeout_s: float | None, out: Path,
     scenario: "Scenario", units: "list[Unit]",
 ) -> None:  # fmt: skip
-    from simbench.benchmark import run as benchmark
+    from simbench.benchmark.run import run as run_units
     from simbench.report.results_folder import write_results
 
     folder = out / scenario.name
 
-    def log(unit: benchmark.Unit, traceback: str) -> None:
+    def log(unit: "Unit", traceback: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "failures.log").open("a") as file:
             file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
     with progress_bars() as report:
-        rows = benchmark.run(units, n_jobs, report, timeout_s, log)
+        rows = run_units(units, n_jobs, report, timeout_s, log)
         report("figures", 0, 1)
         board = write_results(folder, rows, scenario, seed)
     print_leaderboard(f"{scenario.name} v{scenario.version}", board)
@@ -176,7 +178,7 @@ def check(
 
 def _expanded(names: list[str]) -> list[str]:
     """Names as given, each once; "all" stands for every scenario that comes with simbench."""
-    from simbench.scenario.scenario import available_scenarios
+    from simbench.scenario.scenario_file import available_scenarios
 
     expanded = [
         part for name in names for part in (available_scenarios() if name == "all" else [name])

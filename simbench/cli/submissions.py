@@ -32,13 +32,13 @@ def score(
     _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
 
 
-@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out results")
+@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out board")
 def accept(
     file: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="From `simbench submit`.")],
     scenario: ScenarioOption = "quickstart",
     seed: Seed = 0,
     n_jobs: Jobs = -1,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Score a submission and put it on the board, if its name is not taken."""
     (chosen,) = load([scenario])

@@ -1,7 +1,6 @@
 """A dataset: recordings, which of them are for testing, and how they were made."""
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,18 +24,9 @@ from simbench.core.files import (
 )
 from simbench.data.dataset_card import dataset_card
 from simbench.data.recording import Recording, read_recording, write_recording
-from simbench.scenario.recipes import Recipe
+from simbench.data.traces import stack
+from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
-
-_IN_MEMORY_BYTES = 2**30
-
-
-def _empty_matrix(shape: tuple[int, int]) -> np.ndarray:
-    """A float32 matrix: in memory, or if it is large in a temporary file without a name."""
-    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
-        return np.empty(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +94,8 @@ class Dataset:
         """
         indices = range(len(self.recordings)) if recordings is None else recordings
         chosen = [self.recordings[i] for i in indices]
-        n_frames = chosen[0].fluorescence.shape[1]
-        traces = _empty_matrix((sum(r.n_neurons for r in chosen), n_frames))
-        first = 0
-        for recording in chosen:
-            traces[first : first + recording.n_neurons] = recording.dff
-            first += recording.n_neurons
-        return traces
+        shape = sum(r.n_neurons for r in chosen), chosen[0].fluorescence.shape[1]
+        return stack((recording.dff for recording in chosen), shape)
 
     def blind(self) -> "Dataset":
         """A dataset of the same traces, frame rate and test cultures, without anything else."""

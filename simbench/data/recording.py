@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import check_files, checksum, new_folder, read_array, read_model, reading
+from simbench.core.files import check_files, checksum, read_array, read_model, reading
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import Positive, Recipe
+from simbench.scenario.recipe import Positive, Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,16 @@ class Recording:
         return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
 
 
+def clean_trace(recording: Recording) -> np.ndarray:
+    """dF/F (n_neurons, n_frames) of the cells' own light, against its own running baseline.
+
+    The scale of the noisy dF/F. The truth's dF/F is against the silent cell: no camera sees that
+    baseline of a cell that never falls silent.
+    """
+    clean = recording.read_truth().clean_dff
+    return delta_f_over_f(1 + clean, recording.frame_rate)
+
+
 class _RecordingFile(Recipe):
     """Contents of ``recording.json``."""
 
@@ -99,26 +109,26 @@ class _RecordingFile(Recipe):
 def write_recording(
     folder: Path, fluorescence: np.ndarray, frame_rate: float, truth: Truth | None
 ) -> dict[str, str]:
-    """Write a recording to a new folder, whole or not at all; an existing folder is kept.
+    """Write a recording into a folder that holds nothing else.
 
     Returns
     -------
     dict
         SHA-256 of every file, by name.
     """
-    with new_folder(folder, keep_existing=True) as draft:
-        np.save(draft / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
-        if truth is not None:
-            write_truth(draft, truth)
-        files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
-        about = _RecordingFile(
-            frame_rate=float(frame_rate),
-            text_labels=text_columns(truth.labels) if truth else [],
-            summary=truth.summary if truth else None,
-            files=files,
-        )
-        (draft / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
-        return {**files, "recording.json": checksum(draft / "recording.json")}
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
+    if truth is not None:
+        write_truth(folder, truth)
+    files = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    about = _RecordingFile(
+        frame_rate=float(frame_rate),
+        text_labels=text_columns(truth.labels) if truth else [],
+        summary=truth.summary if truth else None,
+        files=files,
+    )
+    (folder / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
+    return {**files, "recording.json": checksum(folder / "recording.json")}
 
 
 def text_columns(labels: pd.DataFrame) -> list[str]:

@@ -13,8 +13,9 @@ from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, Truth
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
-from simbench.scenario.recipes import MOST_SAMPLES, CultureRecipe, ImagingRecipe
 
 # NumPy's codes of the types that an array may have, and the same in words: by the name of the
 # array or, for most labels, by their kind.

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading, validated
 from simbench.methods.catalogue import METHODS
-from simbench.scenario.recipes import Recipe
+from simbench.scenario.recipe import Recipe
 from simbench.submission.latents_file import LIMITS
 
 _RESERVED = ("all", "submission", "simbench")

@@ -10,17 +10,21 @@ import pandas as pd
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
-from simbench import __version__
-from simbench.benchmark.rows import ROWS_FILE, VERSIONS, check_digests, read_rows, write_rows
-from simbench.benchmark.run import COLUMNS
-from simbench.board.leaderboard import ANCHORS
+from simbench.benchmark.rows import (
+    ROWS_FILE,
+    VERSIONS,
+    check_digests,
+    complete,
+    read_rows,
+    write_rows,
+)
+from simbench.board.leaderboard import FLOOR_AND_CEILING
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, write_text
 from simbench.data.dataset import Dataset
 from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
-from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
 from simbench.submission.blind_traces import blind_orders, traces_digest
 from simbench.submission.card import MethodCard, name_key
@@ -53,7 +57,7 @@ def score_latents(
     Returns
     -------
     DataFrame
-        Rows of the columns ``simbench.benchmark.run.COLUMNS``, of the family "submission".
+        Rows of the columns ``simbench.benchmark.rows.COLUMNS``, of the family "submission".
     """
     return _score(read_matrices(file), str(file), scenario, seed, card, n_jobs)
 
@@ -76,7 +80,9 @@ def accept_submission(
     submission = read_submission(file)
     card = submission.card
     level, plain = _at_level(scenario, seed, card)
-    _check_rows(Path(folder) / ROWS_FILE, pd.DataFrame([_about(plain, level, seed, card)]))
+    _check_rows(
+        Path(folder) / ROWS_FILE, complete(pd.DataFrame(), plain, level, seed, _about(card))
+    )
     rows = score_submission(submission, scenario, seed, n_jobs)
     add_submission(rows, card, folder)
     return rows
@@ -132,10 +138,11 @@ def _check_rows(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    if any(set(scored.loc[scored["method"] == anchor, "level"]) != levels for anchor in ANCHORS):
+    by_method = [scored.loc[scored["method"] == name, "level"] for name in FLOOR_AND_CEILING]
+    if any(set(mine) != levels for mine in by_method):
         raise SimbenchError(
-            f"{path.parent}: lacks rows of {' and '.join(ANCHORS)} on seed {seed}; run the "
-            "scenario on that seed into this folder first: "
+            f"{path.parent}: lacks rows of {' and '.join(FLOOR_AND_CEILING)} on seed {seed}; run "
+            "the scenario on that seed into this folder first: "
             f"simbench run {name} -m all --seed {seed} --out {path.parent.parent}"
         )
 
@@ -153,26 +160,17 @@ def _score(
     latents = _in_order(matrices, where, dataset, card)
     with threadpool_limits(1):
         scores = evaluate(latents, dataset)
-    about = _about(scenario, level, seed, card) | {"n_components": latents.shape[1]}
-    rows = scores.assign(**{key: [value] * len(scores) for key, value in about.items()})
-    return rows.reindex(columns=COLUMNS)
+    about = _about(card) | {"n_components": latents.shape[1]}
+    return complete(scores, scenario, level, seed, about)
 
 
-def _about(scenario: Scenario, level: str, seed: int, card: MethodCard | None) -> dict[str, Any]:
+def _about(card: MethodCard | None) -> dict[str, Any]:
     """What all rows of a submission share."""
     return {
-        "scenario": scenario.name,
-        "scenario_version": scenario.version,
-        "scenario_digest": scenario.digest(),
-        "level": level,
-        "seed": seed,
         "method": card.name if card else "submission",
         "family": FAMILY,
         "seconds": card.training_time_s if card else np.nan,
         "status": "ok",
-        "error": None,
-        "scoring_version": VERSION,
-        "simbench": __version__,
         "versions": cache.versions(),
     }
 

@@ -9,7 +9,7 @@ from simbench.data.dataset import Dataset, verify
 from simbench.data.export import export
 from simbench.data.spike_files import import_spikes
 from simbench.imaging import image
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 TIMES = np.array([0.5, 1.25, 3.0, 0.1, 4.5])
 NEURONS = np.array([0, 0, 0, 2, 2])

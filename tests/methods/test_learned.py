@@ -3,11 +3,14 @@ import pandas as pd
 import pytest
 import torch
 from scipy.signal import lfilter
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from simbench.methods.contrastive import SegmentContrastive, info_nce, vicreg
-from simbench.methods.controls.shuffled import shuffle_frames
+from simbench.methods.avae.estimator import AVAE
+from simbench.methods.avae.published_network import PublishedAVAE
+from simbench.methods.contrastive import _TEMPERATURE, SegmentContrastive, info_nce, vicreg
+from simbench.methods.controls.shuffled import ShuffledTimeAVAE, shuffle_frames
 from simbench.methods.controls.supervised import Answers, Supervised
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
 
@@ -49,9 +52,10 @@ def test_autoencoders_reconstruct_as_well_as_pca(method):
 
 def test_info_nce_at_its_extremes():
     z = torch.eye(6)
-    assert info_nce(z, z, 0.05) == pytest.approx(0.0, abs=1e-6)
+    others = 5 * np.exp(-1 / _TEMPERATURE)
+    assert info_nce(z, z) == pytest.approx(np.log1p(others))
     assert info_nce(torch.ones(6, 3), torch.ones(6, 3)) == pytest.approx(np.log(6))
-    assert info_nce(z, z.roll(1, 0), 0.05) == pytest.approx(1 / 0.05, rel=1e-3)
+    assert info_nce(z, z.roll(1, 0)) == pytest.approx(1 / _TEMPERATURE + np.log1p(others))
 
 
 def test_vicreg_at_its_extremes():
@@ -133,3 +137,27 @@ def test_supervised_lives_with_missing_numbers(supervised):
     holes = labels.copy()
     holes.loc[::3, "d"] = np.nan
     assert np.isfinite(embed(holes)).all()
+
+
+LEARNED = {
+    method.seed_name: method
+    for method in (
+        LinearAutoencoder(2, n_steps=3, device="cpu"),
+        MLPVAE(2, n_steps=3, width=8, device="cpu"),
+        SegmentContrastive(2, n_steps=3, width=4, device="cpu"),
+        PublishedAVAE(2, n_epochs=2, device="cpu"),
+        AVAE(2, n_steps=3, device="cpu"),
+        ShuffledTimeAVAE(2, n_steps=3, device="cpu"),
+    )
+}
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_new_name_of_the_class_changes_no_latent(name):
+    method = LEARNED[name]
+    renamed = type("Renamed", (type(method),), {})(**method.get_params())
+    other = type("Other", (type(method),), {"seed_name": "another"})(**method.get_params())
+    X = two_kinds(0)[0]
+    latents = [clone(m).fit(X).transform(X) for m in (method, renamed, other)]
+    np.testing.assert_array_equal(latents[0], latents[1])
+    assert not np.array_equal(latents[0], latents[2])

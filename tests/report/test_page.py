@@ -19,8 +19,8 @@ from PIL import Image
 from simbench import SimbenchError
 from simbench.benchmark.rows import ROWS_FILE, read_text, row_files
 from simbench.board.leaderboard import leaderboard
-from simbench.report.method_cards import safe_link
 from simbench.report.page import LIMIT, pack_rows, render, write_page
+from simbench.report.page_data import safe_link
 from simbench.report.result_tables import rebuild
 
 
@@ -272,7 +272,7 @@ def test_failures_alone_make_a_page_too(tmp_path):
 
 
 def test_scenario_beside_the_rows_gives_question_and_axis(tmp_path):
-    from simbench.scenario.scenario import load_scenario
+    from simbench.scenario.scenario_file import load_scenario
 
     scenario = load_scenario("quickstart").model_copy(update={"levels": {"imaging.nu": [0.3, 1.2]}})
     rows = [

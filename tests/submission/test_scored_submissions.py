@@ -10,8 +10,7 @@ from latents_files import CARD, clear, content, savez
 from principal import principal_components
 
 from simbench import SimbenchError, evaluate
-from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import COLUMNS, ROWS_FILE, read_rows, read_text, write_rows
 from simbench.board.leaderboard import leaderboard
 from simbench.core.files import validated
 from simbench.scenario.scenario import Scenario

@@ -11,7 +11,8 @@ from simbench.data.export import export
 from simbench.data.export.nwb import content_digest
 from simbench.data.simulation import simulate
 from simbench.scenario.labels import LABELS
-from simbench.scenario.scenario import Scenario, load_scenario
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
 
 pynwb = pytest.importorskip("pynwb", reason="pynwb writes NWB files")
 
