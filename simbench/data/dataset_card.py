@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simbench import __version__
+from simbench.core.text import markdown_table
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
@@ -103,7 +104,7 @@ def _facts(recordings: Sequence[Recording], n_test: int) -> str:
         "neurons": f"{sum(r.n_neurons for r in recordings)}",
         "frames": f"{n_frames} at {frame_rate:g} Hz ({n_frames / frame_rate:g} s)",
     }
-    return _table(("", ""), list(facts.items()))
+    return markdown_table(("", ""), facts.items(), 2)
 
 
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
@@ -111,14 +112,14 @@ def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] 
         if origin is None:
             return "The recipe is withheld, so that the traces can be used blindly."
         how = "Spikes from elsewhere were imaged through the simulated optics of simbench."
-        return f"{how}\n\n{_table(('key', 'value'), _flat(origin))}"
+        return f"{how}\n\n{markdown_table(('key', 'value'), _flat(origin), 2)}"
     keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
     data = scenario.model_dump(mode="json")
     return (
         f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
         f"of indicator and camera: {scenario.replicates} cultures of each condition, "
         f"seed {seed}. Keys as in a scenario file; only what is set is listed.\n\n"
-        f"{_table(('key', 'value'), _flat({key: data[key] for key in keys}))}"
+        f"{markdown_table(('key', 'value'), _flat({key: data[key] for key in keys}), 2)}"
     )
 
 
@@ -138,11 +139,5 @@ def _columns(names: Iterable[str]) -> str:
         label = LABELS.get(name)
         cells = (label.unit, label.kind, label.meaning) if label else ("", "", "own label")
         rows.append((f"`{name}`", *cells))
-    table = _table(("column", "unit", "kind", "meaning"), rows)
+    table = markdown_table(("column", "unit", "kind", "meaning"), rows, 4)
     return f"\nColumns of the label table:\n\n{table}\n"
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in lines]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in escaped)
