@@ -24,11 +24,7 @@ def main() -> None:
     except _UsageError as error:
         message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
         hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
-        _stop(f"{message[0].lower()}{message[1:]}{hint}")
+        print(f"simbench: {message[0].lower()}{message[1:]}{hint}", file=sys.stderr)
     except SimbenchError as error:
-        _stop(str(error))
-
-
-def _stop(message: str) -> None:
-    print(f"simbench: {message}", file=sys.stderr)
+        print(f"simbench: {error}", file=sys.stderr)
     sys.exit(2)

@@ -64,7 +64,7 @@ def reproduce(
 
 
 def print_leaderboard(title: str, board: "DataFrame") -> None:
-    from simbench.board.leaderboard import readable
+    from simbench.report.texts import readable
 
     is_ranked = board["method", "rank"].notna().any()
     what = "recovery of the truth" if is_ranked else "not ranked: scores"

@@ -10,14 +10,14 @@ Listable = Literal["scenarios", "methods", "metrics", "indicators", "labels"]
 Probe = Literal["linear", "nonlinear"]
 
 
-def complete_scenario(incomplete: str) -> list[str]:
+def scenario_names(incomplete: str) -> list[str]:
     """Scenarios that come with simbench, and "all"."""
     from simbench.scenario.scenario_file import available_scenarios
 
     return [name for name in (*available_scenarios(), "all") if name.startswith(incomplete)]
 
 
-def complete_method(incomplete: str) -> list[str]:
+def method_names(incomplete: str) -> list[str]:
     """Methods that come with simbench, and "all"."""
     from simbench.methods.catalogue import METHODS
 

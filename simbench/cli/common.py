@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.cli.choices import complete_scenario
+from simbench.cli.choices import scenario_names
 from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
@@ -40,11 +40,7 @@ CacheDir = Annotated[
 ]
 ScenarioName = Annotated[
     str,
-    typer.Argument(
-        metavar="SCENARIO",
-        help="Name of a scenario or a .toml file.",
-        autocompletion=complete_scenario,
-    ),
+    typer.Argument(metavar="SCENARIO", help="Name or .toml file.", autocompletion=scenario_names),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from simbench.cli.choices import Drawable, complete_scenario
+from simbench.cli.choices import Drawable, scenario_names
 from simbench.cli.common import (
     CacheDir,
     Folder,
@@ -75,8 +75,7 @@ def import_(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
     spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
     scenario: Annotated[
-        str,
-        typer.Option(help="Image as this scenario does.", autocompletion=complete_scenario),
+        str, typer.Option(help="Image as this scenario does.", autocompletion=scenario_names)
     ] = "quickstart",
     duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
     seed: Seed = 0,

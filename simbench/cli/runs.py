@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simbench.cli.boards import print_leaderboard, write_overview
-from simbench.cli.choices import (
-    Backend,
-    CacheAction,
-    Checkable,
-    complete_method,
-    complete_scenario,
-)
+from simbench.cli.choices import Backend, CacheAction, Checkable, method_names, scenario_names
 from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
@@ -39,8 +33,8 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[SCENARIO]...",
+            autocompletion=scenario_names,
             help="Names, .toml files or all; default: quickstart.",
-            autocompletion=complete_scenario,
         ),
     ] = None,
     method: Annotated[
@@ -48,8 +42,8 @@ def run(
         typer.Option(
             "--method",
             "-m",
+            autocompletion=method_names,
             help="Name, path.py:Class or all; can be repeated.",
-            autocompletion=complete_method,
         ),
     ] = None,
     n_jobs: Jobs = -1,
@@ -168,7 +162,7 @@ def check(
     method: Annotated[
         str,
         typer.Argument(
-            metavar="PATH:CLASS", help="Or a registered name.", autocompletion=complete_method
+            metavar="PATH:CLASS", help="Or a registered name.", autocompletion=method_names
         ),
     ],
 ) -> None:

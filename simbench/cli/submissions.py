@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.cli.choices import complete_scenario
+from simbench.cli.choices import scenario_names
 from simbench.cli.common import Jobs, Seed, app, load
 from simbench.core.console import print_table
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 ScenarioOption = Annotated[
-    str,
-    typer.Option("--scenario", help="Name or .toml file.", autocompletion=complete_scenario),
+    str, typer.Option("--scenario", help="Name or .toml file.", autocompletion=scenario_names)
 ]
 
 
@@ -43,12 +42,9 @@ def accept(
 ) -> None:
     """Score a submission and put it on the board, if its name is not taken."""
     (chosen,) = load([scenario])
-    from simbench.submission import add_submission, read_submission, score_submission
+    from simbench.submission import accept_submission
 
-    submission = read_submission(file)
-    rows = score_submission(submission, chosen, seed, n_jobs)
-    add_submission(rows, submission.card, out / chosen.name)
-    _print_scores(rows)
+    _print_scores(accept_submission(file, chosen, out / chosen.name, seed, n_jobs))
 
 
 @app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")

@@ -50,7 +50,7 @@ def import_spikes(
     (``simbench.scenario.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An
     ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
     are counted from the start of the first observation interval. Culture, spike counts, rates and
-    nuisances are made anew. Neurons without positions are placed at random on a dish with 250
+    nuisances are made again. Neurons without positions are placed at random on a dish with 250
     neurons per mm2.
 
     Parameters

@@ -12,10 +12,9 @@ from simbench.board.leaderboard import Board
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_writable, write_text
 from simbench.data.simulation import open_dataset, recording_folders
-from simbench.report.figures import draw_traces
-from simbench.report.gallery import choose_methods, draw_gallery
+from simbench.report.figures import draw_similarity, draw_traces
+from simbench.report.gallery import choose_methods, draw_gallery, similarity
 from simbench.report.result_tables import write_tables
-from simbench.report.similarity import draw_similarity, similarity
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import write_scenario

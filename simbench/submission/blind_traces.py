@@ -13,7 +13,6 @@ from simbench import __version__
 from simbench.core.errors import SimbenchError
 from simbench.core.files import new_folder
 from simbench.data.dataset import Dataset
-from simbench.data.recording import Recording
 
 _HERE = Path(__file__).parent
 _MARKER = "index.csv"
@@ -43,19 +42,15 @@ class BlindOrder:
         return f"recording-{self.digest[:12]}"
 
 
-def blind_order(recording: Recording) -> BlindOrder:
-    """Name and order under which a recording is exported."""
-    digests = [
-        hashlib.sha256(np.asarray(trace, dtype="<f4").tobytes()).digest()
-        for trace in recording.fluorescence
-    ]
-    neurons = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=int)
-    return BlindOrder(hashlib.sha256(b"".join(sorted(digests))).hexdigest(), neurons)
-
-
 def blind_orders(dataset: Dataset) -> list[BlindOrder]:
-    """Names and orders of all recordings, in the order of the dataset."""
-    orders = [blind_order(recording) for recording in dataset.recordings]
+    """Names and orders under which recordings are exported, in the order of the dataset."""
+    orders = []
+    for recording in dataset.recordings:
+        traces = np.asarray(recording.fluorescence, dtype="<f4")
+        digests = [hashlib.sha256(trace.tobytes()).digest() for trace in traces]
+        neurons = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=int)
+        digest = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+        orders.append(BlindOrder(digest, neurons))
     if len({order.name for order in orders}) < len(orders):
         raise SimbenchError("traces: two recordings hold the same traces and can't be told apart")
     return orders

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from simbench.benchmark.rows import (
     read_rows,
     write_rows,
 )
-from simbench.board.leaderboard import ANCHORS
+from simbench.board.leaderboard import FLOOR_AND_CEILING
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, write_text
@@ -28,7 +29,7 @@ from simbench.scoring.evaluate import evaluate
 from simbench.submission.blind_traces import blind_orders, traces_digest
 from simbench.submission.card import MethodCard, name_key
 from simbench.submission.latents_file import arrange, read_matrices
-from simbench.submission.packing import Submission
+from simbench.submission.packing import Submission, read_submission
 
 FAMILY = "submission"
 
@@ -69,6 +70,24 @@ def score_submission(
     return _score(submission.latents, name, scenario, seed, submission.card, n_jobs)
 
 
+def accept_submission(
+    file: str | Path, scenario: Scenario, folder: str | Path, seed: int = 0, n_jobs: int = 1
+) -> pd.DataFrame:
+    """Read a submission, score it, and add it to results; returns its rows.
+
+    What `add_submission` refuses is refused before the work of scoring.
+    """
+    submission = read_submission(file)
+    card = submission.card
+    level, plain = _at_level(scenario, seed, card)
+    _check_rows(
+        Path(folder) / ROWS_FILE, complete(pd.DataFrame(), plain, level, seed, _about(card))
+    )
+    rows = score_submission(submission, scenario, seed, n_jobs)
+    add_submission(rows, card, folder)
+    return rows
+
+
 def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> pd.DataFrame:
     """Add a submission's rows and its card to the results of its scenario.
 
@@ -90,13 +109,13 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
     path = Path(folder) / ROWS_FILE
     lock = cache.cache_folder() / "locks" / f"submission-{digest_of({'path': str(path.resolve())})}"
     with FileLock(lock):  # so that no two can take the same name at the same time
-        _check_board(path, rows)
+        _check_rows(path, rows)
         text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True)
         write_text(path.parent / "submissions" / f"{name_key(card.name)}.json", text + "\n")
         return write_rows(path, rows)
 
 
-def _check_board(path: Path, new: pd.DataFrame) -> None:
+def _check_rows(path: Path, new: pd.DataFrame) -> None:
     """Refuse results that the new rows can't be compared with."""
     name, method, seed = new.iloc[0][["scenario", "method", "seed"]]
     old = read_rows(path) if path.exists() else new.iloc[:0]
@@ -119,10 +138,11 @@ def _check_board(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    if any(set(scored.loc[scored["method"] == anchor, "level"]) != levels for anchor in ANCHORS):
+    by_method = [scored.loc[scored["method"] == name, "level"] for name in FLOOR_AND_CEILING]
+    if any(set(mine) != levels for mine in by_method):
         raise SimbenchError(
-            f"{path.parent}: lacks rows of {' and '.join(ANCHORS)} on seed {seed}; run the "
-            "scenario on that seed into this folder first: "
+            f"{path.parent}: lacks rows of {' and '.join(FLOOR_AND_CEILING)} on seed {seed}; run "
+            "the scenario on that seed into this folder first: "
             f"simbench run {name} -m all --seed {seed} --out {path.parent.parent}"
         )
 
@@ -140,15 +160,19 @@ def _score(
     latents = _in_order(matrices, where, dataset, card)
     with threadpool_limits(1):
         scores = evaluate(latents, dataset)
-    about = {
+    about = _about(card) | {"n_components": latents.shape[1]}
+    return complete(scores, scenario, level, seed, about)
+
+
+def _about(card: MethodCard | None) -> dict[str, Any]:
+    """What all rows of a submission share."""
+    return {
         "method": card.name if card else "submission",
         "family": FAMILY,
-        "n_components": latents.shape[1],
         "seconds": card.training_time_s if card else np.nan,
         "status": "ok",
         "versions": cache.versions(),
     }
-    return complete(scores, scenario, level, seed, about)
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:

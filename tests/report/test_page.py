@@ -19,8 +19,8 @@ from PIL import Image
 from simbench import SimbenchError
 from simbench.benchmark.rows import ROWS_FILE, read_text, row_files
 from simbench.board.leaderboard import leaderboard
-from simbench.report.method_cards import safe_link
 from simbench.report.page import LIMIT, pack_rows, render, write_page
+from simbench.report.page_data import safe_link
 from simbench.report.result_tables import rebuild
 
 

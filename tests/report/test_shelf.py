@@ -10,10 +10,10 @@ import pytest
 
 from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import make_board
-from simbench.report.level_curves import find_scenario
+from simbench.report.level_tables import find_scenario
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
-from simbench.report.summary import draw_summary, markdown, summarise
+from simbench.report.summary import draw_summary, summarise, summary_text
 from simbench.scenario.scenario_file import load_scenario
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
 
 
 def test_the_summary_is_what_the_rows_give(summary, tmp_path):
-    assert same_text(SHELF / "summary.md", markdown(summary))
+    assert same_text(SHELF / "summary.md", summary_text(summary))
     assert same_text(SHELF / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
     assert same_drawing(SHELF / "summary.svg", draw_summary(summary), tmp_path)
 

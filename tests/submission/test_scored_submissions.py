@@ -16,6 +16,7 @@ from simbench.core.files import validated
 from simbench.scenario.scenario import Scenario
 from simbench.submission import (
     MethodCard,
+    accept_submission,
     add_submission,
     pack_submission,
     read_card,
@@ -136,7 +137,10 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
         add_submission(rows, card, tmp_path)
 
 
-def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, card, tmp_path):
+@pytest.mark.usefixtures("submission")
+def test_a_board_that_could_not_place_a_submission_is_refused_untouched(
+    rows, tiny, card, latents_file, tmp_path
+):
     advice = "simbench run tiny -m all --seed 1 --out "
     board = board_rows(rows, "pca")
     failed = board.assign(status=board["method"].map({"chance": "failed"}).fillna("ok"))
@@ -153,6 +157,8 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, ca
         before = content(path.parent)
         with pytest.raises(SimbenchError, match=complaint):
             add_submission(rows, card, path.parent)
+        with pytest.raises(SimbenchError, match=complaint):
+            accept_submission(latents_file.with_name("submission.zip"), tiny, path.parent, 1)
         assert content(path.parent) == before, name
     with pytest.raises(SimbenchError, match=f"{advice}{tmp_path}$"):
         add_submission(rows, card, tmp_path / "new")

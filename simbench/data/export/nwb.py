@@ -179,13 +179,10 @@ def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[
         elif np.isin(column, (0, 1)).all() or pd.api.types.is_integer_dtype(column):
             # in few bytes: the inspector takes a wide column of 0 and 1 for a flag
             values = column.to_numpy(dtype=np.int64)
-            yield str(name), values.astype(np.result_type(*map(np.min_scalar_type, _ends(values))))
+            ends = np.min_scalar_type(int(values.min())), np.min_scalar_type(int(values.max()))
+            yield str(name), values.astype(np.result_type(*ends))
         else:
             yield str(name), column.to_numpy(dtype=np.float64)
-
-
-def _ends(values: np.ndarray) -> tuple[int, int]:
-    return int(values.min()), int(values.max())
 
 
 def _description(name: str) -> str:
