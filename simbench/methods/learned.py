@@ -7,6 +7,7 @@ The parameters of a learned method are the fields of a dataclass: scikit-learn r
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -242,19 +243,13 @@ class BestWeights:
 
     def __init__(self, model: nn.Module, patience: int, min_improvement: float = 0.0) -> None:
         self.model, self.patience, self.min_improvement = model, patience, min_improvement
-        self.loss, self.waited = np.inf, 0
-        self._keep()
-
-    def _keep(self) -> None:
-        self.weights = {name: w.clone() for name, w in self.model.state_dict().items()}
+        self.loss, self.waited, self.weights = np.inf, 0, deepcopy(model.state_dict())
 
     def update(self, loss: float) -> bool:
         """Take note of a held-out loss; True when training should stop."""
+        self.waited += 1
         if loss < self.loss - self.min_improvement:
-            self.loss, self.waited = loss, 0
-            self._keep()
-        else:
-            self.waited += 1
+            self.loss, self.waited, self.weights = loss, 0, deepcopy(self.model.state_dict())
         return self.waited >= self.patience
 
     def restore(self) -> None:

@@ -83,14 +83,14 @@ class Lengthened(AVAE):
     min_frames = 1
 
     def _scaled(self, X):
-        return np.repeat(super()._scaled(X), AVAE.min_frames, axis=1)
+        return np.repeat(super()._scaled(X), AVAE.min_frames // 2, axis=1)
 
 
 class LengthenedShuffled(Lengthened, ShuffledTimeAVAE):
     pass
 
 
-QUICK = {"n_steps": 2, "device": "cpu"}
+QUICK = {"n_steps": 1, "device": "cpu"}
 ESTIMATORS = [
     TraceStats(),
     PowerSpectrum(frame_rate=1.0),
@@ -102,9 +102,9 @@ ESTIMATORS = [
     MLPVAE(2, width=8, **QUICK),
     SegmentContrastive(2, width=4, frame_rate=1.0, **QUICK),
     PublishedAVAE(2, n_epochs=2, device="cpu"),
-    Lengthened(2, frame_rate=1.0, **QUICK),
-    Lengthened(2, frame_rate=1.0, n_dynamic_steps=2, latents_per_minute=60.0, **QUICK),
-    LengthenedShuffled(2, frame_rate=1.0, **QUICK),
+    Lengthened(2, frame_rate=1.0, width=4, **QUICK),
+    Lengthened(2, frame_rate=1.0, width=4, n_dynamic_steps=1, latents_per_minute=60.0, **QUICK),
+    LengthenedShuffled(2, frame_rate=1.0, width=4, **QUICK),
 ]
 
 

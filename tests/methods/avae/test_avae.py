@@ -10,7 +10,15 @@ from simbench.methods.avae.estimator import AVAE
 from simbench.methods.avae.windows import Windows
 from simbench.methods.features import power_spectrum
 
-SMALL = {"n_components": 2, "device": "cpu", "width": 8, "n_steps": 120, "window_s": 10.0}
+SMALL = {
+    "n_components": 2,
+    "device": "cpu",
+    "width": 8,
+    "n_steps": 60,
+    "batch_size": 40,
+    "n_targets": 16,
+    "window_s": 10.0,
+}
 
 
 def bursty_or_regular(seed, n=80, n_frames=600):

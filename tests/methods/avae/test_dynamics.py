@@ -85,7 +85,7 @@ def data():
 @pytest.mark.parametrize("budget", [30, 480])
 def test_gives_more_back_than_windowed_pca_for_the_same_values(data, budget):
     train, clean, noisy, groups = data
-    avae = AVAE(latents_per_minute=budget, n_dynamic_steps=200, **SHORT).fit(train, groups=groups)
+    avae = AVAE(latents_per_minute=budget, n_dynamic_steps=80, **SHORT).fit(train, groups=groups)
     pca = WindowedPCA(budget).fit(train, groups=groups)
     scores = []
     for method in (avae, pca):
