@@ -217,23 +217,22 @@ def _draw_triangle(
 ) -> Figure:
     """Values of all pairs of methods, below the diagonal; ``cell`` says how each is written."""
     use_style()
-    n, (width, height) = len(table), size
-    figure, axis = plt.subplots(figsize=(width, height), layout="constrained")
+    n = len(table)
+    names = [f"{rank} {short_label(name)}" for rank, name in enumerate(table.index, 1)]
+    figure, axis = plt.subplots(figsize=size)
     sns.heatmap(
         table.fillna(1).iloc[1:, :-1], mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False,
-        linewidths=1, xticklabels=False, yticklabels=False, **colors,
+        linewidths=1, xticklabels=range(1, n), yticklabels=names[1:], **colors,
     )  # fmt: skip
     for i, j in itertools.combinations(range(n), 2):
         axis.text(
             i + 0.5, j - 0.5, **cell(table.iloc[j, i]), ha="center", va="center", fontsize=5.5
         )
-    axis.set_xticks(np.arange(n - 1) + 0.5, map(str, range(1, n)), rotation=0)
-    names = [f"{rank} {short_label(name)}" for rank, name in enumerate(table.index, 1)]
-    axis.set_yticks(np.arange(n - 1) + 0.5, names[1:], rotation=0)
     axis.xaxis.tick_top()
-    axis.tick_params(length=0, labelsize=6.5)
-    axis.set_xlabel(f"{what}; 1 is {short_label(table.index[0])}")
-    axis.set(ylabel="")
+    axis.tick_params(length=0, labelsize=6.5, labelrotation=0)
+    axis.set(xlabel=f"{what}; 1 is {short_label(table.index[0])}", ylabel="")
+    figure.set_layout_engine("constrained")  # not before: seaborn first draws names upright
+    figure.draw_without_rendering()
     return figure
 
 

@@ -29,18 +29,6 @@ from simbench.report.texts import p_value
 LIMIT = 4_000_000
 _PICTURES = 1_200_000
 _ROWS = 900_000
-_CAPTIONS = {
-    "latents": "Neurons of held-out cultures, placed by the latents of each method alone (t-SNE). "
-    "The columns colour the same points by the first label that is asked for, by culture and by "
-    "rate. Numbers: balanced accuracy of a linear probe. Good latents tell the label and not the "
-    "culture.",
-    "similarity": "How alike the latents of two methods are (debiased CKA), on held-out cultures.",
-    "traces": "dF/F of neurons in one held-out culture: as methods see it (colour) and without "
-    "noise (black), with the true spikes below.",
-    "optics": "What the optics do: responses, noise of each cell, traces.",
-    "culture": "The culture: somata and wiring, activity, rates and degrees.",
-    "cost": "Time and peak memory of the methods by the size of a culture.",
-}
 _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 """Files that the page does not take up: it shows the same from the rows, for both probes."""
 _WIDTHS = (1400, 1000, 720, 480)
@@ -134,10 +122,8 @@ def _embed(paths: Sequence[Path], budget: int) -> list[dict[str, Any]]:
     """
     embedded = []
     for path in paths:
-        name = path.stem.replace("-", " ").replace("_", " ")
-        about = {"alt": name, "caption": _CAPTIONS.get(path.stem.split("-")[0], name)}
         sizes = (found for found in _at_sizes(path) if len(found["uri"]) <= budget // len(paths))
-        embedded += [about | picture for picture in itertools.islice(sizes, 1)]
+        embedded += [{"name": path.stem} | picture for picture in itertools.islice(sizes, 1)]
     return embedded
 
 

@@ -1,6 +1,7 @@
 """Rows to what the page shows of each board and each method: plain values, no markup."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from simbench.board.leaderboard import Board, is_replication, make_board
 from simbench.board.scores_by_culture import OVERALL
@@ -15,14 +17,8 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
 from simbench.core.text import count, number
 from simbench.methods.registry import known_methods
+from simbench.report import level_tables
 from simbench.report.figures import draw_curves, draw_leaderboard, metric_name
-from simbench.report.level_tables import (
-    axis_name,
-    find_scenario,
-    level_scores,
-    over_levels,
-    replication_table,
-)
 from simbench.report.style import small_svg
 from simbench.report.texts import REPLICATION_NOTE, replication_cells
 from simbench.scenario.labels import LABELS
@@ -31,7 +27,8 @@ from simbench.scoring.statistics import min_cultures
 
 _PROBES = ("linear", "nonlinear")
 _CARD_BYTES = 64 * 1024
-_URL_SAFE = " /:;=,.()-+[]"
+_URL_SAFE = " /:;=,.-+[]"
+_PIXELS_PER_PT = 1.65
 
 
 def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[str, Any]:
@@ -48,22 +45,18 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     folder : Path
         Where the rows lie; a ``scenario.json`` there says what was asked.
     """
-    scenario = find_scenario(rows, folder)
-    first = rows.iloc[0]
-    digests = sorted(set(rows["scenario_digest"]))
+    scenario = level_tables.find_scenario(rows, folder)
+    axis = level_tables.axis_name(scenario)
     return {
         "key": key,
         "title": title,
         "question": " ".join(scenario.question.split()) if scenario else "",
-        "facts": {
-            "scenario": f"{first['scenario']} version {first['scenario_version']}",
-            "scoring": f"version {first['scoring_version']}",
-            "seeds": ", ".join(str(s) for s in sorted(set(rows["seed"]))),
-            "digest": ", ".join(d[:12] for d in digests[:3]) + (" …" if len(digests) > 3 else ""),
-            "made with": ", ".join(sorted({f"simbench {v}" for v in rows["simbench"].dropna()})),
-        },
+        "first": dict(rows.iloc[0]),
+        "seeds": sorted(set(rows["seed"])),
+        "digests": sorted(set(rows["scenario_digest"])),
+        "versions": sorted(set(rows["simbench"].dropna())),
         "views": [
-            view_data(rows, probe, axis_name(scenario))
+            view_data(rows, probe, axis)
             for probe in _PROBES
             if (rows["probe"] == probe).any() or probe == _PROBES[0]
         ],
@@ -85,22 +78,28 @@ def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
     ]
     figures = {}
     if targets:
-        figures["From floor to ceiling"] = draw_leaderboard(board)
-    levels = level_scores(rows, probe)
+        figures["leaderboard"] = _figure(draw_leaderboard(board))
+    levels = level_tables.level_scores(rows, probe)
     if levels:
-        figures["Score by level"] = draw_curves(board, levels, axis)
+        figures["curves"] = _figure(draw_curves(board, levels, axis))
     return {
         "probe": probe,
         "targets": [_target(name) for name in targets],
         "finding": _finding(board),
         "ranked": [line for line in lines if line["family"] != "control"],
         "controls": [line for line in lines if line["family"] == "control"],
-        "figures": {
-            title: f"data:image/svg+xml,{quote(small_svg(figure), _URL_SAFE)}"
-            for title, figure in figures.items()
-        },
+        "figures": figures,
+        "axis": axis,
         "tests": [_tests(board, target) for target in tested],
     }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    """Address of a figure in the page, and its width there in pixels."""
+    drawn = small_svg(figure)
+    width_pt = float(re.findall(r'width="([\d.]+)pt"', drawn)[0])
+    uri = f"data:image/svg+xml,{quote(drawn, _URL_SAFE)}"
+    return {"uri": uri, "width": round(_PIXELS_PER_PT * width_pt)}
 
 
 def _target(name: str) -> dict[str, str]:
@@ -110,7 +109,7 @@ def _target(name: str) -> dict[str, str]:
 
 def _replication(rows: pd.DataFrame) -> dict[str, Any]:
     """A published protocol and held-out cultures, mean over all levels and seeds."""
-    means = over_levels(replication_table(rows))
+    means = level_tables.over_levels(level_tables.replication_table(rows))
     return {
         "note": REPLICATION_NOTE,
         "columns": list(means.columns),
@@ -145,34 +144,18 @@ def _readable(name: str) -> str:
     return str(name).replace("_", " ")
 
 
-def _finding(board: Board) -> str:
-    """Who leads and by how much, and what the tests can say at all."""
-    if board.is_replication:
-        return "A replication of a published protocol: methods are not ranked and not compared."
-    if not board.targets:
-        return "This scenario asks for no label, so no method is ranked. The scores are of traces."
-    recovery = board.table["method", "recovery"]
+def _finding(board: Board) -> dict[str, Any]:
+    """Who leads, who is tied with it, and whether the test cultures can tell methods apart."""
+    recovery, group = board.table["method", "recovery"], board.table["method", "group"]
     placed = [method for method in board.ranked if np.isfinite(recovery[method])]
-    if not placed:
-        return "No method has a recovery on all targets, so none is ranked."
-    best = board.table.loc[placed[0], "method"]
-    lead = (
-        f"Highest recovery: {placed[0]}, {number(best['recovery'])} "
-        f"[{number(best['recovery_low'])}, {number(best['recovery_high'])}] of the way from chance "
-        "to what the true spikes hold, on cultures that it never saw."
-    )
-    n = len(board.scores[OVERALL])
-    if len(placed) < 2:
-        return lead
-    needed = min_cultures(len(placed))
-    if n < needed:
-        return (
-            f"{lead} {n} test cultures can't tell {len(placed)} methods apart: at least {needed} "
-            "are needed. The intervals hold; the ranks may be chance."
-        )
-    tied = [m for m in placed[1:] if board.table.loc[m, ("method", "group")] == best["group"]]
-    tail = f"Tied with it: {', '.join(tied)}." if tied else "No other method ties with it."
-    return f"{lead} {n} test cultures. {tail}"
+    return {
+        "is_replication": board.is_replication,
+        "best": placed[0] if placed else None,
+        "tied": [method for method in placed[1:] if group[method] == group[placed[0]]],
+        "n_placed": len(placed),
+        "n_cultures": len(board.scores[OVERALL]),
+        "n_needed": min_cultures(max(len(placed), 2)),
+    }
 
 
 def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ def save(figure: Figure, *paths: Path) -> None:
     """Save a figure, in the format of each path, without a date in it, and close it."""
     for path in paths:
         check_picture(path)
-        drawn = _draw(figure, path.suffix, bbox_inches="tight")
+        drawn = _draw(figure, path.suffix)
         write_bytes(path, (_shrink(drawn) if path.suffix == ".png" else drawn).getvalue())
     plt.close(figure)
 
@@ -98,11 +98,11 @@ def small_svg(figure: Figure) -> str:
     return re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), drawn)
 
 
-def _draw(figure: Figure, suffix: str, **options: Any) -> BytesIO:
-    drawn, metadata = BytesIO(), {UNDATED[suffix]: None}
+def _draw(figure: Figure, suffix: str) -> BytesIO:
+    drawn, undated = BytesIO(), {UNDATED[suffix]: None}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may hold any letter
-        figure.savefig(drawn, format=suffix[1:], metadata=metadata, **options)
+        figure.savefig(drawn, format=suffix[1:], bbox_inches="tight", metadata=undated)
     return drawn
 
 
