@@ -27,6 +27,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 EXTRAS = {"aeon", "oasis", "cebra"}  # their versions go with the method
 SILENT_LIBRARIES = {
     "dask", "distributed", "filelock", "joblib", "pebble", "platformdirs", "pydantic", "rich",
+    "safetensors",
     "threadpoolctl", "typing_extensions",
 }  # fmt: skip
 
