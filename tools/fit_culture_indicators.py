@@ -9,7 +9,8 @@ with weight 1, and three times after one spike with TIME_WEIGHT.
 The presets were fitted by another program, which was not kept. This is what can be said of them:
 
 - Their Hill exponent, half-saturation and largest dF/F are the least-squares ones for the four
-  peaks at their rise and decay (`fit_response`, within TOLERANCE), except for the UNFINISHED.
+  peaks at their rise and decay (`fit_response`): peaks agree within TOLERANCE, and the three
+  numbers within 5 %. The UNFINISHED are exceptions.
 - Their rise and decay are not the best ones: the fit of all five numbers (`fit_all`) has smaller
   squares for every indicator. Most of the gain is in the three times. Other objectives (weights
   from 0.05 to 1, robust losses), tried on some indicators, don't give the presets either.
@@ -35,10 +36,10 @@ from simbench.scenario.presets import (
 KEYS = ("rise_ms", "decay_ms", "hill", "half_saturation", "max_dff")
 N_KINETIC = 2
 TIME_WEIGHT = 0.15
-TOLERANCE = 0.06
-"""Relative, on each number of the response between presets and `fit_response`."""
+TOLERANCE = 0.01
+"""Relative, on the peaks of presets and of `fit_response`."""
 UNFINISHED = ("GCaMP6f", "jGCaMP8f")
-"""Indicators whose response in presets is not the least-squares one at their rise and decay."""
+"""Indicators whose peaks in presets are not the least-squares ones at their rise and decay."""
 START = (25.0, 500.0, 1.4, 10.0, 8.0)
 _SAMPLES_PER_S = 4000.0
 _AFTER_TRAIN_S = 1.0
@@ -114,10 +115,10 @@ def check(name: str) -> bool:
     refit = fit_response(name, *preset[:N_KINETIC])
     best = fit_all(name)
     cost, lowest = (np.sum(weighted(errors(name, p)) ** 2) for p in (preset, best))
-    off = np.abs(refit / preset - 1).max()
+    off = np.abs(response(refit) / response(preset) - 1)[: len(MEDIAN_SPIKES)].max()
     as_stated = bool((off > TOLERANCE) == (name in UNFINISHED))
     print(
-        f"{name}: response off by {100 * off:.1f} % at its rise and decay"
+        f"{name}: peaks off by {100 * off:.1f} % at its rise and decay"
         f"{' (unfinished)' if name in UNFINISHED else ''}; squares {cost:.5f}, at best {lowest:.5f}"
         f"{'' if as_stated else '; NOT AS STATED'}"
     )
