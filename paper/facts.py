@@ -10,15 +10,26 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.culture_scores import OVERALL, culture_scores
-from simbench.board.leaderboard import LEFT_OUT, Board, make_board, number
+from simbench.board.leaderboard import ONE_METHOD_SCENARIOS, Board, make_board
+from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.seeds import stream
+from simbench.core.text import number
 from simbench.methods.catalogue import METHODS
-from simbench.report.level_curves import axis_name, find_scenario, is_log, level_label, level_scores
-from simbench.report.reconstruction import has_reconstruction, reconstruction_table
-from simbench.report.replication import COLUMNS, cells, over_levels, replication_table
+from simbench.report.level_tables import (
+    REPLICATED,
+    axis_name,
+    find_scenario,
+    has_reconstruction,
+    is_log,
+    level_label,
+    level_scores,
+    over_levels,
+    reconstruction_table,
+    replication_table,
+)
 from simbench.report.style import PAGE, use_style
 from simbench.report.summary import SHOWN, draw_summary, summarise
+from simbench.report.texts import replication_cells
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
@@ -38,8 +49,8 @@ def facts(results: Path) -> dict[str, Any]:
     """Numbers and tables of all scenarios below a folder, as text, by scenario."""
     tables = {file.parent: read_rows(file) for file in row_files(results)}
     boards = {}
-    for home, rows in tables.items():
-        boards[str(rows["scenario"].iloc[0])] = _scenario(rows, find_scenario(rows, home))
+    for folder, rows in tables.items():
+        boards[str(rows["scenario"].iloc[0])] = _scenario(rows, find_scenario(rows, folder))
     return {
         "boards": boards,
         "rows": f"{sum(map(len, tables.values())):,}",
@@ -56,8 +67,8 @@ def figures(results: Path) -> dict[str, Figure]:
     summary = summarise(pd.concat(tables.values(), ignore_index=True))
     drawn = {"summary": draw_summary(summary)} if len(summary) else {}
     curves = [
-        (str(rows["scenario"].iloc[0]), axis_name(find_scenario(rows, home)), levels)
-        for home, rows in tables.items()
+        (str(rows["scenario"].iloc[0]), axis_name(find_scenario(rows, folder)), levels)
+        for folder, rows in tables.items()
         for levels in itertools.islice(level_scores(rows).values(), 1)
         if str(rows["scenario"].iloc[0]) in set(summary["scenario"])
     ]
@@ -130,7 +141,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     board, trees = make_board(rows), make_board(rows, "nonlinear")
     seeds = sorted(set(rows["seed"]))
     n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
-    is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in LEFT_OUT
+    is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in ONE_METHOD_SCENARIOS
     found: dict[str, Any] = {
         "version": str(rows["scenario_version"].iloc[0]),
         "seeds": str(len(seeds)),
@@ -191,7 +202,7 @@ def _relations_at(
         trained = map(str, scenario.split.train_with.values())
         chosen["unseen"] = sorted(set(levels) - set(trained))
     scores = {
-        name: culture_scores(rows[rows["level"].isin(mine)])[target]
+        name: scores_by_culture(rows[rows["level"].isin(mine)])[target]
         for name, mine in chosen.items()
     }
     return {name: relations(table) for name, table in scores.items()}
@@ -306,8 +317,10 @@ def _recipe(scenario: Scenario | None) -> dict[str, str]:
 def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     table = over_levels(replication_table(rows, scenario))
     columns = [c for c in table if table[c].notna().any() and "skill" not in c]
-    lines = [[cell.replace("-", "−") for cell in line[1:]] for line in cells(table[columns])]
-    lines = [[str(method), *line] for method, line in zip(table.index, lines)]
+    lines = [
+        [method, *(cell.replace("-", "−") for cell in cells)]
+        for method, *cells in replication_cells(table[columns])
+    ]
     values = {method: dict(zip(columns, line)) for method, *line in lines}
     return {"columns": columns, "lines": lines, "values": values, "runs": _runs(rows)}
 
@@ -316,7 +329,7 @@ def _runs(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
     """In how many runs the published network does better than PCA: by column and latent size."""
     scored = rows[rows["status"] == "ok"].set_index(["target", "metric", "probe", "split"])
     found: dict[str, dict[str, str]] = {}
-    for key, column in COLUMNS.items():
+    for key, column in REPLICATED.items():
         if key not in scored.index:
             continue
         mine = scored.loc[[key]].pivot_table(

@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.board.culture_scores import OVERALL, culture_scores, n_units, room, scored_rows
+from simbench.board.scores_by_culture import (
+    OVERALL,
+    n_units,
+    recovery,
+    scored_rows,
+    scores_by_culture,
+)
 from simbench.core.errors import SimbenchError
 from simbench.scoring import REPLICATION
 from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
-ANCHORS = ("chance", "spike-oracle")
-LEFT_OUT = ("ablation",)
-"""Scenarios that compare settings of one method: no part of what is said about methods."""
+FLOOR_AND_CEILING = ("chance", "spike-oracle")
+"""The methods between which recovery is measured."""
+ONE_METHOD_SCENARIOS = ("ablation",)
+"""Scenarios that compare settings of one method; they say nothing about methods."""
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 _OF_TARGET = (
@@ -25,7 +32,7 @@ _OF_TARGET = (
 
 
 def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Title and rows of each board: one a scenario, scenario version and scoring version."""
+    """Title and rows of each board: one per scenario, scenario version and scoring version."""
     newest_first = (
         rows[_ONE_BOARD].drop_duplicates().sort_values(_ONE_BOARD, ascending=[True, False, False])
     )
@@ -40,13 +47,10 @@ def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def check_comparable(rows: pd.DataFrame) -> None:
-    """Refuse rows that answer different questions, or the same question twice.
+    """Refuse rows that can't share a table.
 
-    Raises
-    ------
-    SimbenchError
-        If the rows are of several scenarios, scenario versions, scoring versions, or of two
-        different scenarios under one name and version; or if a row is there twice.
+    That is rows of several scenarios, scenario versions or scoring versions, of two different
+    scenarios under one name and version, and duplicate rows.
     """
     for column in _ONE_BOARD:
         found = sorted(rows[column].astype(str).unique())
@@ -66,17 +70,17 @@ def check_comparable(rows: pd.DataFrame) -> None:
                 "a changed scenario needs a new version"
             )
     scored = rows[rows["status"] == "ok"]
-    twice = scored[scored.duplicated(["method", *_CELL, "metric", "probe", "split"])]
-    if len(twice):
-        row = twice.iloc[0]
+    duplicates = scored[scored.duplicated(["method", *_CELL, "metric", "probe", "split"])]
+    if len(duplicates):
+        row = duplicates.iloc[0]
         raise SimbenchError(
             f"{name}: the row of {row['method']}, seed {row['seed']}, {row['target']}, "
-            f"{row['metric']}, {row['probe']}, {row['split']} is there twice; keep one file of it"
+            f"{row['metric']}, {row['probe']}, {row['split']} is a duplicate; keep one file of it"
         )
 
 
 def is_replication(rows: pd.DataFrame) -> bool:
-    """Whether a published protocol was scored again: such rows rank nobody."""
+    """Whether a published protocol was scored again; its methods are not ranked."""
     return bool(rows["metric"].isin(REPLICATION).any())
 
 
@@ -84,10 +88,9 @@ def is_replication(rows: pd.DataFrame) -> bool:
 class Board:
     """What the rows of one scenario say with one probe.
 
-    ``table`` is that of `leaderboard`; ``scores`` those of `culture_scores`; ``p_values`` holds
+    ``table`` is that of `leaderboard`; ``scores`` those of `scores_by_culture`; ``p_values`` holds
     the Holm-adjusted Wilcoxon p of all pairs of methods without the controls, by target and for
-    "all targets". In a replication no method is ranked: methods keep the order of the run, and none
-    is compared.
+    "all targets". In a replication methods keep the order of the run; none is ranked or compared.
     """
 
     table: pd.DataFrame
@@ -101,12 +104,12 @@ class Board:
 
     @property
     def ranked(self) -> list[str]:
-        """Methods, best first (in a replication: as they were run), without the controls."""
+        """Methods without the controls, best first; in a replication in the order of the run."""
         return list(self.table.index[self.table["method", "family"] != "control"])
 
 
 def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
-    """One line a method: scores on held-out cultures, placed between chance and oracle.
+    """One line per method: scores on held-out cultures, placed between chance and oracle.
 
     Parameters
     ----------
@@ -127,11 +130,6 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         all are scored) with its interval and ``group``, ``coverage`` (share of targets, seeds and
         levels scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``,
         ``status``.
-
-    Raises
-    ------
-    SimbenchError
-        If the rows can't share a table (`check_comparable`).
     """
     return make_board(rows, probe).table
 
@@ -139,7 +137,7 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
 def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`."""
     check_comparable(rows)
-    scores = culture_scores(rows, probe)
+    scores = scores_by_culture(rows, probe)
     scored = scored_rows(rows, probe)
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
     n_cells = (len(scores) - 1) * n_units(rows)
@@ -160,13 +158,12 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.index.name = "method"
-    if is_replication(rows):
-        return _unranked(table, scores)
-    table = _ranked(table)
-    methods = table.index[table["method", "family"] != "control"]
+    table = _in_order(table, not is_replication(rows))
+    methods = [] if is_replication(rows) else table.index[table["method", "family"] != "control"]
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values) for target, values in compared.items()}
-    return Board(_with_groups(table, compared, p_values), scores, p_values)
+    table = _with_groups(table, compared, p_values)
+    return Board(table, scores, p_values, is_replication(rows))
 
 
 def pairwise(board: Board) -> pd.DataFrame:
@@ -211,7 +208,7 @@ def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
         "high": high,
         "chance": chance,
         "ceiling": ceiling,
-        **{key: (value - chance) / room(chance, ceiling) for key, value in placed.items()},
+        **{key: recovery(value, chance, ceiling) for key, value in placed.items()},
         "leakage_gap": leaky - score,
     }
 
@@ -231,24 +228,16 @@ def _about(mine: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> dict[str, 
     }
 
 
-def _ranked(table: pd.DataFrame) -> pd.DataFrame:
-    control = (table["method", "family"] == "control").rename("control")
-    order = pd.concat([control, -table["method", "recovery"].rename("recovery")], axis=1)
+def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:
+    """Methods by recovery with their rank, or as they were run without rank; controls last."""
+    if not is_ranked:
+        table[[("method", key) for key in ("recovery", "recovery_low", "recovery_high")]] = np.nan
+    is_control = table["method", "family"] == "control"
+    order = pd.DataFrame({"control": is_control, "recovery": -table["method", "recovery"]})
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
-    is_control = table["method", "family"] == "control"
-    is_ranked = ~is_control & table["method", "recovery"].notna()
-    table["method", "rank"] = is_ranked.cumsum().where(is_ranked)
+    has_rank = (table["method", "family"] != "control") & table["method", "recovery"].notna()
+    table["method", "rank"] = has_rank.cumsum().where(has_rank)
     return table
-
-
-def _unranked(table: pd.DataFrame, scores: dict[str, pd.DataFrame]) -> Board:
-    """The board of a replication: methods as they were run, controls last, none compared."""
-    is_control = table["method", "family"] == "control"
-    table = table.loc[is_control.sort_values(kind="stable").index].copy()
-    for key in ("rank", "recovery", "recovery_low", "recovery_high"):
-        table["method", key] = float("nan")
-    nobody = {target: pd.DataFrame() for target in scores}
-    return Board(_with_groups(table, nobody, nobody), scores, nobody, is_replication=True)
 
 
 def _with_groups(
@@ -264,22 +253,6 @@ def _with_groups(
     return table[[column for name in order for column in table.columns if column[0] == name]]
 
 
-def pairwise_markdown(board: Board, target: str = OVERALL) -> str:
-    """Holm-adjusted p of the methods that are compared, as a Markdown table, best first."""
-    p = board.p_values[target]
-    if p.empty:
-        return ""
-    names = [str(name).replace("|", "\\|") for name in p]
-    lines = [
-        ["Adjusted p, " + target, *map(str, range(1, len(names) + 1))],
-        ["---"] + ["---:"] * len(names),
-    ]
-    for i, (name, line) in enumerate(zip(names, p.to_numpy())):
-        lines.append([f"{i + 1} {name}", *(number(v, ".3f") for v in line[:i])])
-        lines[-1] += [""] * (len(names) - i)
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
 def targets_of(table: pd.DataFrame) -> list[str]:
     """Targets that a leaderboard holds."""
     groups = dict.fromkeys(table.columns.get_level_values(0))
@@ -291,71 +264,3 @@ def flat_table(table: pd.DataFrame) -> pd.DataFrame:
     flat = table.copy()
     flat.columns = [key if group == "method" else f"{group}_{key}" for group, key in table.columns]
     return flat
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """The leaderboard as a Markdown table, numbers as people read them."""
-    header, cells = readable(table)
-    lines = [header, ["---"] * 2 + ["---:"] * (len(header) - 2), *cells]
-    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "".join("| " + " | ".join(line) + " |\n" for line in escaped)
-
-
-def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and cells of the leaderboard as text."""
-    targets = targets_of(table)
-    header = ["", "method", "recovery", "tie group"]
-    for target in targets:
-        header += [target.replace("_", " "), "leakage gap"]
-    header += ["coverage", "latents", "time", "memory", "parameters"]
-    cells = []
-    for method, line in table.iterrows():
-        rank, is_control = line["method", "rank"], line["method", "family"] == "control"
-        name = f"{method} (control)" if is_control else str(method)
-        row = [number(rank, ".0f") if np.isfinite(rank) else "", name]
-        if line["method", "coverage"] == 0 and line["method", "status"] != "ok":
-            cells.append([*row, f"failed: {line['method', 'status']}", *[""] * (len(header) - 3)])
-            continue
-        row += [number(line["method", "recovery"]), number(line["method", "group"], ".0f")]
-        for target in targets:
-            row.append(_with_interval(*line[target][["score", "low", "high"]]))
-            row.append(number(line[target, "leakage_gap"], "+.2f"))
-        row += [number(line["method", "coverage"], ".0%"), number(line["method", "latents"], ".0f")]
-        row += [duration(line["method", "seconds"]), memory(line["method", "memory_mb"])]
-        cells.append([*row, count(line["method", "parameters"])])
-    return header, cells
-
-
-def _with_interval(score: float, low: float, high: float) -> str:
-    return f"{number(score)} [{number(low)}, {number(high)}]" if np.isfinite(score) else "–"
-
-
-def number(value: float, form: str = ".2f") -> str:
-    """A number as people read it; a dash if it is missing, and no minus before a rounded zero."""
-    if not np.isfinite(value):
-        return "–"
-    text = format(value, form)
-    return text if any(c in text for c in "123456789") else text.replace("-", "")
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, two figures."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{number(seconds, '.2g')} s" if np.isfinite(seconds) else "–"
-
-
-def memory(megabytes: float) -> str:
-    """Megabytes or gigabytes."""
-    if megabytes >= 1000:
-        return f"{megabytes / 1000:.1f} GB"
-    return f"{megabytes:.0f} MB" if np.isfinite(megabytes) else "–"
-
-
-def count(value: float) -> str:
-    """A count: 912, 31 k, 4.2 M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return number(value, ".0f")

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture.substrate import Substrate
-from simbench.scenario.recipes import WiringRecipe
+from simbench.scenario.culture_recipe import WiringRecipe
 
 
 def grow_axons(

@@ -25,7 +25,7 @@ from simbench.culture.wiring import (
     lognormal,
     place_somata,
 )
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture.brian import load_brian2
-from simbench.scenario.recipes import SynapseRecipe
+from simbench.scenario.culture_recipe import SynapseRecipe
 
 _NEURON = """
 v : 1

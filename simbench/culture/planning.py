@@ -12,7 +12,7 @@ from simbench.culture.block import run_network
 from simbench.culture.model import Network
 from simbench.culture.rate_search import simulated_s
 from simbench.culture.targets import compiler_found, cython_cache
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
 MOST_NEURONS = 8000
 """Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken."""
@@ -73,6 +73,12 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     for model in cold:
         _compile(*model)
     return "cython"
+
+
+def simulation_cost_s(recipes: Sequence[CultureRecipe], target: str = "cython") -> float:
+    """Seconds that one core takes to simulate these cultures, roughly."""
+    blocks = plan_blocks(recipes)
+    return sum(_cost_s([recipes[p] for p in block], target) for block in blocks)
 
 
 def _cost_s(block: Sequence[CultureRecipe], target: str) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError
 from simbench.culture.block import Events, Trial
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 PILOTS = ((20.0, 0.15), (60.0, 0.08))
 """Recorded seconds after which a run is given up whose rate is off by more than this share."""

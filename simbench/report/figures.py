@@ -1,6 +1,8 @@
-"""The figures of a run: traces with spikes, leaderboard, tests and level curves."""
+"""Figures of a run: leaderboard, paired tests, level curves, costs, traces, likeness of latents."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,17 +11,20 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simbench.board.culture_scores import OVERALL
-from simbench.board.leaderboard import ANCHORS, Board
+from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
+from simbench.board.scores_by_culture import OVERALL
+from simbench.core.text import number
 from simbench.data.dataset import Dataset
-from simbench.report.level_curves import is_log, level_label
+from simbench.data.recording import clean_trace
+from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
+from simbench.report.texts import p_value
 from simbench.scenario.labels import LABELS
-from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
 _N_BEST = 5
 _TICK_LETTERS = 30  # as many fit below one of three panels
+_NAME_LETTERS = 28
 
 
 def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
@@ -71,7 +76,7 @@ def draw_leaderboard(board: Board) -> Figure:
     use_style()
     table, targets = board.table, board.targets
     family = table["method", "family"]
-    shown = table[(table["method", "status"] == "ok") & ~table.index.isin(ANCHORS)]
+    shown = table[(table["method", "status"] == "ok") & ~table.index.isin(FLOOR_AND_CEILING)]
     figure, axes = plt.subplots(
         1, len(targets), figsize=(PAGE, 0.2 * len(shown) + 1.1), sharey=True, squeeze=False,
         layout="constrained",
@@ -85,10 +90,12 @@ def draw_leaderboard(board: Board) -> Figure:
             )  # fmt: skip
             axis.plot(line["score"], place, "o", color=color, ms=4)
         axis.margins(x=0.06)
-        _mark_anchors(axis, table[target]["chance"].mean(), table[target]["ceiling"].mean())
+        _mark_floor_and_ceiling(
+            axis, table[target]["chance"].mean(), table[target]["ceiling"].mean()
+        )
         axis.locator_params(axis="x", nbins=max(4, 12 // len(targets)))
         axis.set_title(target.replace("_", " "), pad=14)
-        axis.set_xlabel(_metric_name(target))
+        axis.set_xlabel(metric_name(target))
     axes[0, 0].set_yticks(range(len(shown)), map(short_label, shown.index))
     axes[0, 0].invert_yaxis()
     kinds = list(dict.fromkeys(family[shown.index]))
@@ -97,7 +104,7 @@ def draw_leaderboard(board: Board) -> Figure:
     return figure
 
 
-def _mark_anchors(axis: Axes, floor: float, ceiling: float) -> None:
+def _mark_floor_and_ceiling(axis: Axes, floor: float, ceiling: float) -> None:
     """Lines with their names above; names that would touch stand on either side."""
     for value in (floor, ceiling):
         axis.axvline(value, color="0.45", ls="--", lw=0.8, zorder=0)
@@ -112,36 +119,6 @@ def _mark_anchors(axis: Axes, floor: float, ceiling: float) -> None:
         )  # fmt: skip
 
 
-def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:
-    """Holm-adjusted p of every pair of ranked methods, best method first; bold below .05."""
-    use_style()
-    p = board.p_values[target]
-    n = len(p)
-    figure, axis = plt.subplots(
-        figsize=(COLUMN if n <= 7 else PAGE, 0.19 * n + 0.5), layout="constrained"
-    )
-    sns.heatmap(
-        p.fillna(1).iloc[1:, :-1], mask=~np.tri(n - 1, dtype=bool), ax=axis, cmap="Blues_r",
-        vmin=0, vmax=0.2, cbar=False, linewidths=1,
-    )  # fmt: skip
-    for i, j in itertools.combinations(range(n), 2):
-        value = p.iloc[j, i]
-        text = "–" if np.isnan(value) else "<.001" if value < 0.001 else f"{value:.2g}"
-        axis.text(
-            i + 0.5, j - 0.5, text.removeprefix("0"), ha="center", va="center", fontsize=5.5,
-            color="white" if value < 0.09 else "black",
-            weight="bold" if value < 0.05 else "normal",
-        )  # fmt: skip
-    axis.set_xticks(np.arange(n - 1) + 0.5, map(str, range(1, n)), rotation=0)
-    names = [f"{rank} {short_label(name)}" for rank, name in enumerate(p.index, 1)]
-    axis.set_yticks(np.arange(n - 1) + 0.5, names[1:], rotation=0)
-    axis.xaxis.tick_top()
-    axis.tick_params(length=0, labelsize=6.5)
-    axis.set_xlabel(f"adjusted p, {target.replace('_', ' ')}; 1 is {short_label(p.index[0])}")
-    axis.set(ylabel="")
-    return figure
-
-
 def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -> Figure:
     """Score at every level with its interval: the five best methods in colour, the rest in grey."""
     use_style()
@@ -150,9 +127,9 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         layout="constrained",
     )  # fmt: skip
     colors = method_colors(board.ranked[:_N_BEST])
-    styles = dict(zip(ANCHORS, (":", "--")))
+    styles = dict(zip(FLOOR_AND_CEILING, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
-        for method, line in table.sort_values("x").groupby("method", sort=False):
+        for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):
             color = colors.get(method, "0.3" if method in styles else "0.75")
             x = line["x"].to_numpy()
             if method in colors:
@@ -169,7 +146,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         crowded = labels.str.len().sum() > _TICK_LETTERS
         axis.set_xticks(ticks["x"], labels, rotation=90 if crowded else 0)
         axis.set_xticks([], minor=True)
-        axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=_metric_name(target))
+        axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=metric_name(target))
     found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
     named = [name for name in map(short_label, [*colors, *styles]) if name in found]
     figure.legend(
@@ -178,13 +155,96 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
     return figure
 
 
-def short_label(method: str, longest: int = 28) -> str:
-    """Name of a method as plain text: short, and no mathematics in it."""
+def draw_cost(cost: pd.DataFrame) -> Figure:
+    """Seconds and peak memory along the size: the dearest methods in colour, the rest in grey."""
+    use_style()
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.6), layout="constrained")
+    sizes = sorted(cost["neurons"].unique())
+    colors = method_colors(cost["method"].unique()[:_N_BEST])
+    titles = {"seconds": "time (s)", "memory_mb": "peak memory (MB)"}
+    for axis, (column, title) in zip(axes, titles.items()):
+        for method, line in cost.groupby("method", sort=False):
+            axis.plot(
+                line["neurons"], line[column], "o-", color=colors.get(method, "0.75"), lw=1.2,
+                ms=3, zorder=2 + (method in colors),
+                label=short_label(method) if method in colors else None,
+            )  # fmt: skip
+        axis.set(xscale="log", xlabel="neurons a culture", title=title)
+        axis.set_xticks(sizes, map(str, sizes))
+        axis.set_xticks([], minor=True)
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=max(len(names), 1), frameon=False
+    )
+    return figure
+
+
+def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:
+    """Holm-adjusted p of every pair of ranked methods, best method first; bold below .05."""
+
+    def cell(p: float) -> dict[str, Any]:
+        color, weight = "white" if p < 0.09 else "black", "bold" if p < 0.05 else "normal"
+        return {"s": p_value(p), "color": color, "weight": weight}
+
+    p = board.p_values[target]
+    is_narrow = len(p) <= 7
+    size = (COLUMN if is_narrow else PAGE, 0.19 * len(p) + 0.5)
+    what = f"adjusted p, {target.replace('_', ' ')}"
+    return _draw_triangle(p, size, what, cell, cmap="Blues_r", vmin=0, vmax=0.2)
+
+
+def draw_similarity(table: pd.DataFrame) -> Figure:
+    """How alike the latents of every pair of methods are, in the order of the table."""
+
+    def cell(cka: float) -> dict[str, Any]:
+        return {"s": number(cka), "color": "black" if cka > 0.6 else "white"}
+
+    size = (min(PAGE, 0.33 * len(table) + 1.6), 0.19 * len(table) + 0.7)
+    what = "debiased CKA of latents, held-out cultures"
+    figure = _draw_triangle(table, size, what, cell, cmap="viridis", vmin=0, vmax=1)
+    figure.axes[0].xaxis.label.set_fontsize(7)
+    return figure
+
+
+def _draw_triangle(
+    table: pd.DataFrame,
+    size: tuple[float, float],
+    what: str,
+    cell: Callable[[float], dict[str, Any]],
+    **colors: Any,
+) -> Figure:
+    """Values of all pairs of methods, below the diagonal; ``cell`` says how each is written."""
+    use_style()
+    n = len(table)
+    names = [f"{rank} {short_label(name)}" for rank, name in enumerate(table.index, 1)]
+    figure, axis = plt.subplots(figsize=size)
+    sns.heatmap(
+        table.fillna(1).iloc[1:, :-1], mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False,
+        linewidths=1, xticklabels=range(1, n), yticklabels=names[1:], **colors,
+    )  # fmt: skip
+    for i, j in itertools.combinations(range(n), 2):
+        axis.text(
+            i + 0.5, j - 0.5, **cell(table.iloc[j, i]), ha="center", va="center", fontsize=5.5
+        )
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0, labelsize=6.5, labelrotation=0)
+    axis.set(xlabel=f"{what}; 1 is {short_label(table.index[0])}", ylabel="")
+    figure.set_layout_engine("constrained")  # not before: seaborn first draws names upright
+    figure.draw_without_rendering()
+    return figure
+
+
+def short_label(method: str, longest: int = _NAME_LETTERS) -> str:
+    """Name of a method as plain text: short, printable, and no mathematics in it."""
     short = method if len(method) <= longest else method[: longest - 1] + "…"
-    return short.replace("$", r"\$")
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+    return printable.replace("$", r"\$")
 
 
-def _metric_name(target: str) -> str:
+def metric_name(target: str) -> str:
+    """What the scores of a target are."""
     if target not in LABELS:
         return "R² of the clean trace"
     return "balanced accuracy" if LABELS[target].kind == "class" else "R² within firing type"

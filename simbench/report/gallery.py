@@ -1,5 +1,6 @@
-"""The latents of many methods side by side: who lies beside whom, and why."""
+"""The latents of many methods side by side as maps of neurons, and how alike they are."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,15 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from simbench.board.leaderboard import Board, number
+from simbench.board.leaderboard import Board
 from simbench.core.seeds import seed32, stream
+from simbench.core.text import number
 from simbench.data.dataset import Dataset
 from simbench.methods.registry import split_settings
 from simbench.report.style import PAGE, colors_of, use_style
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import standardize
+from simbench.scoring.disentanglement import cka
 
 N_ROWS = 8
 _FIRST, _ALWAYS = "spike-oracle", ("pca", "trace-stats", "untrained")
@@ -174,3 +177,23 @@ def _score(scores: pd.DataFrame | None, method: str, label: str) -> str:
         & (scores["probe"] == probe) & (scores["split"] == "culture")
     ]  # fmt: skip
     return f"accuracy {number(mine['value'].iloc[0])}" if len(mine) else ""
+
+
+def similarity(latents: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Debiased linear CKA of every pair of methods; 1 for the same latents up to rotation.
+
+    Parameters
+    ----------
+    latents : mapping of str to ndarray, shape (n_neurons, n_components)
+        Of the same neurons; standardised first, so that no component counts by its unit.
+
+    Returns
+    -------
+    DataFrame, shape (n_methods, n_methods)
+        Symmetric; chance is 0.
+    """
+    z = {name: standardize(values, len(values)) for name, values in latents.items()}
+    table = pd.DataFrame(1.0, index=pd.Index(z, name="method"), columns=list(z))
+    for one, other in itertools.combinations(z, 2):
+        table.loc[one, other] = table.loc[other, one] = cka(z[one], z[other])
+    return table

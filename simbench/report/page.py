@@ -3,27 +3,35 @@
 import base64
 import gzip
 import hashlib
+import io
+import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simbench.benchmark.rows import read_rows, read_text, row_files
-from simbench.board.leaderboard import LEFT_OUT, boards, is_replication
+from simbench.board.leaderboard import ONE_METHOD_SCENARIOS, boards, is_replication
+from simbench.core import text
+from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
-from simbench.report.method_cards import method_cards
-from simbench.report.page_data import board_data
-from simbench.report.pictures import embed_pictures, find_pictures
+from simbench.report.page_data import board_data, method_cards
+from simbench.report.style import FAMILY_COLORS
+from simbench.report.texts import p_value
 
 LIMIT = 4_000_000
 _PICTURES = 1_200_000
 _ROWS = 900_000
+_DRAWN_HERE = ("leaderboard", "curves", "pairwise")
+"""Files that the page does not take up: it shows the same from the rows, for both probes."""
+_WIDTHS = (1400, 1000, 720, 480)
 
 
 def write_page(folder: Path, out: Path | None = None) -> Path:
@@ -32,26 +40,19 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Parameters
     ----------
     folder : Path
-        Holds one or more ``rows.jsonl.gz``, at any depth, with the pictures of their runs beside;
-        or one such file.
+        Holds one or more ``rows.jsonl.gz``, at any depth, with the pictures of their runs in the
+        same folders; or one such file.
     out : Path, optional
-        File to write; by default ``index.html`` in the folder, or beside the file.
+        File to write; by default ``index.html`` in the folder.
 
     Returns
     -------
     Path
-        The page. The same rows and pictures give the same bytes.
-
-    Raises
-    ------
-    SimbenchError
-        If there are no rows, or rows that can't share a table, or a broken picture, or if the
-        page would be larger than 4 MB.
+        The page, 4 MB or less. The same rows and pictures give the same bytes.
     """
     folder = Path(folder)
     files = row_files(folder)
-    home = folder if folder.is_dir() else folder.parent
-    path = Path(out) if out else home / "index.html"
+    path = Path(out) if out else (folder if folder.is_dir() else folder.parent) / "index.html"
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     html = render(tables, "".join(read_text(file) for file in files), links)
@@ -59,38 +60,37 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     if size > LIMIT:
         raise SimbenchError(
             f"{folder}: the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB; "
-            "make one page a scenario"
+            "make one page per scenario"
         )
     write_text(path, html)
     return path
 
 
-def render(tables: Mapping[Path, pd.DataFrame], text: str, links: Sequence[str] = ()) -> str:
+def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str] = ()) -> str:
     """The page as text.
 
     Parameters
     ----------
     tables : mapping of Path to DataFrame
-        Rows by the folder they lie in; the pictures, cards and scenario beside them are shown.
-    text : str
+        Rows by the folder they lie in; its pictures, method cards and scenario are shown.
+    lines : str
         All rows as JSON lines, for the download.
     links : sequence of str
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
     """
-    homes = {str(name): home for home, rows in tables.items() for name in rows["scenario"].unique()}
-    rows = pd.concat(tables.values(), ignore_index=True)
-    found = {name: find_pictures(home) for name, home in homes.items()}
-    budget = _PICTURES // max(sum(bool(paths) for paths in found.values()), 1)
+    pictures = {folder: _pictures(folder) for folder in tables}
+    budget = _PICTURES // max(sum(map(bool, pictures.values())), 1)
+    rows = pd.concat([table.assign(folder=folder) for folder, table in tables.items()])
     data: list[dict[str, Any]] = []
-    for title, mine in sorted(boards(rows), key=_is_aside):
-        name = str(mine["scenario"].iloc[0])
-        board = board_data(f"board-{len(data) + 1}", title, mine, homes[name])
-        data.append(board | {"pictures": embed_pictures(found[name], budget)})
-    packed, is_rounded = pack_rows(text, _ROWS)
+    for title, mine in track(sorted(boards(rows), key=_comes_last), "page"):
+        folder = mine["folder"].iloc[0]
+        board = board_data(f"board-{len(data) + 1}", title, mine, folder)
+        data.append(board | {"pictures": _embed(pictures[folder], budget)})
+    packed, is_rounded = pack_rows(lines, _ROWS)
     script, style = _part("page.js"), _part("page.css")
     return _template().render(
         boards=data,
-        cards=method_cards(rows, homes.values()),
+        cards=method_cards(rows, tables),
         n_rows=len(rows),
         rows=packed,
         links=links,
@@ -102,21 +102,64 @@ def render(tables: Mapping[Path, pd.DataFrame], text: str, links: Sequence[str] 
     )
 
 
-def _is_aside(board: tuple[str, pd.DataFrame]) -> bool:
-    """Whether a board comes after those that rank methods."""
+def _comes_last(board: tuple[str, pd.DataFrame]) -> bool:
+    """Whether a board comes after those that rank different methods."""
     rows = board[1]
-    return is_replication(rows) or str(rows["scenario"].iloc[0]) in LEFT_OUT
+    return is_replication(rows) or str(rows["scenario"].iloc[0]) in ONE_METHOD_SCENARIOS
 
 
-def pack_rows(text: str, limit: int) -> tuple[str, bool]:
+def _pictures(folder: Path) -> list[Path]:
+    """PNG files of a folder, and SVG files that have no PNG of the same name."""
+    files = sorted(folder.glob("*.png"))
+    files += [p for p in sorted(folder.glob("*.svg")) if p.with_suffix(".png") not in files]
+    return [path for path in files if not path.stem.startswith(_DRAWN_HERE)]
+
+
+def _embed(paths: Sequence[Path], budget: int) -> list[dict[str, Any]]:
+    """Pictures as data URIs that take no more than ``budget`` bytes together.
+
+    One that can't be made small enough is left out.
+    """
+    embedded = []
+    for path in paths:
+        sizes = (found for found in _at_sizes(path) if len(found["uri"]) <= budget // len(paths))
+        embedded += [{"name": path.stem} | picture for picture in itertools.islice(sizes, 1)]
+    return embedded
+
+
+def _at_sizes(path: Path) -> Iterator[dict[str, Any]]:
+    """Data URI, width and height in pixels (None for SVG) of a picture, smaller and smaller."""
+    from PIL import Image
+
+    if path.suffix == ".svg":
+        yield {"uri": _data_uri("svg+xml", path.read_bytes()), "width": None, "height": None}
+        return
+    try:
+        with Image.open(path, formats=["PNG"]) as opened:
+            image = opened.convert("RGB")
+    except Exception as error:  # damaged files raise nearly everything
+        raise SimbenchError(f"{path}: not a picture that can be read ({error})") from None
+    for width in _WIDTHS:
+        image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=82, method=2)
+        uri = _data_uri("webp", buffer.getvalue())
+        yield {"uri": uri, "width": image.width, "height": image.height}
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def pack_rows(lines: str, limit: int) -> tuple[str, bool]:
     """Rows gzipped, in base64, and whether numbers had to be rounded to take ``limit`` bytes.
 
     Nothing if they take more even so. Base64 holds no character that could end a script element.
     """
-    packed = _pack(text)
+    packed = _pack(lines)
     if len(packed) <= limit:
         return packed, False
-    packed = _pack("".join(map(_rounded, text.splitlines())))
+    packed = _pack("".join(map(_rounded, lines.splitlines())))
     return (packed, True) if len(packed) <= limit else ("", False)
 
 
@@ -129,17 +172,21 @@ def _rounded(line: str) -> str:
     return json.dumps(json.loads(line, parse_float=parse)) + "\n"
 
 
-def _pack(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+def _pack(lines: str) -> str:
+    return base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
 
 
 def _part(name: str) -> str:
     return files("simbench.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def _hash(content: str) -> str:
     """Source expression of the content security policy that allows exactly this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _with_true_minus(write: Callable[..., str]) -> Callable[..., str]:
+    return lambda *given: write(*given).replace("-", "−")
 
 
 @cache
@@ -153,4 +200,8 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    for write in (text.number, text.duration, text.memory, text.count, p_value):
+        environment.filters[write.__name__] = _with_true_minus(write)
+    environment.filters["sortable"] = lambda value: f"{value:.6g}" if np.isfinite(value) else ""
+    environment.globals["families"] = list(FAMILY_COLORS)
     return environment.get_template("page.html")

@@ -1,35 +1,34 @@
-"""Rows to what the page shows: plain values, no markup."""
+"""Rows to what the page shows of each board and each method: plain values, no markup."""
 
+import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import (
-    OVERALL,
-    Board,
-    count,
-    duration,
-    is_replication,
-    make_board,
-    memory,
-    number,
-)
-from simbench.report import svg
-from simbench.report.level_curves import axis_name, find_scenario, is_log, level_scores
-from simbench.report.replication import NOTE, cells, over_levels, replication_table
+from simbench.board.leaderboard import Board, is_replication, make_board
+from simbench.board.scores_by_culture import OVERALL
+from simbench.core.errors import SimbenchError
+from simbench.core.files import read_json
+from simbench.core.text import count, number
+from simbench.methods.registry import known_methods
+from simbench.report import level_tables
+from simbench.report.figures import draw_curves, draw_leaderboard, metric_name
+from simbench.report.style import small_svg
+from simbench.report.texts import REPLICATION_NOTE, replication_cells
 from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 
-PROBES = ("linear", "nonlinear")
-_ALPHA = 0.05
-_METRIC_NAMES = {
-    "class": "balanced accuracy",
-    "number": "R² within firing type",
-    "trace": "R² of the clean trace",
-}
+_PROBES = ("linear", "nonlinear")
+_CARD_BYTES = 64 * 1024
+_URL_SAFE = " /:;=,.-+[]"
+_PIXELS_PER_PT = 1.65
 
 
 def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[str, Any]:
@@ -40,73 +39,88 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     key : str
         Names the board in ids of the page.
     title : str
+        Name and version.
     rows : DataFrame
         Rows of the board.
     folder : Path
         Where the rows lie; a ``scenario.json`` there says what was asked.
     """
-    scenario = find_scenario(rows, folder)
-    first = rows.iloc[0]
-    digests = sorted(set(rows["scenario_digest"]))
+    scenario = level_tables.find_scenario(rows, folder)
+    axis = level_tables.axis_name(scenario)
     return {
         "key": key,
         "title": title,
-        "name": str(first["scenario"]),
         "question": " ".join(scenario.question.split()) if scenario else "",
-        "facts": [
-            ("scenario", f"{first['scenario']} version {first['scenario_version']}"),
-            ("scoring", f"version {first['scoring_version']}"),
-            ("seeds", ", ".join(str(s) for s in sorted(set(rows["seed"])))),
-            ("digest", ", ".join(d[:12] for d in digests[:3]) + (" …" if len(digests) > 3 else "")),
-            ("made with", ", ".join(sorted({f"simbench {v}" for v in rows["simbench"].dropna()}))),
-        ],
+        "first": dict(rows.iloc[0]),
+        "seeds": sorted(set(rows["seed"])),
+        "digests": sorted(set(rows["scenario_digest"])),
+        "versions": sorted(set(rows["simbench"].dropna())),
         "views": [
-            view_data(rows, probe, axis_name(scenario))
-            for probe in PROBES
-            if (rows["probe"] == probe).any() or probe == PROBES[0]
+            view_data(rows, probe, axis)
+            for probe in _PROBES
+            if (rows["probe"] == probe).any() or probe == _PROBES[0]
         ],
-        "others": other_metrics(rows),
-        "replication": replication(rows) if is_replication(rows) else {},
+        "further": _further_metrics(rows),
+        "replication": _replication(rows) if is_replication(rows) else {},
     }
 
 
-def replication(rows: pd.DataFrame) -> dict[str, Any]:
-    """A published protocol beside held-out cultures, mean over all levels and seeds."""
-    means = over_levels(replication_table(rows))
-    return {"note": NOTE, "columns": list(means.columns), "lines": cells(means)}
-
-
 def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
-    """Table, bars, tests and curves of one board with one probe."""
+    """Table, figures and tests of one board with one probe."""
     board = make_board(rows, probe)
-    table, targets, ranked = board.table, board.targets, board.ranked
+    targets = board.targets
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
     if board.is_replication or not targets:
         tested = []
-    tests = {target: _matrix(board, target) for target in tested}
+    lines = [
+        {"method": str(method), **line["method"], "targets": [dict(line[t]) for t in targets]}
+        for method, line in board.table.iterrows()
+    ]
+    figures = {}
+    if targets:
+        figures["leaderboard"] = _figure(draw_leaderboard(board))
+    levels = level_tables.level_scores(rows, probe)
+    if levels:
+        figures["curves"] = _figure(draw_curves(board, levels, axis))
     return {
         "probe": probe,
         "targets": [_target(name) for name in targets],
         "finding": _finding(board),
-        "ranked": [_line(m, table, targets) for m in ranked],
-        "controls": [_line(m, table, targets) for m in table.index if m not in ranked],
-        "bars": [{**_target(name), **svg.bars(table, name)} for name in targets],
-        "tests": [{"target": _readable(t), **matrix} for t, matrix in tests.items()],
-        "curves": [
-            {**_target(name), "axis": axis, **svg.curves(levels, is_log(levels["x"]))}
-            for name, levels in level_scores(rows, probe).items()
-        ],
+        "ranked": [line for line in lines if line["family"] != "control"],
+        "controls": [line for line in lines if line["family"] == "control"],
+        "figures": figures,
+        "axis": axis,
+        "tests": [_tests(board, target) for target in tested],
     }
 
 
-def other_metrics(rows: pd.DataFrame) -> dict[str, Any]:
+def _figure(figure: Figure) -> dict[str, Any]:
+    """Address of a figure in the page, and its width there in pixels."""
+    drawn = small_svg(figure)
+    width_pt = float(re.findall(r'width="([\d.]+)pt"', drawn)[0])
+    uri = f"data:image/svg+xml,{quote(drawn, _URL_SAFE)}"
+    return {"uri": uri, "width": round(_PIXELS_PER_PT * width_pt)}
+
+
+def _target(name: str) -> dict[str, str]:
+    meaning = LABELS[name].meaning if name in LABELS else ""
+    return {"name": _readable(name), "meaning": f"{metric_name(name)}: {meaning}"}
+
+
+def _replication(rows: pd.DataFrame) -> dict[str, Any]:
+    """A published protocol and held-out cultures, mean over all levels and seeds."""
+    means = level_tables.over_levels(level_tables.replication_table(rows))
+    return {
+        "note": REPLICATION_NOTE,
+        "columns": list(means.columns),
+        "lines": replication_cells(means),
+    }
+
+
+def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     """Mean of every further metric on held-out cultures, by method; empty without any."""
-    mine = rows[
-        (rows["status"] == "ok")
-        & rows["metric"].notna()
-        & ~rows["metric"].isin(HEADLINE)
-        & (rows["split"] != "neuron")
-    ]
+    is_further = rows["metric"].notna() & ~rows["metric"].isin(HEADLINE)
+    mine = rows[(rows["status"] == "ok") & is_further & (rows["split"] != "neuron")]
     if mine.empty:
         return {}
     names = mine[["target", "metric", "probe"]].fillna("").astype(str).replace("none", "")
@@ -114,118 +128,99 @@ def other_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     table = mine.assign(what=what).pivot_table(
         index="method", columns="what", values="value", aggfunc="mean", sort=False
     )
-    return {
-        "columns": list(table.columns),
-        "lines": [
-            (str(m), [number(v, ".3g") for v in line])
-            for m, line in zip(table.index, table.to_numpy())
-        ],
-    }
+    lines = [[method, *(number(v, ".3g") for v in line)] for method, *line in table.itertuples()]
+    return {"columns": list(table.columns), "lines": lines}
+
+
+def _tests(board: Board, target: str) -> dict[str, Any]:
+    """Adjusted p of one target, methods by their score, best first."""
+    scores, p = board.scores[target], board.p_values[target]
+    order = scores[p.columns].mean().sort_values(ascending=False, kind="stable").index
+    values = p.loc[order, order].to_numpy().tolist()
+    return {"target": _readable(target), "n": len(scores), "p": dict(zip(map(str, order), values))}
 
 
 def _readable(name: str) -> str:
     return str(name).replace("_", " ")
 
 
-def _target(name: str) -> dict[str, str]:
-    label = LABELS.get(name)
+def _finding(board: Board) -> dict[str, Any]:
+    """Who leads, who is tied with it, and whether the test cultures can tell methods apart."""
+    recovery, group = board.table["method", "recovery"], board.table["method", "group"]
+    placed = [method for method in board.ranked if np.isfinite(recovery[method])]
     return {
-        "name": _readable(name),
-        "meaning": label.meaning if label else "",
-        "metric": _METRIC_NAMES[label.kind if label else "trace"],
+        "is_replication": board.is_replication,
+        "best": placed[0] if placed else None,
+        "tied": [method for method in placed[1:] if group[method] == group[placed[0]]],
+        "n_placed": len(placed),
+        "n_cultures": len(board.scores[OVERALL]),
+        "n_needed": min_cultures(max(len(placed), 2)),
     }
 
 
-def _line(method: str, table: pd.DataFrame, targets: list[str]) -> dict[str, Any]:
-    line = table.loc[method]
-    about = line["method"]
-    rank = int(about["rank"]) if np.isfinite(about["rank"]) else 0
-    return {
-        "method": str(method),
-        "rank": rank,
-        "family": str(about["family"]),
-        "family_class": svg.family_class(about["family"]),
-        "status": about["status"],
-        "failed": about["status"] != "ok" and about["coverage"] == 0,
-        "group": _cell(about["group"], number(about["group"], ".0f")),
-        "recovery": _placed(about["recovery"], about["recovery_low"], about["recovery_high"]),
-        "targets": [_target_cells(line[target]) for target in targets],
-        "cost": [
-            _cell(about["coverage"], number(about["coverage"], ".0%")),
-            _cell(about["latents"], number(about["latents"], ".0f")),
-            _cell(about["seconds"], duration(about["seconds"])),
-            _cell(about["memory_mb"], memory(about["memory_mb"])),
-            _cell(about["parameters"], count(about["parameters"])),
-        ],
-    }
+def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """What each method is, where it comes from, what it costs; links are http(s) only.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of all boards.
+    folders : iterable of Path
+        Folders of results; cards of submissions lie in ``submissions/`` there.
+    """
+    submitted = {card["name"]: card for folder in folders for card in _read_cards(folder)}
+    known = known_methods()
+    cards = []
+    for method, mine in rows.groupby("method", sort=True):
+        entry, card = known.get(str(method)), submitted.get(method, {})
+        facts = {key: value for key, value in card.items() if key not in ("name", "link")}
+        if entry:
+            facts = {"source": entry.source, "settings": entry.parameters or None}
+        parameters = mine["n_parameters"].dropna()
+        if len(parameters):
+            facts["parameters"] = count(float(parameters.mean()))
+        cards.append(
+            {
+                "method": str(method),
+                "family": str(mine["family"].iloc[0]),
+                "summary": entry.summary if entry else "",
+                "facts": {
+                    _readable(key): _plain(value)
+                    for key, value in facts.items()
+                    if value not in (None, "")
+                },
+                "link": safe_link(card.get("link")),
+            }
+        )
+    return cards
 
 
-def _target_cells(line: pd.Series) -> dict[str, Any]:
-    return {
-        "recovery": _placed(line["recovery"], line["recovery_low"], line["recovery_high"]),
-        "gap": _cell(line["leakage_gap"], number(line["leakage_gap"], "+.2f")),
-    }
+def safe_link(link: Any) -> str:
+    """Address of an http(s) or doi link; anything else is empty."""
+    if not isinstance(link, str):
+        return ""
+    if link.startswith("doi:10."):
+        return "https://doi.org/" + quote(link.removeprefix("doi:"), safe="/.;()-_:")
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return ""
+    return link if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _cell(value: float, text: str) -> dict[str, Any]:
-    return {"v": f"{value:.6g}" if np.isfinite(value) else "", "text": text.replace("-", "−")}
+def _read_cards(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("submissions/*.json")):
+        if path.stat().st_size > _CARD_BYTES:
+            raise SimbenchError(f"{path}: larger than {_CARD_BYTES // 1024} kB; not a method card")
+        card = read_json(path)
+        if not isinstance(card.get("name"), str):
+            raise SimbenchError(f"{path}: lacks 'name'")
+        yield card
 
 
-def _placed(value: float, low: float, high: float) -> dict[str, Any]:
-    interval = f"[{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else ""
-    return {
-        **_cell(value, number(value)),
-        "interval": interval.replace("-", "−"),
-        "above": bool(np.isfinite(value) and value > 1),
-    }
-
-
-def _matrix(board: Board, target: str) -> dict[str, Any]:
-    """Lower triangle of adjusted p, best method first."""
-    scores, p = board.scores[target], board.p_values[target]
-    order = scores[p.columns].mean().sort_values(ascending=False, kind="stable").index
-    values = p.loc[order, order].to_numpy()
-    return {
-        "n": len(scores),
-        "methods": [str(m) for m in order],
-        "cells": [[_p_cell(values[i, j]) for j in range(i)] for i in range(len(order))],
-    }
-
-
-def _p_cell(p: float) -> tuple[bool, str]:
-    if not np.isfinite(p):
-        return False, "–"
-    if p < 0.001:
-        return True, "<.001"
-    return p < _ALPHA, "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
-
-
-def _finding(board: Board) -> list[str]:
-    """Two plain sentences: who leads and by how much, and what the tests can say at all."""
-    if board.is_replication:
-        return ["A replication of a published protocol: nobody is ranked, and no method compared."]
-    table = board.table
-    if not board.targets:
-        return ["No label is asked for, so nobody is ranked: the scores are those of the traces."]
-    placed = [m for m in board.ranked if np.isfinite(table.loc[m, ("method", "recovery")])]
-    if not placed:
-        return ["No method has a recovery on all targets, so none is ranked."]
-    best = table.loc[placed[0], "method"]
-    lead = (
-        f"Highest recovery: {placed[0]}, {number(best['recovery'])} "
-        f"[{number(best['recovery_low'])}, {number(best['recovery_high'])}] of the way from chance "
-        "to what the true spikes hold, on cultures that it never saw."
-    )
-    n = len(board.scores[OVERALL])
-    if len(placed) < 2:
-        return [lead]
-    needed = min_cultures(len(placed))
-    if n < needed:
-        return [
-            lead,
-            f"{n} test cultures can't tell {len(placed)} methods apart (at least {needed} are "
-            "needed): intervals can be read, ranks can't be claimed.",
-        ]
-    level = [m for m in placed[1:] if table.loc[m, ("method", "group")] == best["group"]]
-    tail = f"Tied with it: {', '.join(level)}." if level else "No other method ties with it."
-    return [lead, f"{n} test cultures. {tail}"]
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {_plain(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(part) for part in value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

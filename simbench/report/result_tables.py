@@ -1,4 +1,4 @@
-"""Tables and figures that need nothing but rows."""
+"""Writes all tables and figures that need nothing but rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,22 +7,27 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import (
-    OVERALL,
-    Board,
-    flat_table,
-    make_board,
-    markdown,
-    pairwise,
-    pairwise_markdown,
-)
+from simbench.board.leaderboard import Board, flat_table, make_board, pairwise
+from simbench.board.scores_by_culture import OVERALL
 from simbench.core.files import write_text
-from simbench.report.cost import cost_markdown, cost_table, draw_cost, grows
-from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
-from simbench.report.level_curves import axis_name, find_scenario, level_scores
-from simbench.report.reconstruction import has_reconstruction, reconstruction_texts
-from simbench.report.replication import NOTE, replication_texts
+from simbench.report.figures import draw_cost, draw_curves, draw_leaderboard, draw_pairwise
+from simbench.report.level_tables import (
+    axis_name,
+    cost_table,
+    find_scenario,
+    has_reconstruction,
+    has_sizes,
+    level_scores,
+    reconstruction_table,
+    replication_table,
+)
 from simbench.report.style import save
+from simbench.report.texts import (
+    cost_text,
+    leaderboard_text,
+    reconstruction_text,
+    replication_text,
+)
 from simbench.scenario.scenario import Scenario
 
 FORMATS = {
@@ -33,18 +38,14 @@ FORMATS = {
 
 
 def rebuild(folder: Path, progress: Callable[[str, int, int], None] = lambda *_: None) -> None:
-    """Write all tables and figures that need nothing but rows anew, from the rows below a folder.
+    """Write all tables and figures that need nothing but rows, from the rows below a folder.
 
     Parameters
     ----------
     folder : Path
+        Holds one or more ``rows.jsonl.gz``, at any depth.
     progress : callable, optional
         Called with (what, done, total).
-
-    Raises
-    ------
-    SimbenchError
-        If there are no rows, or rows that can't share a table.
     """
     files = row_files(folder)
     for done, file in enumerate(files):
@@ -57,13 +58,7 @@ def rebuild(folder: Path, progress: Callable[[str, int, int], None] = lambda *_:
 def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) -> Board:
     """Write the tables of one scenario, and the figures that are drawn from its rows.
 
-    Parameters
-    ----------
-    folder : Path
-    rows : DataFrame
-        All rows of one scenario.
-    scenario : Scenario, optional
-        Names the axis of its levels.
+    ``scenario``, where it is known, names the axis of its levels.
     """
     board = make_board(rows)
     for name, text in table_texts(board, rows, scenario).items():
@@ -76,24 +71,25 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
 def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, str]:
     """Content of each table's file, by its name."""
     tables = {"leaderboard": flat_table(board.table).reset_index(), "pairwise": pairwise(board)}
+    texts = {"leaderboard": leaderboard_text(board)}
     levels = level_scores(rows)
     if levels:
         tables["curves"] = pd.concat(levels, names=["target"]).reset_index("target")
-    if grows(scenario):
+    if has_sizes(scenario):
         tables["cost"] = cost_table(rows)
-    texts = {
-        f"{name}.csv": table.to_csv(index=False, float_format="%.6g")
-        for name, table in tables.items()
-    }
-    tests = "\n" + pairwise_markdown(board)
-    if "cost" in tables:
-        texts["cost.md"] = cost_markdown(tables["cost"])
+        texts["cost"] = cost_text(tables["cost"])
     if has_reconstruction(rows):
-        texts |= reconstruction_texts(rows, axis_name(scenario))
-    if not board.is_replication:
-        return texts | {"leaderboard.md": markdown(board.table) + tests}
-    texts["leaderboard.md"] = f"{NOTE}\n\n{markdown(board.table)}{tests}"
-    return texts | replication_texts(rows, scenario)
+        table = reconstruction_table(rows)
+        tables["reconstruction"] = table.reset_index()
+        texts["reconstruction"] = reconstruction_text(table, axis_name(scenario))
+    if board.is_replication:
+        table = replication_table(rows, scenario)
+        tables["replication"] = table.reset_index()
+        texts["replication"] = replication_text(table)
+    content = {f"{name}.md": text for name, text in texts.items()}
+    for name, table in tables.items():
+        content[f"{name}.csv"] = table.to_csv(index=False, float_format="%.6g")
+    return content
 
 
 def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Figure]:
@@ -106,6 +102,6 @@ def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     levels = level_scores(rows)
     if levels:
         figures["curves"] = draw_curves(board, levels, axis_name(scenario))
-    if grows(scenario):
+    if has_sizes(scenario):
         figures["cost"] = draw_cost(cost_table(rows))
     return figures

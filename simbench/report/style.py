@@ -1,6 +1,8 @@
-"""One look for all figures."""
+"""One look for all figures, and how they are saved."""
 
 import itertools
+import re
+import warnings
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +12,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -27,7 +30,7 @@ FAMILY_COLORS = {
     "outside": "#009E73",
 }  # fmt: skip
 
-# The methods that are often beside each other keep their colour in every figure.
+# Methods that are often compared keep their colour in every figure.
 METHOD_COLORS = {
     "best linear": "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
     "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",
@@ -57,23 +60,18 @@ def colors_of(classes: Any) -> dict[str, str]:
 
 
 def method_colors(methods: Iterable[str]) -> dict[str, str]:
-    """A colour for each method: its own, or the next of those that no method owns."""
+    """A colour for each method: its own, or the next that is free."""
     free = itertools.cycle(_OTHER_COLORS)
     return {name: METHOD_COLORS.get(name) or next(free) for name in methods}
 
 
 def family_color(family: str) -> str:
-    """Colour of a method's family; one for all families that are not simbench's own."""
+    """Colour of a method's family; all families that are not simbench's own share one."""
     return FAMILY_COLORS.get(family, FAMILY_COLORS["outside"])
 
 
 def check_picture(path: Path) -> None:
-    """A picture of a kind that can't be drawn is an error now, not after the drawing.
-
-    Raises
-    ------
-    SimbenchError
-    """
+    """Refuse a picture of a kind that can't be drawn, before it is drawn."""
     if path.suffix not in UNDATED:
         raise SimbenchError(f"{path}: unknown kind of picture; allowed: {', '.join(UNDATED)}")
     if path.is_dir():
@@ -81,22 +79,31 @@ def check_picture(path: Path) -> None:
 
 
 def save(figure: Figure, *paths: Path) -> None:
-    """Save a figure, in the format of each path, without a date in it, and close it.
-
-    Raises
-    ------
-    SimbenchError
-        If a picture is of an unknown kind, or can't be written.
-    """
-    import matplotlib.pyplot as plt
-
+    """Save a figure, in the format of each path, without a date in it, and close it."""
     for path in paths:
         check_picture(path)
-        drawn = BytesIO()
-        metadata: dict = {UNDATED[path.suffix]: None}
-        figure.savefig(drawn, format=path.suffix[1:], bbox_inches="tight", metadata=metadata)
+        drawn = _draw(figure, path.suffix)
         write_bytes(path, (_shrink(drawn) if path.suffix == ".png" else drawn).getvalue())
     plt.close(figure)
+
+
+def small_svg(figure: Figure) -> str:
+    """A figure as a short SVG on one line, to be shown inside a page; closes the figure.
+
+    Text is kept as text, and positions have two decimals.
+    """
+    with mpl.rc_context({"svg.fonttype": "none", "font.sans-serif": ["Arial", "DejaVu Sans"]}):
+        drawn = " ".join(_draw(figure, ".svg").getvalue().decode().split())
+    plt.close(figure)
+    return re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), drawn)
+
+
+def _draw(figure: Figure, suffix: str) -> BytesIO:
+    drawn, undated = BytesIO(), {UNDATED[suffix]: None}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may hold any letter
+        figure.savefig(drawn, format=suffix[1:], bbox_inches="tight", metadata=undated)
+    return drawn
 
 
 def _shrink(drawn: BytesIO) -> BytesIO:

@@ -1,4 +1,4 @@
-"""All scenarios at one glance: one table and one figure of their first targets."""
+"""All scenarios in one table and one figure: scores on their first targets."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import LEFT_OUT, Board, boards, make_board, number
+from simbench.board.leaderboard import ONE_METHOD_SCENARIOS, Board, boards, make_board
 from simbench.core.files import write_text
+from simbench.core.text import MISSING, markdown_table, number
 from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
 from simbench.scoring.statistics import min_cultures
 
@@ -39,10 +40,10 @@ def write_summary(folder: Path) -> pd.DataFrame:
     """
     summary = summarise(pd.concat(map(read_rows, row_files(folder)), ignore_index=True))
     if len(summary):
-        home = folder if folder.is_dir() else folder.parent
-        write_text(home / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
-        write_text(home / "summary.md", markdown(summary))
-        save(draw_summary(summary), home / "summary.png", home / "summary.svg")
+        path = (folder if folder.is_dir() else folder.parent) / "summary"
+        write_text(path.with_suffix(".csv"), summary.to_csv(index=False, float_format="%.6g"))
+        write_text(path.with_suffix(".md"), summary_text(summary))
+        save(draw_summary(summary), path.with_suffix(".png"), path.with_suffix(".svg"))
     return summary
 
 
@@ -57,11 +58,11 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a scenario and method shown, with score and recovery, their 95 % bootstrap
+        One row per scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and the tie ``group`` in the scenario's whole leaderboard.
-        Replications, the ablation, and scenarios in which no two methods could be told apart for
-        want of test cultures, are left out. The others come by the recovery of their best method,
-        highest first. "best linear" is the linear method that scores highest on the cultures shown.
+        Left out are replications, the ablation, and scenarios with too few test cultures to tell
+        any two methods apart. The others are sorted by the recovery of their best method, highest
+        first. "best linear" is the linear method that scores highest on the cultures shown.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
@@ -75,7 +76,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 def _lines(scenario: str, board: Board) -> list[dict]:
     target = board.targets[0] if board.targets else ""
     if (
-        scenario in LEFT_OUT
+        scenario in ONE_METHOD_SCENARIOS
         or board.is_replication
         or len(board.scores.get(target, ())) < min_cultures(2)
     ):
@@ -95,21 +96,19 @@ def _lines(scenario: str, board: Board) -> list[dict]:
     ]  # fmt: skip
 
 
-def markdown(summary: pd.DataFrame) -> str:
-    """The summary as a Markdown table: one line a scenario; the first tie group is bold."""
-    header = ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
-    lines = [header, ["---", "---"] + ["---:"] * (len(header) - 2)]
+def summary_text(summary: pd.DataFrame) -> str:
+    """The summary as a Markdown table: one line per scenario; the first tie group is bold."""
+    lines = []
     for (scenario, target), mine in summary.groupby(["scenario", "target"], sort=False):
-        first, cells = mine.iloc[0], mine.set_index("shown_as")
+        first, cells = mine.iloc[0], {line["shown_as"]: _cell(line) for _, line in mine.iterrows()}
         lines.append(
             [
-                scenario, target.replace("_", " "), str(first["n_cultures"]),
-                number(first["chance"]),
-                *(_cell(cells.loc[name]) if name in cells.index else "–" for name in SHOWN),
-                number(first["ceiling"]),
+                scenario, target.replace("_", " "), first["n_cultures"], number(first["chance"]),
+                *(cells.get(name, MISSING) for name in SHOWN), number(first["ceiling"]),
             ]
         )  # fmt: skip
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    header = ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
+    return markdown_table(header, lines, n_text=2)
 
 
 def _cell(line: pd.Series) -> str:

@@ -33,7 +33,7 @@ from simbench.culture.rate_search import Drive
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm
 from simbench.data.simulation import recording_units
-from simbench.scenario.recipes import CultureRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, WiringRecipe
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "culture"))
 from plain import grow_plain

@@ -3,20 +3,9 @@ import pandas as pd
 import pytest
 
 from simbench import SimbenchError
-from simbench.board.culture_scores import OVERALL, culture_scores
-from simbench.board.leaderboard import (
-    boards,
-    count,
-    duration,
-    flat_table,
-    leaderboard,
-    make_board,
-    markdown,
-    memory,
-    number,
-    pairwise,
-    readable,
-)
+from simbench.board.leaderboard import boards, flat_table, leaderboard, make_board, pairwise
+from simbench.board.scores_by_culture import OVERALL, scores_by_culture
+from simbench.report.texts import leaderboard_text, readable
 
 
 def made_rows(per_culture, method="m", target="firing_type", family="linear", **others):
@@ -109,7 +98,7 @@ def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
 def test_failures_alone_make_a_table_too():
     failed = made_rows([0.5]).iloc[[0]]
     failed = failed.assign(status="failed", error="no | luck", target=None, metric=None)
-    text = markdown(leaderboard(failed))
+    text = leaderboard_text(make_board(failed))
     assert "failed: no \\| luck" in text
 
 
@@ -117,7 +106,7 @@ def test_controls_stand_below_the_ranking():
     rows = pd.concat([made_rows([0.9], "oracle", family="control"), made_rows([0.6, 0.8])])
     table = leaderboard(rows)
     assert list(table.index) == ["m", "oracle"]
-    assert "| 1 | m |" in markdown(table)
+    assert "| 1 | m |" in leaderboard_text(make_board(rows))
     assert np.isnan(table.loc["oracle", ("method", "group")])
 
 
@@ -144,7 +133,7 @@ def test_a_culture_at_several_levels_is_one_culture():
         made_rows([0.5, 0.7], level="0.3", scenario_digest="a"),
         made_rows([0.7, 0.9], level="1.2", scenario_digest="b"),
     ])  # fmt: skip
-    scores = culture_scores(rows)["firing_type"]["m"]
+    scores = scores_by_culture(rows)["firing_type"]["m"]
     assert scores.tolist() == pytest.approx([0.6, 0.8])
     assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
 
@@ -182,7 +171,7 @@ def test_further_metrics_stay_out_of_the_ranking():
         ({"scenario_version": 2}, "rows of scenario version 1 and 2 can't share"),
         ({"scoring_version": 2}, "rows of scoring version 1 and 2 can't share"),
         ({"scenario_digest": "e"}, "2 different scenarios are called s v1"),
-        ({}, r"the row of m, seed 0, firing_type, .* is there twice"),
+        ({}, r"the row of m, seed 0, firing_type, .* is a duplicate"),
     ],
 )
 def test_rows_that_do_not_belong_together_are_refused(change, complaint):
@@ -218,18 +207,6 @@ def test_tables_for_people_and_for_programs():
     flat = flat_table(table)
     assert {"firing_type_recovery_low", "group", "coverage", "memory_mb", "parameters"} <= {*flat}
     assert OVERALL not in flat
-
-
-def test_numbers_are_short():
-    assert [number(-0.001), number(float("nan")), number(0.001, "+.2f")] == ["0.00", "–", "+0.00"]
-    assert [duration(0.069), duration(45.4), duration(7200)] == ["0.069 s", "45 s", "2.0 h"]
-    assert [memory(757), memory(2048), memory(float("nan"))] == ["757 MB", "2.0 GB", "–"]
-    assert [count(912), count(31_000), count(4.2e6), count(9e8)] == [
-        "912",
-        "31 k",
-        "4.2 M",
-        "900 M",
-    ]
 
 
 def test_interval_of_the_score_agrees_with_scipy():

@@ -4,9 +4,10 @@ from simbench.culture import targets
 
 
 @pytest.fixture(scope="session")
-def kept_builds(request):
-    """Compiled models stay in pytest's own cache, so that only the first run ever compiles."""
-    folder = request.config.cache.mkdir("simbench-builds")
+def kept_builds(request, tmp_path_factory):
+    """Compiled models stay in pytest's own cache, if it has one: only the first run compiles."""
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir("simbench-builds") if cache else tmp_path_factory.mktemp("builds")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "cache_folder", lambda: folder)
         yield folder

@@ -1,75 +1,21 @@
-"""Plain loops over the published rules, written from the equations: what simbench is tested on."""
+"""Plain loops over the published rules, written from the equations: what simbench is tested on.
+
+The loop over the integration step is the paper's: ``paper/plain_loop.py``.
+"""
+
+import sys
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from simbench.culture.model import Network
-from simbench.scenario.recipes import SynapseRecipe
+sys.path.append(str(Path(__file__).parents[2] / "paper"))
+from plain_loop import random_network, run_plain
+
+__all__ = ["grow_plain", "random_network", "run_plain", "run_plain_sums"]
 
 
-def random_network(
-    seed, n=60, types=None, degree=12, delay_ms=0.0, inhibitory=0.3, sigma=2.25, synapses=None
-):
-    """A random network of the given (a, b, c, d), both signs of weight, jittered parameters."""
-    rng = np.random.default_rng(seed)
-    from simbench.scenario.recipes import FIRING_TYPES
-
-    table = np.array(list(FIRING_TYPES.values()) if types is None else types)
-    a, b, c, d = (table[np.arange(n) % len(table)] * rng.normal(1, 0.05, (n, 4))).T
-    dense = (rng.random((n, n)) < degree / n) * np.abs(rng.normal(1, 0.1, (n, n)))
-    np.fill_diagonal(dense, 0)
-    dense *= np.where(rng.random(n) < inhibitory, -12, 6)[:, None]
-    weights = sparse.csr_array(dense)
-    v = c + 30 * rng.random(n)
-    return Network(
-        a, b, c, d, weights, v, b * v, rng.random(n), rng.random(n), rng.normal(0, 1, n),
-        sigma, synapses or SynapseRecipe(),
-        delays_ms=rng.uniform(0, delay_ms, weights.nnz) if delay_ms else None,
-    )  # fmt: skip
-
-
-def run_plain(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
-    """The reference scheme with a dense matrix: the set of (neuron, step) that spiked.
-
-    Every neuron has the P of its synapses, and a slow one; ``noise`` is a random generator.
-    """
-    synapses, weights = network.synapses, network.weights.toarray()
-    lag = np.zeros(weights.shape, dtype=int)
-    if network.delays_ms is not None:
-        edges = network.weights.tocoo()
-        lag[edges.row, edges.col] = np.rint(network.delays_ms / dt_ms)
-    slow = np.where(weights > 0, synapses.slow_share * weights, 0)
-    # every kind of link: its lag, its weights, its decay, and P as it arrives
-    links = [
-        (k, np.where(lag == k, some, 0), decay_ms, network.release.copy())
-        for k in np.unique(lag)
-        for some, decay_ms in ((weights - slow, synapses.decay_ms), (slow, synapses.slow_decay_ms))
-    ]
-    v, u, R = network.v.copy(), network.u.copy(), network.resource.copy()
-    released = []
-    spikes = set()
-    for step in range(n_steps):
-        current = sum(W.T @ P for _, W, _, P in links) + network.current
-        eta = np.sqrt(2 * network.noise_sigma / dt_ms) * noise.standard_normal(len(v))
-        du = network.a * (network.b * v - u)
-        for _ in range(2):
-            v = v + 0.5 * dt_ms * (0.04 * v**2 + 5 * v + 140 - u + current + eta)
-        u = u + dt_ms * du
-        R = R + dt_ms * (1 - R) / (1000 * synapses.recovery_s)
-        fired = v > 30
-        released.append(np.where(fired, R, 0))
-        v[fired] = network.c[fired]
-        u[fired] += network.d[fired]
-        R[fired] *= 1 - synapses.depression
-        for k, _, decay_ms, P in links:
-            P -= dt_ms * P / decay_ms
-            if step >= k:
-                P += released[step - k]
-        spikes |= {(int(i), step) for i in np.flatnonzero(fired)}
-    return spikes
-
-
-def run_plain_sums(network: Network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
+def run_plain_sums(network, noise, n_steps, dt_ms=1.0) -> set[tuple[int, int]]:
     """The same scheme without delays, its operations in the engine's order: equal to the last bit.
 
     Every neuron has the sums of its fast and its slow inputs, to which each spike adds.

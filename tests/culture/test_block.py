@@ -15,7 +15,7 @@ from plain import random_network, run_plain, run_plain_sums
 from simbench.core.errors import SimbenchError
 from simbench.culture import block
 from simbench.culture.block import Trial, run_block, run_network
-from simbench.scenario.recipes import FIRING_TYPES, SynapseRecipe
+from simbench.scenario.culture_recipe import FIRING_TYPES, SynapseRecipe
 
 TARGETS = ["numpy", "cython"]
 SENSITIVE = ("TC", "RZ", "LTS")

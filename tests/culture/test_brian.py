@@ -4,7 +4,7 @@ import sys
 RUN = """
 import os, signal, threading
 from simbench.culture.growth import grow_cultures
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in some shells' background
 started = threading.Event()

@@ -12,7 +12,7 @@ from simbench.culture import targets
 from simbench.culture.growth import build_culture, grow_culture, grow_cultures, make_network
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import Drive
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
 
 pytestmark = pytest.mark.usefixtures("kept_builds")
 SEED = 3

@@ -10,7 +10,7 @@ from simbench.culture import graphs
 from simbench.culture.growth import build_culture
 from simbench.culture.neuron_labels import clustering
 from simbench.culture.wiring import draw_weights, link_delays_ms, place_somata
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
 
 GRAPHS = ("random", "small-world", "scale-free", "modular", "distance")
 TOPOLOGIES = ("flat", "tracks", "squares", *GRAPHS)

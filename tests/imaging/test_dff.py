@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from simbench.core.errors import SimbenchError
-from simbench.imaging import dff as room
+from simbench.imaging import dff
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 
 def transients(n_frames, rng):
@@ -97,7 +97,7 @@ def test_any_trace_gives_finite_dff(trace, frame_rate):
 def test_blocks_change_no_bit(monkeypatch):
     trace = np.random.default_rng(0).poisson(50, (30, 1000))
     whole = delta_f_over_f(trace, 20.0)
-    monkeypatch.setattr(room, "_BLOCK", 7000)
+    monkeypatch.setattr(dff, "_BLOCK", 7000)
     np.testing.assert_array_equal(delta_f_over_f(trace, 20.0), whole)
 
 

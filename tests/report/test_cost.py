@@ -4,9 +4,11 @@ from made import made_rows
 
 from simbench import load_scenario
 from simbench.board.leaderboard import make_board
-from simbench.report.cost import cost_markdown, cost_table, draw_cost, grows
+from simbench.report.figures import draw_cost
+from simbench.report.level_tables import cost_table, has_sizes
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
+from simbench.report.texts import cost_text
 
 SIZES = ("400", "100", "1600")
 
@@ -35,7 +37,7 @@ def test_failed_units_cost_nothing_that_is_known(rows):
     failed.loc[(rows["method"] == "pca") & (rows["level"] == "400"), "status"] = "failed"
     cost = cost_table(failed)
     assert cost.loc[cost["method"] == "pca", "neurons"].tolist() == [100, 1600]
-    assert "| pca | 3.3 min, 1.0 GB | – | 53.3 min, 16.0 GB |\n" in cost_markdown(cost)
+    assert "| pca | 3.3 min, 1.0 GB | – | 53.3 min, 16.0 GB |\n" in cost_text(cost)
 
 
 def test_the_drawing_goes_through_the_costs(rows, tmp_path):
@@ -50,10 +52,10 @@ def test_the_drawing_goes_through_the_costs(rows, tmp_path):
 
 
 def test_only_a_scenario_of_sizes_has_costs(rows):
-    assert grows(load_scenario("scale"))
+    assert has_sizes(load_scenario("scale"))
     board = make_board(rows)
     for scenario, has_costs in ((load_scenario("scale"), True), (load_scenario("duration"), False)):
-        assert grows(scenario) is has_costs
+        assert has_sizes(scenario) is has_costs
         texts = table_texts(board, rows, scenario)
         assert ("cost.csv" in texts) is ("cost.md" in texts) is has_costs
         assert ("cost" in row_figures(board, rows, scenario)) is has_costs

@@ -9,8 +9,8 @@ from made import METHODS, failed_row, made_rows
 from scipy.stats import ortho_group
 
 from simbench.board.leaderboard import make_board
-from simbench.report.gallery import N_ROWS, choose_methods, draw_gallery, lay_out
-from simbench.report.similarity import draw_similarity, similarity
+from simbench.report.figures import draw_similarity
+from simbench.report.gallery import N_ROWS, choose_methods, draw_gallery, lay_out, similarity
 from simbench.report.style import PAGE, save
 
 RNG = np.random.default_rng(0)

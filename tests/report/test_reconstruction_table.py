@@ -2,17 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import COLUMNS
 from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves
-from simbench.report.level_curves import level_scores
+from simbench.report.level_tables import has_reconstruction, level_scores, reconstruction_table
 from simbench.report.page_data import view_data
-from simbench.report.reconstruction import (
-    has_reconstruction,
-    markdown,
-    reconstruction_table,
-    reconstruction_texts,
-)
+from simbench.report.result_tables import table_texts
+from simbench.report.texts import reconstruction_text
 from simbench.scoring.trace_metrics import reconstruction_r2, reconstruction_skill
 
 LEVELS = {"60": 0.5, "6": 0.2}
@@ -70,7 +66,8 @@ def test_noisy_trace_is_known_from_score_and_skill():
 
 
 def test_text_has_one_line_a_method():
-    texts = reconstruction_texts(made_rows(), "latent values")
+    rows = made_rows()
+    texts = table_texts(make_board(rows), rows, None)
     assert "| avae | 0.700 | 0.400 | 91.0% | -1.50 | 3 s |" in texts["reconstruction.md"]
     assert "| windowed-pca | 0.500 | 0.200 | – | – | 3 s |" in texts["reconstruction.md"]
     assert texts["reconstruction.md"].splitlines()[-1].startswith("| the noisy trace | 0.")
@@ -80,7 +77,8 @@ def test_text_has_one_line_a_method():
 def test_a_level_that_is_missing_is_a_dash():
     rows = made_rows()
     rows = rows[(rows["method"] != "avae") | (rows["level"] == "6")]
-    assert "| avae | – | 0.400 |" in markdown(reconstruction_table(rows), "latent values")
+    text = reconstruction_text(reconstruction_table(rows), "latent values")
+    assert "| avae | – | 0.400 |" in text
 
 
 def test_rows_without_reconstruction_have_no_such_table():
@@ -102,7 +100,6 @@ def test_the_board_ranks_nobody_and_the_curves_show_the_trace():
     drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
     np.testing.assert_allclose(drawn["avae"], [0.4, 0.7])
     view = view_data(rows, "linear", "latent values")
-    assert view["curves"][0]["name"] == "trace"
-    assert "nobody is ranked" in view["finding"][0]
-    assert not view["bars"]
+    assert list(view["figures"]) == ["Score by level"]
+    assert "no method is ranked" in view["finding"]
     assert not view["tests"]

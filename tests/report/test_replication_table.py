@@ -6,15 +6,12 @@ import pytest
 from made import made_rows, write_folder
 
 from simbench.benchmark.run import Unit, run
-from simbench.board.leaderboard import flat_table, make_board, markdown, pairwise, pairwise_markdown
+from simbench.board.leaderboard import flat_table, make_board, pairwise
+from simbench.report.level_tables import over_levels, replication_table
 from simbench.report.page import write_page
-from simbench.report.replication import markdown as replication_markdown
-from simbench.report.replication import (
-    over_levels,
-    replication_table,
-    replication_texts,
-)
-from simbench.scenario.scenario import load_scenario
+from simbench.report.result_tables import table_texts
+from simbench.report.texts import leaderboard_text, readable, replication_text
+from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.0508, 2", "0.254, 16")
 
@@ -63,14 +60,13 @@ def test_scores_stand_side_by_side_mean_over_seeds(rows):
 
 
 def test_the_text_names_the_replication_and_its_confounding(rows):
-    text = replication_markdown(replication_table(rows, load_scenario("abante2025")))
+    text = replication_text(replication_table(rows, load_scenario("abante2025")))
     assert text.startswith("A replication")
     assert "not a ranking" in text
     assert "confounded" in text
     assert text.count("| avae |") == 1 + len(LEVELS)
     assert "0.0004" in text
-    names = set(replication_texts(rows, None))
-    assert names == {"replication.md", "replication.csv"}
+    assert {"replication.md", "replication.csv"} < set(table_texts(make_board(rows), rows, None))
 
 
 def test_nobody_is_ranked_compared_or_placed(rows):
@@ -84,8 +80,8 @@ def test_nobody_is_ranked_compared_or_placed(rows):
     assert table[groups].isna().all().all()
     assert list(table.index) == ["avae", "trace-stats", "pca", "fa", "chance", "spike-oracle"]
     assert pairwise(board).empty
-    assert pairwise_markdown(board) == ""
-    assert all(line.startswith(("|  |", "| --- |")) for line in markdown(table).splitlines())
+    assert "Adjusted p" not in leaderboard_text(board)
+    assert all(cells[0] == "" for cells in readable(table)[1])
     assert flat_table(table)["rank"].isna().all()
 
 
@@ -94,14 +90,14 @@ def test_the_same_scores_without_a_published_protocol_are_ranked(rows):
     board = make_board(others)
     assert not board.is_replication
     assert board.table["method", "rank"].dropna().tolist() == [1, 2, 3, 4]
-    assert markdown(board.table).splitlines()[2].startswith("| 1 | avae |")
+    assert leaderboard_text(board).splitlines()[2].startswith("| 1 | avae |")
 
 
 def test_the_page_names_it_and_shows_no_rank(rows, tmp_path):
     page = write_page(write_folder(tmp_path, rows)).read_text(encoding="utf-8")
     assert "What the published protocol is worth" in page
     assert "type and culture are confounded" in page
-    assert "nobody is ranked" in page
+    assert "methods are not ranked" in page
     assert "Who differs from whom" not in page
     assert 'data-rank="1"' not in page
     ranked = made_rows(scenario="ranked")

@@ -5,7 +5,7 @@ import pytest
 from made import METHODS, made_rows, write_folder
 
 from simbench.board.leaderboard import leaderboard
-from simbench.report.summary import BEST_LINEAR, SHOWN, draw_summary, markdown, summarise
+from simbench.report.summary import BEST_LINEAR, SHOWN, draw_summary, summarise, summary_text
 from simbench.report.summary import write_summary as write
 
 LOW = {name: (family, place if family == "control" else place / 4)
@@ -50,7 +50,7 @@ def test_only_the_newest_version_counts(rows):
 
 
 def test_the_table_names_ties_and_what_is_missing(rows):
-    table = markdown(summarise(rows)).splitlines()
+    table = summary_text(summarise(rows)).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
     assert header == ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
@@ -64,7 +64,7 @@ def test_the_table_names_ties_and_what_is_missing(rows):
 
 def test_one_tie_group_is_all_bold():
     few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=6)
-    (line,) = markdown(summarise(few)).splitlines()[2:]
+    (line,) = summary_text(summarise(few)).splitlines()[2:]
     assert line.count("**") == 2 * 3
 
 
@@ -78,7 +78,7 @@ def test_figure_has_a_dot_for_every_number(rows):
 def test_it_is_written_beside_the_scenarios(rows, tmp_path):
     write_folder(tmp_path, rows[rows["scenario"] == "easy"])
     written = write(tmp_path)
-    assert (tmp_path / "summary.md").read_text() == markdown(written)
+    assert (tmp_path / "summary.md").read_text() == summary_text(written)
     assert {p.suffix for p in tmp_path.glob("summary.*")} == {".csv", ".md", ".png", ".svg"}
 
 

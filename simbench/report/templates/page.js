@@ -85,21 +85,6 @@
     table.querySelector("thead tr:last-child th").setAttribute("aria-sort", "ascending");
   }
 
-  // ---- curves: one method in the light ----
-  for (const button of all(".legend button")) {
-    button.addEventListener("click", () => {
-      const figure = button.closest("figure");
-      const on = button.getAttribute("aria-pressed") !== "true";
-      for (const other of all(".legend button", figure)) other.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-pressed", String(on));
-      const method = button.parentElement.dataset.method;
-      for (const line of all("g[data-method]", figure)) {
-        line.classList.toggle("faint", on && line.dataset.method !== method);
-        line.classList.toggle("lit", on && line.dataset.method === method);
-      }
-    });
-  }
-
   // ---- download ----
   const save = (blob, name) => {
     const link = document.createElement("a");

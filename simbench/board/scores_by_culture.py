@@ -1,6 +1,7 @@
 """Rows in, scores of single test cultures out: what a leaderboard and its tests are made from."""
 
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -8,15 +9,16 @@ import pandas as pd
 from simbench.scoring import HEADLINE
 
 OVERALL = "all targets"
+Scores = TypeVar("Scores", float, pd.DataFrame)
 
 
-def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
-    """Scores of every test culture, for each target: one row a culture, one column a method.
+def scores_by_culture(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
+    """Scores of every test culture, for each target: one row per culture, one column per method.
 
-    A culture that is there at several levels counts once, with the mean of its levels; one in which
-    no neuron has the label is left out. A method that lacks a seed or level of a target is not in
-    the target's table. ``all targets`` holds the mean recovery over all targets of the methods that
-    have them all.
+    A culture that is seen at several levels counts once, with the mean of its levels. A culture in
+    which no neuron has the label is left out. A method that lacks a seed or level of a target is
+    not in the target's table. ``all targets`` holds the mean recovery over all targets, of the
+    methods that have them all.
     """
     held_out = scored_rows(rows, probe)
     held_out = held_out[held_out["split"] == "culture"]
@@ -24,9 +26,8 @@ def culture_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
     for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
         mine = held_out[held_out["target"] == target]
         mine = mine[mine.groupby("method")["method"].transform("size") == n_units(rows)]
-        table = _by_culture(mine)
-        floor, ceiling = mine["chance"].mean(), mine["ceiling"].mean()
-        recoveries.append((table - floor) / room(floor, ceiling))
+        table = _table(mine)
+        recoveries.append(recovery(table, mine["chance"].mean(), mine["ceiling"].mean()))
         tables[str(target)] = table
     complete = [m for m in rows["method"].unique() if all(m in table for table in recoveries)]
     tables[OVERALL] = _mean_over_targets([table[complete] for table in recoveries])
@@ -39,18 +40,18 @@ def scored_rows(rows: pd.DataFrame, probe: str) -> pd.DataFrame:
     return rows[(rows["status"] == "ok") & (rows["probe"] == probe) & is_headline]
 
 
-def room(floor: float, ceiling: float) -> float:
-    """What lies between floor and ceiling; NaN if that is nothing."""
-    return ceiling - floor if ceiling > floor else float("nan")
+def recovery(scores: Scores, floor: float, ceiling: float) -> Scores:
+    """Share of the way from floor to ceiling; missing where the ceiling is not above the floor."""
+    return (scores - floor) / (ceiling - floor if ceiling > floor else float("nan"))
 
 
 def n_units(rows: pd.DataFrame) -> int:
-    """Seeds times levels that anybody was run on, whether or not it failed."""
+    """Number of seeds times levels on which any method was run, failed or not."""
     return len(rows[["seed", "level"]].drop_duplicates())
 
 
-def _by_culture(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores on one target by seed and culture, the mean over levels; one column a method."""
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores on one target by seed and culture, the mean over levels; one column per method."""
     values: dict[str, dict[int, list[np.ndarray]]] = {}
     for method, seed, row in zip(rows["method"], rows["seed"], rows["per_culture"]):
         levels = values.setdefault(method, {}).setdefault(seed, [])

@@ -1,0 +1,125 @@
+"""The tables of results as Markdown, and the words that stand with them."""
+
+import numpy as np
+import pandas as pd
+
+from simbench.board.leaderboard import Board, targets_of
+from simbench.board.scores_by_culture import OVERALL
+from simbench.core.text import MISSING, count, duration, markdown_table, memory, number
+from simbench.report.level_tables import over_levels
+
+REPLICATION_NOTE = (
+    "A replication of the protocol of arXiv 2501.14615, not a ranking. In its design a culture has "
+    "one firing type, so that type and culture are confounded: a score on neurons of cultures seen "
+    "in training may be the culture's, not the type's. As published: neurons of all cultures split "
+    "80 to 20; DBSCAN with eps chosen by the ARI that is reported, of clean traces; c and d by a "
+    "correlation over all types; error between two scalings. Held out: whole cultures never seen; "
+    "k-means without labels; c and d within type; the trace in dF/F against the clean one."
+)
+_RECONSTRUCTION_NOTE = (
+    "R² of the clean trace on held-out cultures, mean over cultures and seeds, by {axis}. "
+    "Coverage: share of frames inside the 90 % predictive interval. NLL: negative log likelihood "
+    "of the next frame, in nats. Time: of one fit and transform."
+)
+
+
+def leaderboard_text(board: Board) -> str:
+    """Leaderboard and paired tests over all targets as Markdown."""
+    note = f"{REPLICATION_NOTE}\n\n" if board.is_replication else ""
+    table = markdown_table(*readable(board.table), n_text=2)
+    return f"{note}{table}\n{_pairwise_text(board.p_values[OVERALL])}"
+
+
+def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of a leaderboard as text."""
+    targets = targets_of(table)
+    header = ["", "method", "recovery", "tie group"]
+    for target in targets:
+        header += [target.replace("_", " "), "leakage gap"]
+    header += ["coverage", "latents", "time", "memory", "parameters"]
+    cells = []
+    for method, line in table.iterrows():
+        about = line["method"]
+        name = f"{method} (control)" if about["family"] == "control" else str(method)
+        row = [number(about["rank"], ".0f") if np.isfinite(about["rank"]) else "", name]
+        if about["coverage"] == 0 and about["status"] != "ok":
+            cells.append([*row, f"failed: {about['status']}", *[""] * (len(header) - 3)])
+            continue
+        row += [number(about["recovery"]), number(about["group"], ".0f")]
+        for target in targets:
+            score, low, high, gap = line[target][["score", "low", "high", "leakage_gap"]]
+            interval = f" [{number(low)}, {number(high)}]" if np.isfinite(score) else ""
+            row += [number(score) + interval, number(gap, "+.2f")]
+        row += [number(about["coverage"], ".0%"), number(about["latents"], ".0f")]
+        row += [duration(about["seconds"]), memory(about["memory_mb"])]
+        cells.append([*row, count(about["parameters"])])
+    return header, cells
+
+
+def _pairwise_text(p: pd.DataFrame) -> str:
+    """Adjusted p of the methods that are compared, best first; empty if none are."""
+    if p.empty:
+        return ""
+    lines = [
+        [f"{i + 1} {name}", *(number(v, ".3f") for v in line[:i]), *[""] * (len(p) - i)]
+        for i, (name, line) in enumerate(zip(p, p.to_numpy()))
+    ]
+    return markdown_table([f"Adjusted p, {OVERALL}", *map(str, range(1, len(p) + 1))], lines)
+
+
+def cost_text(cost: pd.DataFrame) -> str:
+    """One line per method, one column per size of the culture."""
+    sizes = sorted(cost["neurons"].unique())
+    lines = []
+    for method, mine in cost.groupby("method", sort=False):
+        cells = {
+            line.neurons: f"{duration(line.seconds)}, {memory(line.memory_mb)}"
+            for line in mine.itertuples()
+        }
+        lines.append([method, *(cells.get(size, MISSING) for size in sizes)])
+    return markdown_table(["method", *(f"{size} neurons" for size in sizes)], lines)
+
+
+def reconstruction_text(table: pd.DataFrame, axis: str) -> str:
+    """One line per method, one column per level."""
+    r2 = table.pivot_table(index="method", columns="level", values="r2", sort=False)
+    means = table.groupby("method", sort=False)[["coverage", "nll", "seconds"]].mean()
+    lines = [
+        [
+            method,
+            *(number(value, ".3f") for value in r2.loc[method]),
+            number(line["coverage"], ".1%"),
+            number(line["nll"]),
+            duration(line["seconds"]),
+        ]
+        for method, line in means.iterrows()
+    ]
+    noisy = table["noisy_r2"].groupby("level").mean()[r2.columns]
+    lines.append(["the noisy trace", *(number(v, ".3f") for v in noisy), *[MISSING] * 3])
+    header = ["method", *(level or "R²" for level in r2), "coverage", "NLL", "time"]
+    return f"{_RECONSTRUCTION_NOTE.format(axis=axis)}\n\n{markdown_table(header, lines)}"
+
+
+def replication_text(table: pd.DataFrame) -> str:
+    """A note, the means over all levels, and every level."""
+    means, every = (
+        markdown_table(["method", *part], replication_cells(part))
+        for part in (over_levels(table), table.droplevel("level"))
+    )
+    return f"{REPLICATION_NOTE}\n\nMean over all levels:\n\n{means}\nEvery level:\n\n{every}"
+
+
+def replication_cells(table: pd.DataFrame) -> list[list[str]]:
+    """Every line of a replication as text: the method, then its values."""
+    forms = {"latents": ".0f", "sigma": ".2g", "trace: as published (MSE)": ".2g"}
+    return [
+        [str(method), *(number(value, forms.get(name, ".2f")) for name, value in line.items())]
+        for method, line in table.iterrows()
+    ]
+
+
+def p_value(p: float) -> str:
+    """An adjusted p as short as can be: "<.001", ".034", "1"."""
+    if not np.isfinite(p):
+        return MISSING
+    return "<.001" if p < 0.001 else f"{p:.2g}".removeprefix("0")
