@@ -17,8 +17,8 @@ from simbench.core.text import number
 from simbench.methods.catalogue import METHODS
 from simbench.report import level_tables
 from simbench.report.level_tables import find_scenario, level_label, level_scores
-from simbench.report.style import PAGE, use_style
-from simbench.report.summary import SHOWN, draw_summary, summarise
+from simbench.report.style import METHOD_COLORS, PAGE, use_style
+from simbench.report.summary import draw_summary, summarise
 from simbench.report.texts import replication_cells
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
@@ -95,8 +95,8 @@ def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
 
 def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     linear = levels[levels["family"] == "linear"].groupby("method")["score"].mean()
-    shown = {linear.idxmax(): ("best linear", SHOWN["best linear"])} if len(linear) else {}
-    shown |= {name: (name, SHOWN[name]) for name in DRAWN}
+    shown = {linear.idxmax(): ("best linear", METHOD_COLORS["best linear"])} if len(linear) else {}
+    shown |= {name: (name, METHOD_COLORS[name]) for name in DRAWN}
     for anchor, style in (("chance", ":"), ("spike-oracle", "--")):
         mine = levels[levels["method"] == anchor].sort_values("x")
         axis.plot(mine["x"], mine["score"], style, color="0.45", lw=1, label=anchor)
