@@ -1,10 +1,9 @@
-"""What the paper says of the simulator, measured when the paper is built."""
+"""Numbers of the paper that are measured on the simulator when it is built."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plain_loop import random_network, run_plain
 
 from simbench.culture import grow_culture
 from simbench.culture.network import run_network
@@ -18,23 +17,18 @@ from simbench.imaging.indicators import (
     measure_response,
 )
 from simbench.methods.catalogue import METHODS
-from simbench.scenario.labels import LABELS
-from simbench.scenario.presets import CULTURE_MEDIANS
-from simbench.scenario.recipes import (
+from simbench.scenario.culture_recipe import (
     FIRING_TYPES,
     CultureRecipe,
-    ImagingRecipe,
     SynapseRecipe,
     WiringRecipe,
 )
-from simbench.scoring.metric_registry import METRICS
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.labels import LABELS
+from simbench.scenario.presets import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "culture"))
-from plain import random_network, run_plain
-
-_TRAIN_HZ = 83.0  # field stimulation of the culture screen
-_COUNTS = (1, 3, 10, 160)
 _STEADY = ("RS", "IB", "CH", "FS")
 _NUS = (0.1, 0.3, 1.0)
 _STEP_CULTURE = CultureRecipe(
@@ -47,7 +41,7 @@ _PUBLISHED = {"neurons": "2,250", "rate_hz": "500", "betas": "0, 0.5 and 1"}
 
 
 def proofs() -> dict[str, Any]:
-    """Every proof by name; numbers as text, ready to be printed."""
+    """Every measurement by name; numbers as text, ready to be printed."""
     return {
         "spikes": _spikes(), "step": _step(), "indicators": _indicators(), "noise": _noise(),
         "code": _code(), "published": _PUBLISHED,
@@ -75,7 +69,7 @@ def _spikes() -> dict[str, str]:
 
 
 def _step() -> dict[str, str]:
-    """Mean rate at the step in use, beside that at a fifth of it."""
+    """Mean rate at the default step, compared with that at a fifth of it."""
     coarse, fine = (
         np.mean(
             [
@@ -91,9 +85,9 @@ def _step() -> dict[str, str]:
 
 
 def _indicators() -> dict[str, Any]:
-    """Peak dF/F of trains of spikes beside the medians of cultured neurons."""
-    peaks = {name: [_peak(name, n) for n in _COUNTS] for name in CULTURE_MEDIANS}
-    measured = {name: CULTURE_MEDIANS[name][: len(_COUNTS)] for name in CULTURE_MEDIANS}
+    """Peak dF/F of trains of spikes, compared with medians of cultured neurons."""
+    peaks = {name: [_peak(name, n) for n in MEDIAN_SPIKES] for name in CULTURE_MEDIANS}
+    measured = {name: CULTURE_MEDIANS[name][: len(MEDIAN_SPIKES)] for name in CULTURE_MEDIANS}
     error = np.array([np.array(peaks[n]) / measured[n] - 1 for n in peaks])
     decays = np.array(
         [
@@ -104,8 +98,8 @@ def _indicators() -> dict[str, Any]:
     return {
         "presets": str(len(describe_indicators())),
         "fitted": str(len(peaks)),
-        "counts": ", ".join(map(str, _COUNTS)),
-        "train_hz": f"{_TRAIN_HZ:g}",
+        "counts": ", ".join(map(str, MEDIAN_SPIKES)),
+        "train_hz": f"{MEDIAN_RATE_HZ:g}",
         "largest_error": f"{100 * np.abs(error).max():.0f}",
         "median_error": f"{100 * np.median(np.abs(error)):.1f}",
         "largest_decay_error": f"{100 * np.abs(decays).max():.0f}",
@@ -119,7 +113,7 @@ def _indicators() -> dict[str, Any]:
 
 def _peak(name: str, n_spikes: int) -> float:
     spikes = SpikeTrains.from_events(
-        np.zeros(n_spikes, int), np.arange(n_spikes) / _TRAIN_HZ, 1, 10.0
+        np.zeros(n_spikes, int), np.arange(n_spikes) / MEDIAN_RATE_HZ, 1, 10.0
     )
     return float(clean_dff(spikes, get_indicator(name), 5000.0).max())
 

@@ -6,16 +6,16 @@ The names below are loaded when first used, so that ``import simbench`` stays qu
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "Scenario": "simbench.scenario.scenario",
-    "load_scenario": "simbench.scenario.scenario",
+    "load_scenario": "simbench.scenario.scenario_file",
     "SpikeTrains": "simbench.culture.spikes",
     "simulate": "simbench.data.simulation",
     "Dataset": "simbench.data.dataset",
     "Recording": "simbench.data.dataset",
-    "embed": "simbench.methods.registry",
+    "embed": "simbench.methods.embedding",
     "get_method": "simbench.methods.registry",
     "evaluate": "simbench.scoring.evaluate",
     "SimbenchError": "simbench.core.errors",

@@ -16,8 +16,8 @@ from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, Truth
 from simbench.data.simulation import simulate
 from simbench.imaging import image
-from simbench.scenario.recipes import ImagingRecipe
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.scenario_file import load_scenario
 
 # One private cache for the whole run; worker processes and subprocesses inherit it.
 _cache = tempfile.TemporaryDirectory(prefix="simbench-tests-")

@@ -47,7 +47,8 @@ def imported(path, everywhere=True):
 
 
 GRAPH = {
-    name: {other for other in imported(path) if other in MODULES and other != name}
+    # the package that a module lies in is there before it, and is no import of its own
+    name: {m for m in imported(path) if m in MODULES and not name.startswith(f"{m}.")} - {name}
     for name, path in MODULES.items()
 }
 
@@ -62,7 +63,6 @@ def test_no_import_runs_up(module):
     assert not {other for other in GRAPH[module] if stage_of(other) in later}
 
 
-@pytest.mark.xfail(strict=True, reason="three circles are left")
 def test_no_imports_in_circles():
     graph = nx.DiGraph([(name, other) for name, others in GRAPH.items() for other in others])
     circles = [sorted(found) for found in nx.strongly_connected_components(graph) if len(found) > 1]
@@ -95,7 +95,6 @@ def test_no_two_modules_share_a_name():
     assert not [stem for stem, count in counts.items() if count > 1]
 
 
-@pytest.mark.xfail(strict=True, reason="report and scoring are too full")
 def test_modules_and_folders_stay_small():
     long = {n: lines for n, p in MODULES.items() if (lines := p.read_text().count("\n")) > LONGEST}
     full = {

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 
-from simbench.benchmark.run import Unit
+from simbench.benchmark.plan import Unit
+from simbench.culture.rate_search import simulation_cost_s
 from simbench.data.simulation import recording_folders
 from simbench.methods.registry import find_entry
 from simbench.scenario.scenario import Scenario
 
 # Measured on one core of a current x86-64 machine; good to a factor of two or so.
-_SIMULATE_S_PER_STEP = 20e-6
-_SIMULATE_S_PER_NEURON_STEP = 19e-9
 # Seconds of a fit, and more for each million samples; networks take their steps on any data.
 _FIT_S = {"linear": (0.2, 0.4), "features": (0.2, 0.4), "learned": (8, 1.2), "control": (6, 1.3)}
 _SCORE_S_PER_THOUSAND_NEURONS = 3.0
@@ -73,11 +72,6 @@ def _size(scenario: Scenario) -> tuple[int, float]:
 
 
 def _simulate_s(scenario: Scenario) -> float:
-    """Mean seconds a culture."""
+    """Mean seconds per culture, pilots included."""
     recipes = [condition.culture for condition in scenario.conditions]
-    costs = [
-        (r.settle_s + r.duration_s) * 1000 / r.dt_ms
-        * (_SIMULATE_S_PER_STEP + _SIMULATE_S_PER_NEURON_STEP * r.n_neurons)
-        for r in recipes
-    ]  # fmt: skip
-    return sum(costs) / len(costs)
+    return sum(map(simulation_cost_s, recipes)) / len(recipes)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from simbench.benchmark.plan import plan
 from simbench.benchmark.rows import IDENTITY, read_rows
-from simbench.benchmark.run import plan, run
+from simbench.benchmark.run import run
 from simbench.core.errors import SimbenchError
-from simbench.scenario.scenario_file import read_kept_scenario
+from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION
 
 _ON_CPU = {"device": "cpu"}  # rows name only another one
@@ -56,7 +57,7 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
             f"{rows_file}, row {number}: scoring version {row['scoring_version']}; "
             f"this simbench scores by version {VERSION}"
         )
-    scenario = read_kept_scenario(rows_file.parent)
+    scenario = read_scenario(rows_file.parent)
     levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}
     if not levels:
         raise SimbenchError(f"{rows_file}, row {number}: scenario.json is not the one it came from")

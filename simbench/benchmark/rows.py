@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,10 +13,15 @@ from filelock import FileLock
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from simbench import __version__
+from simbench.benchmark.plan import Unit
 from simbench.core.cache import cache_folder
-from simbench.core.errors import SimbenchError
+from simbench.core.errors import SimbenchError, first_problem
 from simbench.core.files import digest_of, reading, write_bytes
-from simbench.scenario.recipes import first_problem
+from simbench.methods.registry import find_entry
+from simbench.scenario.scenario import Scenario
+from simbench.scoring import VERSION
+from simbench.scoring.evaluate import place
 
 ROWS_FILE = "rows.jsonl.gz"
 UNIT = ["scenario", "level", "seed", "method"]
@@ -23,10 +30,6 @@ IDENTITY = [*UNIT, "target", "metric", "probe", "split"]
 """No two rows agree in these."""
 VERSIONS = ["scenario", "scenario_version", "scoring_version"]
 _DECIMALS = 5  # of the scores of single cultures; all other numbers keep every bit
-_NUMBERS = [
-    "value", "chance", "ceiling", "recovery",
-    "n_components", "n_parameters", "seconds", "peak_memory_mb",
-]  # fmt: skip
 _Number = float | None
 
 
@@ -38,8 +41,8 @@ def _is_whole(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
-class _Row(TypedDict):
-    """A row as it is on disk: a score, or null in its place where a unit failed or has none."""
+class Row(TypedDict):
+    """A row: a score, or null in its place where a unit failed or has none."""
 
     scenario: str
     scenario_version: int
@@ -68,7 +71,52 @@ class _Row(TypedDict):
     versions: dict[str, str] | None
 
 
-_ROW: TypeAdapter[Any] = TypeAdapter(Annotated[_Row, AfterValidator(_is_whole)])
+COLUMNS = list(Row.__annotations__)
+_NUMBERS = [name for name, kind in Row.__annotations__.items() if kind == _Number]
+_ROW: TypeAdapter[Any] = TypeAdapter(Annotated[Row, AfterValidator(_is_whole)])
+
+
+def rows_of_units(
+    results: Mapping[Unit, Mapping[str, Any]], floor: str, ceiling: str
+) -> pd.DataFrame:
+    """Rows of finished units, placed between the floor and the ceiling of their dataset.
+
+    Parameters
+    ----------
+    results : mapping of Unit to mapping
+        Columns of each unit by name, and its ``scores``.
+    floor, ceiling : str
+        Methods whose scores these are.
+    """
+    tables = []
+    for unit, result in results.items():
+        scores = pd.DataFrame(result["scores"])
+        ends = [results.get(replace(unit, method=name), {}) for name in (floor, ceiling)]
+        known = [pd.DataFrame(end["scores"]) for end in ends if end.get("scores")]
+        if len(scores) and len(known) == 2:
+            scores = place(scores, *known)
+        about = {"method": unit.method, "family": find_entry(unit.method).family, **result}
+        tables.append(complete(scores, unit.scenario, unit.level, unit.seed, about))
+    return pd.concat(tables, ignore_index=True)
+
+
+def complete(
+    scores: pd.DataFrame, scenario: Scenario, level: str, seed: int, about: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Scores of a method with all columns of rows; one row without a score if there are none."""
+    known = {
+        "scenario": scenario.name,
+        "scenario_version": scenario.version,
+        "scenario_digest": scenario.digest(),
+        "level": level,
+        "seed": seed,
+        "scoring_version": VERSION,
+        "simbench": __version__,
+        **{name: value for name, value in about.items() if name in COLUMNS},
+    }
+    table = scores if len(scores) else pd.DataFrame(index=[0])
+    table = table.assign(**{name: [value] * len(table) for name, value in known.items()})
+    return with_numbers(table.reindex(columns=COLUMNS))
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:

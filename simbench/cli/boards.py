@@ -1,13 +1,13 @@
-"""Results: leaderboard, report, reproduce."""
+"""Commands about results: leaderboard, report, reproduce."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.cli.choices import Probe
 from simbench.cli.common import Folder, Jobs, app
 from simbench.core.console import print_table, progress_bars
-from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 @app.command(epilog="Example: simbench leaderboard results/quickstart")
 def leaderboard(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with rows.jsonl.gz.")],
-    probe: Annotated[str, typer.Option(help="linear or nonlinear.")] = "linear",
+    probe: Annotated[Probe, typer.Option(help="Whose scores to rank by.")] = "linear",
 ) -> None:
     """Print the ranked table of the rows in a folder."""
     from simbench.benchmark.rows import read_rows
     from simbench.board.leaderboard import boards
     from simbench.board.leaderboard import leaderboard as rank
 
-    if probe not in ("linear", "nonlinear"):
-        raise SimbenchError(f"--probe {probe}: allowed: linear, nonlinear")
     for title, rows in boards(read_rows(folder)):
         print_leaderboard(title, rank(rows, probe))
 
@@ -34,7 +32,7 @@ def report(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
 ) -> None:
-    """Make all tables and figures anew from the rows below a folder, and one page of it all."""
+    """Make all tables and figures from the rows below a folder, and one page of everything."""
     from simbench.report.result_tables import rebuild
 
     with progress_bars() as progress:
@@ -45,10 +43,10 @@ def report(
 @app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
 def reproduce(
     rows: Annotated[Path, typer.Argument(metavar="ROWFILE", help="rows.jsonl.gz")],
-    row: Annotated[int, typer.Option("--row", min=1, help="Line of the row, from 1.")],
+    row: Annotated[int, typer.Option("--row", min=1, help="Number of the row, from 1.")],
     n_jobs: Jobs = -1,
 ) -> None:
-    """Simulate, fit and score one row anew; exit code 1 if it comes out different."""
+    """Simulate, fit and score one row again; exit code 1 if its value differs."""
     from simbench.benchmark.reproduce import reproduce as make_again
 
     made = make_again(rows, row, n_jobs)

@@ -1,12 +1,12 @@
-"""Datasets: simulate, verify, export, import, show."""
+"""Commands about datasets: simulate, verify, export, import, show."""
 
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from simbench.cli.choices import Drawable, scenario_names
 from simbench.cli.common import (
     CacheDir,
     Folder,
@@ -20,6 +20,7 @@ from simbench.cli.common import (
 )
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
+from simbench.data.export import Format
 
 
 @app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
@@ -46,18 +47,18 @@ def simulate(
 
 @app.command(epilog="Example: simbench verify data/quickstart")
 def verify(folder: Folder) -> None:
-    """Check every file of a dataset folder against its checksum."""
+    """Check that every file of a dataset folder is as it was written."""
     from simbench.data.dataset import verify as verify_folder
 
     dataset = verify_folder(folder)
-    typer.echo(f"{folder}: {len(dataset.recordings)} recordings, all files as they were written")
+    typer.echo(f"{folder}: {len(dataset.recordings)} recordings, every file as it was written")
 
 
 @app.command(epilog="Example: simbench export data/quickstart exported --to nwb")
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the export.")],
-    to: Annotated[str, typer.Option(help="nwb, suite2p, cascade or csv.")] = "nwb",
+    to: Annotated[Format, typer.Option(help="Format.")] = "nwb",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
 ) -> None:
     """Write a dataset in the format that other groups' tools read."""
@@ -73,11 +74,13 @@ def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".npz or .nwb")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
     spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
-    scenario: Annotated[str, typer.Option(help="Image as this scenario does.")] = "quickstart",
+    scenario: Annotated[
+        str, typer.Option(help="Image as this scenario does.", autocompletion=scenario_names)
+    ] = "quickstart",
     duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
     seed: Seed = 0,
 ) -> None:
-    """Image spikes from elsewhere, one file a culture, into a dataset."""
+    """Image spikes from elsewhere, one file per culture, into a dataset."""
     if not spikes:
         raise SimbenchError("import: say what the files hold; allowed: --spikes")
     (chosen,) = load([scenario])
@@ -90,7 +93,7 @@ def import_(
 
 @app.command(epilog="Example: simbench show optics quickstart -o optics.png")
 def show(
-    what: Annotated[str, typer.Argument(metavar="culture|optics")],
+    what: Annotated[Drawable, typer.Argument(help="What to draw.")],
     scenario: ScenarioName,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Picture: .png, .svg or .pdf.")
@@ -98,15 +101,15 @@ def show(
     seed: Seed = 0,
 ) -> None:
     """Draw a scenario's culture or its optics."""
-    if what not in ("culture", "optics"):
-        raise SimbenchError(f"show: unknown '{what}'; allowed: culture, optics")
     (chosen,) = load([scenario])
     from simbench.core.files import check_writable
+    from simbench.report.culture_figure import draw_culture
+    from simbench.report.optics_figure import draw_optics
     from simbench.report.style import check_picture, save
 
     path = out or Path(f"{chosen.name}-{what}.png")
     check_picture(path)
     check_writable(path.parent)
-    draw = getattr(import_module(f"simbench.report.{what}_figure"), f"draw_{what}")
+    draw = {"culture": draw_culture, "optics": draw_optics}[what]
     save(draw(chosen, seed), path)
     typer.echo(str(path))

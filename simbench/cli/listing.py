@@ -1,36 +1,34 @@
-"""`simbench list`."""
+"""The command `simbench list`: tables of what simbench knows by name."""
 
 from typing import Annotated
 
 import typer
 
+from simbench.cli.choices import Listable
 from simbench.cli.common import app
 from simbench.core.console import print_table
-from simbench.core.errors import SimbenchError
+
+Table = tuple[list[str], list[list[str]]]
 
 
 @app.command("list", epilog="Example: simbench list methods")
 def list_(
-    what: Annotated[
-        str,
-        typer.Argument(metavar="[scenarios|methods|indicators|labels]", help="All, if left out."),
-    ] = "",
+    what: Annotated[Listable | None, typer.Argument(help="All, if left out.")] = None,
 ) -> None:
-    """List scenarios, methods, indicators and labels."""
+    """List scenarios, methods, metrics, indicators and labels."""
     tables = {
         "scenarios": _scenarios,
         "methods": _methods,
+        "metrics": _metrics,
         "indicators": _indicators,
         "labels": _labels,
     }
-    if what and what not in tables:
-        raise SimbenchError(f"list: unknown '{what}'; allowed: {', '.join(tables)}")
     for name in [what] if what else tables:
         print_table(name, *tables[name]())
 
 
-def _scenarios() -> tuple[list[str], list[list[str]]]:
-    from simbench.scenario.scenario import available_scenarios, load_scenario
+def _scenarios() -> Table:
+    from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
     loaded = [load_scenario(name) for name in available_scenarios()]
     return ["scenario", "cultures", "targets", "question"], [
@@ -44,7 +42,7 @@ def _scenarios() -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _methods() -> tuple[list[str], list[list[str]]]:
+def _methods() -> Table:
     from simbench.methods.registry import known_methods
 
     return ["method", "family", "what it is", "source"], [
@@ -53,7 +51,17 @@ def _methods() -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _indicators() -> tuple[list[str], list[list[str]]]:
+def _metrics() -> Table:
+    from simbench.scoring.metrics import METRICS
+
+    return ["metric", "of", "better", "from", "to", "chance", "meaning", "source"], [
+        [m.name, m.group, m.direction, f"{m.low:g}", f"{m.high:g}",
+         "" if m.chance is None else f"{m.chance:g}", m.meaning, m.source]
+        for m in sorted(METRICS.values(), key=lambda metric: metric.group)
+    ]  # fmt: skip
+
+
+def _indicators() -> Table:
     from simbench.imaging.indicators import describe_indicators
 
     header = ["indicator", "family", "dF/F of one spike", "half-rise (ms)", "peak (ms)",
@@ -65,7 +73,7 @@ def _indicators() -> tuple[list[str], list[list[str]]]:
     ]  # fmt: skip
 
 
-def _labels() -> tuple[list[str], list[list[str]]]:
+def _labels() -> Table:
     from simbench.scenario.labels import LABELS
 
     return ["label", "kind", "unit", "meaning"], [

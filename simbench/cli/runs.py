@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simbench.cli.boards import print_leaderboard, write_overview
+from simbench.cli.choices import Backend, CacheAction, Checkable, method_names, scenario_names
 from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
@@ -16,7 +17,7 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simbench.benchmark.run import Unit
+    from simbench.benchmark.plan import Unit
     from simbench.scenario.scenario import Scenario
 
 
@@ -31,12 +32,19 @@ def run(
     scenarios: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SCENARIO]...", help="Names, .toml files or all; default: quickstart."
+            metavar="[SCENARIO]...",
+            autocompletion=scenario_names,
+            help="Names, .toml files or all; default: quickstart.",
         ),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "-m", help="Name, path.py:Class or all; can be repeated."),
+        typer.Option(
+            "--method",
+            "-m",
+            autocompletion=method_names,
+            help="Name, path.py:Class or all; can be repeated.",
+        ),
     ] = None,
     n_jobs: Jobs = -1,
     seed: Annotated[
@@ -45,33 +53,35 @@ def run(
             "--seed", min=0, help="Names all random streams; default: 0; can be repeated."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
+    add_seed: Annotated[
+        bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(callback=_check_timeout, help="Longest time for one method, s."),
     ] = None,
-    backend: Annotated[str, typer.Option(help="loky (this machine) or dask.")] = "loky",
+    backend: Annotated[Backend, typer.Option(help="loky: this machine.")] = "loky",
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
     ] = None,
     cache_dir: CacheDir = None,
     export_traces: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Only write the traces, without labels, for outsiders."),
+        typer.Option(metavar="DIR", help="Only write the traces, without labels."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark.
 
-    Stopped or killed, it goes on where it was when started again.
+    Stopped or killed, the same command resumes.
     """
     use_cache(cache_dir)
     chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
-    from simbench.benchmark import run as benchmark
-    from simbench.core.parallel import parallel_backend
+    from simbench.benchmark.plan import plan
 
     _check_names(chosen)
-    plans = {scenario: benchmark.plan([scenario], method or [], seeds) for scenario in chosen}
+    plans = {scenario: plan([scenario], method or [], seeds) for scenario in chosen}
     if dry_run:
         _print_plan(plans)
         return
@@ -81,8 +91,8 @@ def run(
     from simbench.report.results_folder import check_folder
 
     for scenario in chosen:
-        check_folder(out / scenario.name, scenario)
-    with resumable(), parallel_backend(backend, scheduler):
+        check_folder(out / scenario.name, scenario, seeds, add_seed)
+    with resumable(backend, scheduler):
         failed = _run_one_by_one(plans, partial(_run_scenario, seeds[0], n_jobs, timeout, out))
     if len(failed) < len(plans):
         write_overview(out)
@@ -115,18 +125,18 @@ def _run_scenario(
     seed: int, n_jobs: int, timeout_s: float | None, out: Path,
     scenario: "Scenario", units: "list[Unit]",
 ) -> None:  # fmt: skip
-    from simbench.benchmark import run as benchmark
+    from simbench.benchmark.run import run as run_units
     from simbench.report.results_folder import write_results
 
     folder = out / scenario.name
 
-    def log(unit: benchmark.Unit, traceback: str) -> None:
+    def log(unit: "Unit", traceback: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "failures.log").open("a") as file:
             file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
     with progress_bars() as report:
-        rows = benchmark.run(units, n_jobs, report, timeout_s, log)
+        rows = run_units(units, n_jobs, report, timeout_s, log)
         report("figures", 0, 1)
         board = write_results(folder, rows, scenario, seed)
     print_leaderboard(f"{scenario.name} v{scenario.version}", board)
@@ -135,14 +145,12 @@ def _run_scenario(
 
 @app.command(epilog="Example: simbench cache info")
 def cache(
-    what: Annotated[str, typer.Argument(metavar="info|clear")], cache_dir: CacheDir = None
+    what: Annotated[CacheAction, typer.Argument(help="Say or empty.")], cache_dir: CacheDir = None
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""
     use_cache(cache_dir)
     from simbench.core import cache as store
 
-    if what not in ("info", "clear"):
-        raise SimbenchError(f"cache: unknown '{what}'; allowed: info, clear")
     size = store.clear() if what == "clear" else store.usage()
     verb = "freed" if what == "clear" else "used"
     typer.echo(f"{store.cache_folder()}: {size / 1e6:.1f} MB {verb}")
@@ -150,12 +158,15 @@ def cache(
 
 @app.command(epilog="Example: simbench check method mymethod.py:MyMethod")
 def check(
-    what: Annotated[str, typer.Argument(metavar="method")],
-    method: Annotated[str, typer.Argument(metavar="PATH:CLASS", help="Or a registered name.")],
+    what: Annotated[Checkable, typer.Argument(help="What to check.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH:CLASS", help="Or a registered name.", autocompletion=method_names
+        ),
+    ],
 ) -> None:
     """Tell in under a minute whether a method obeys the rules; exit code 1 if it does not."""
-    if what != "method":
-        raise SimbenchError(f"check: unknown '{what}'; allowed: method")
     from simbench.methods.checking import check_method
 
     findings = check_method(method)
@@ -167,7 +178,7 @@ def check(
 
 def _expanded(names: list[str]) -> list[str]:
     """Names as given, each once; "all" stands for every scenario that comes with simbench."""
-    from simbench.scenario.scenario import available_scenarios
+    from simbench.scenario.scenario_file import available_scenarios
 
     expanded = [
         part for name in names for part in (available_scenarios() if name == "all" else [name])

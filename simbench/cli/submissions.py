@@ -1,17 +1,20 @@
-"""The outside door: latents made elsewhere."""
+"""Commands about latents made elsewhere: score, accept, submit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench.cli.choices import scenario_names
 from simbench.cli.common import Jobs, Seed, app, load
 from simbench.core.console import print_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ScenarioOption = Annotated[str, typer.Option("--scenario", help="Name or .toml file.")]
+ScenarioOption = Annotated[
+    str, typer.Option("--scenario", help="Name or .toml file.", autocompletion=scenario_names)
+]
 
 
 @app.command(epilog="Example: simbench score latents.npz --scenario quickstart --seed 8276451093")
@@ -22,29 +25,26 @@ def score(
     seed: Seed = 0,
     n_jobs: Jobs = -1,
 ) -> None:
-    """Score latents made elsewhere, by the same rules as every method."""
+    """Score latents made elsewhere by the same rules as every method."""
     (chosen,) = load([scenario])
     from simbench.submission import read_card, score_latents
 
     _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
 
 
-@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out results")
+@app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out board")
 def accept(
     file: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="From `simbench submit`.")],
     scenario: ScenarioOption = "quickstart",
     seed: Seed = 0,
     n_jobs: Jobs = -1,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
 ) -> None:
-    """Score a submission and put it on the board, under a name that is still free."""
+    """Score a submission and put it on the board, if its name is not taken."""
     (chosen,) = load([scenario])
-    from simbench.submission import add_submission, read_submission, score_submission
+    from simbench.submission import accept_submission
 
-    submission = read_submission(file)
-    rows = score_submission(submission, chosen, seed, n_jobs)
-    add_submission(rows, submission.card, out / chosen.name)
-    _print_scores(rows)
+    _print_scores(accept_submission(file, chosen, out / chosen.name, seed, n_jobs))
 
 
 @app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")

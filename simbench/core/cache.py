@@ -1,37 +1,39 @@
-"""Content-addressed store of cultures, recordings and scores: checked on read, safe to delete."""
+"""Content-addressed cache of cultures, recordings, latents and scores; always safe to delete.
 
+An entry's name is the digest of what it is made from: its own key, the code of the folders that
+make its kind, and the versions of their libraries. Comments and docstrings have no say.
+"""
+
+import ast
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from platformdirs import user_cache_path
 
-# What the bytes of an entry depend on, by kind of entry: package sources and libraries.
-_CULTURE = (
-    "core/seeds.py", "core/files.py", "scenario/recipes.py", "data/recording.py",
-    "data/cultures.py", "culture",
-)  # fmt: skip
-_RECORDING = (*_CULTURE, "scenario/presets.py", "imaging", "data/simulation.py")
-_SCORES = (
-    "scenario/scenario.py", "scenario/labels.py", "data/dataset.py", "data/reference_latents.py",
-    "methods", "scoring",
-)  # fmt: skip
-_SOURCES = {
-    "cultures": _CULTURE,
-    "recordings": _RECORDING,
-    "scores": (*_RECORDING, *_SCORES, "benchmark/run.py"),
-}
+from simbench.core.errors import SimbenchError
+from simbench.core.files import check_files, checksum, new_folder, read_json
+
+_RECORDINGS = ("core", "scenario", "culture", "imaging", "data")
 _SIMULATORS = ("brian2", "numpy", "scipy", "numba", "networkx", "pandas", "pillow")
-_LIBRARIES = {
-    "cultures": _SIMULATORS,
-    "recordings": _SIMULATORS,
-    "scores": (*_SIMULATORS, "torch", "scikit-learn"),
+_LEARNERS = (*_SIMULATORS, "torch", "scikit-learn")
+STATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cultures": (("core", "scenario", "culture", "data"), _SIMULATORS),
+    "recordings": (_RECORDINGS, _SIMULATORS),
+    "traces": (_RECORDINGS, _SIMULATORS),
+    "latents": ((*_RECORDINGS, "methods"), _LEARNERS),
+    "scores": ((*_RECORDINGS, "methods", "scoring"), _LEARNERS),
 }
+"""Kinds of entries: the folders of the package that make them, and the libraries these use."""
+_OUTSIDE = "export"  # part of `data` that makes no entry
+_FILES = "entry.json"
+Content = TypeVar("Content")
 
 
 def cache_folder() -> Path:
@@ -41,47 +43,93 @@ def cache_folder() -> Path:
 
 @cache
 def source_digest(kind: str) -> str:
-    """SHA-256 of the package sources that make this kind of entry."""
+    """SHA-256 of the code that makes this kind of entry."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(p for name in _SOURCES[kind] for p in _python_files(package / name)):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    for folder in STATIONS[kind][0]:
+        for path in sorted((package / folder).rglob("*.py")):
+            if _OUTSIDE not in path.parts:
+                digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+                digest.update(_code(path.read_bytes()))
     return digest.hexdigest()
 
 
-def _python_files(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+def _code(source: bytes) -> bytes:
+    """What of a module is run: its syntax tree without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+    return ast.dump(tree).encode()
+
+
+def _is_text(node: ast.AST) -> bool:
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 
 
 @cache
 def versions(kind: str = "scores") -> dict[str, str]:
     """Versions of the libraries that this kind of entry depends on."""
-    return {name: version(name) for name in _LIBRARIES[kind]}
+    return {name: version(name) for name in STATIONS[kind][1]}
 
 
-def entry(kind: str, part: Any) -> Path:
+def entry(kind: str, key: Any) -> Path:
     """Folder of an entry, whether it exists or not.
 
     Parameters
     ----------
-    kind : {"cultures", "recordings", "scores"}
-    part : JSON-serialisable
-        What the entry is made from, besides package sources and library versions.
+    kind : {"cultures", "recordings", "traces", "latents", "scores"}
+    key : JSON-serialisable
+        What the entry is made from, besides code and libraries.
     """
-    text = json.dumps([part, source_digest(kind), versions(kind)], sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()
-    return cache_folder() / kind / key[:2] / key
+    text = json.dumps([key, source_digest(kind), versions(kind)], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return cache_folder() / kind / digest[:2] / digest
+
+
+def holds(folder: Path) -> bool:
+    """Whether an entry is there and whole; a damaged one is thrown away."""
+    if not folder.is_dir():
+        return False
+    try:
+        check_files(folder, read_json(folder / _FILES), verify=True)
+    except SimbenchError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    return True
+
+
+def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Content]) -> Content:
+    """Content of an entry, which is made first if the cache does not hold it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of `entry`.
+    make : callable
+        Writes the entry's files into the folder that it is given.
+    read : callable
+        Reads them from there.
+    """
+    if not holds(folder):
+        with new_folder(folder, keep_existing=True) as draft:
+            make(draft)
+            files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
+            (draft / _FILES).write_text(json.dumps(files), encoding="utf-8")
+    return read(folder)
 
 
 def clear() -> int:
     """Delete everything in the cache but compiled code; return the bytes freed."""
     size = usage()
-    for kind in _SOURCES:
+    for kind in STATIONS:
         shutil.rmtree(cache_folder() / kind, ignore_errors=True)
     return size
 
 
 def usage() -> int:
     """Bytes that the entries of the cache take."""
-    folders = (cache_folder() / kind for kind in _SOURCES)
+    folders = (cache_folder() / kind for kind in STATIONS)
     return sum(p.stat().st_size for f in folders for p in f.rglob("*") if p.is_file())

@@ -1,4 +1,10 @@
-"""The one error that is meant for people."""
+"""The one error that is meant for people, and its words for what pydantic finds.
+
+Every function of simbench that takes a file, a name or a number from a person raises SimbenchError
+if it can't use it.
+"""
+
+from pydantic import ValidationError
 
 
 class SimbenchError(ValueError):
@@ -17,3 +23,17 @@ class SimbenchError(ValueError):
 def needs_extra(extra: str) -> str:
     """What to do where an extra is missing; on PyPI "simbench" is another project."""
     return f"needs `pip install '.[{extra}]'` in a clone of simbench"
+
+
+def first_problem(error: ValidationError) -> str:
+    """What pydantic found first: which key, which value, what is allowed."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])[:100]
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}'"
+    if problem["type"] == "missing":
+        return f"missing key '{where}'"
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if where else message
+    return f"{where} = {problem['input']!r:.100}: {message[0].lower()}{message[1:]}"

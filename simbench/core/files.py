@@ -7,32 +7,30 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
-from simbench.core.errors import SimbenchError
+from simbench.core.errors import SimbenchError, first_problem
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @contextmanager
 def new_folder(
     folder: Path, replaces: str | None = None, keep_existing: bool = False
 ) -> Iterator[Path]:
-    """Context of a draft folder that takes the place of ``folder`` only when all went well.
+    """Context of a draft folder that becomes ``folder`` only if nothing fails.
 
     Parameters
     ----------
     folder : Path
         New or empty.
     replaces : str, optional
-        Name of a file by which simbench knows its own folders: one that holds it is replaced.
+        A folder that holds a file of this name was written by simbench and is replaced.
     keep_existing : bool
-        If the folder is there already, another worker wrote the same: keep it, drop the draft.
-
-    Raises
-    ------
-    SimbenchError
-        If the folder holds files and is not to be replaced, or can't be written.
+        If another worker has written the same folder, keep that one and drop the draft.
     """
     folder = Path(folder).resolve()
     if not keep_existing:
@@ -66,10 +64,10 @@ def _refuse_files(folder: Path, replaces: str | None) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if replaces is None:
-        raise SimbenchError(f"{folder}: already there and not empty; name a new folder")
+        raise SimbenchError(f"{folder}: exists and is not empty; name a new folder")
     if not (folder / replaces).is_file():
         raise SimbenchError(
-            f"{folder}: not overwritten, for it holds no {replaces}, so simbench did not write it"
+            f"{folder}: not overwritten: it holds no {replaces}, so simbench did not write it"
         )
 
 
@@ -85,7 +83,7 @@ def digest_of(data: dict[str, Any]) -> str:
 
 
 def check_files(folder: Path, files: dict[str, str], verify: bool) -> None:
-    """Every named file is there and, with ``verify``, has the checksum it was written with."""
+    """Refuse a folder with missing files or, with ``verify``, files of another checksum."""
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
@@ -111,9 +109,23 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
+def validated(model: type[Model], data: Any, where: str = "") -> Model:
+    """Plain data (TOML, JSON) as a pydantic model; errors begin with where the data came from."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        place = f"{where}: " if where else ""
+        raise SimbenchError(f"{place}{first_problem(error)}") from None
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """Read a JSON file into a pydantic model; a missing or wrong file is a one-line error."""
+    return validated(model, read_json(path), str(path))
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong while a data file is read becomes one line that names it."""
+    """Context in which any error of reading a file becomes one line that names the file."""
     try:
         yield
     except SimbenchError:
@@ -126,13 +138,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_array(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Memory-map a float32 matrix.
-
-    Raises
-    ------
-    SimbenchError
-        If the file is missing, truncated, or holds something else.
-    """
+    """Memory-map a float32 matrix; anything else is refused."""
     with reading(path):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.ndim != 2 or array.dtype != np.float32:
@@ -162,13 +168,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def check_new(folder: Path) -> None:
-    """A folder that can't become a new one is an error now; none is made."""
+    """Refuse a folder that can't become a new one, before any work; nothing is written."""
     _refuse_files(folder, None)
     check_writable(folder)
 
 
 def check_writable(folder: Path) -> None:
-    """A folder that can't be written is an error now, not after an hour of work; none is made."""
+    """Refuse a folder that can't be written, before any work; nothing is written."""
     try:
         above = folder.absolute().parents
         nearest = next(place for place in (folder, *above) if place.exists())

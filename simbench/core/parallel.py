@@ -1,107 +1,198 @@
-"""Where the work runs: joblib's worker processes here, or a dask cluster."""
+"""Parallel work: worker processes of this machine, or a dask cluster."""
 
-import ctypes
+import multiprocessing
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from simbench.core.errors import SimbenchError, needs_extra
 
 BACKENDS = ("loky", "dask")
+Key = TypeVar("Key")
+
+_cluster: Any = None
+"""Client of the dask cluster that works for this process, if one does."""
+_works_itself = True
+"""Whether this process does the work of a single worker: then Ctrl-C meets compiled code."""
+
+
+class UnitFailed(SimbenchError):
+    """A job took too long, or its process died."""
 
 
 @contextmanager
 def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterator[None]:
-    """Run everything parallel in the block on this backend.
+    """Run all work of the block on this backend, and none of it in this process.
 
     Parameters
     ----------
     name : {"loky", "dask"}
         Worker processes of this machine, or a dask cluster.
     scheduler : str, optional
-        Address of a dask scheduler, e.g. ``tcp://node:8786``; by default a local cluster. Its
+        Address of a dask scheduler, such as ``tcp://node:8786``; by default a local cluster. Its
         workers need the same simbench and a shared cache folder (``SIMBENCH_CACHE``).
-
-    Raises
-    ------
-    SimbenchError
-        If the backend is unknown, not installed, or its scheduler can't be reached.
     """
-    import joblib
-
+    global _cluster, _works_itself
     if name not in BACKENDS:
         raise SimbenchError(f"--backend {name}: allowed: {', '.join(BACKENDS)}")
     if scheduler and name != "dask":
         raise SimbenchError(f"--scheduler {scheduler}: only with --backend dask")
     if name == "loky":
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        _works_itself = False
+        try:
             yield
+        finally:
+            _works_itself = True
         return
     try:
+        import dask
         from distributed import Client
     except ImportError:
         raise SimbenchError(f"--backend dask: {needs_extra('dask')}") from None
     try:
-        client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
+        # a daemon could not start the process of its own that each method gets
+        with dask.config.set({"distributed.worker.daemon": False}):
+            client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
     except (OSError, ValueError, TimeoutError) as error:
         raise SimbenchError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
-    with client, joblib.parallel_config(backend="dask"):
-        yield
+    with client:
+        _cluster = client
+        try:
+            yield
+        finally:
+            _cluster = None
 
 
-class WorkerDied(SimbenchError):
-    """A worker process was killed, or ended itself, in the middle of a job."""
+def run_jobs(
+    function: Callable[..., Any], jobs: Mapping[Key, tuple[Any, ...]], n_jobs: int
+) -> Iterator[tuple[Key, Any]]:
+    """Key and result of every job, each as soon as it is there; the first error is raised.
 
-
-def as_completed(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
-    """Results of joblib's delayed jobs, each as soon as it is there.
-
-    Raises
-    ------
-    WorkerDied
-        If one of the processes of this machine did; joblib can't tell in which job.
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that a worker can import it.
+    jobs : mapping of key to tuple
+        Arguments of each job.
+    n_jobs : int
+        Worker processes; -1: one per core. Outside of a `parallel_backend`, 1 is this process.
     """
-    from joblib import Parallel
+    if _cluster is not None:
+        for key, future in _on_cluster(function, jobs):
+            yield key, future.result()
+        return
+    from joblib import Parallel, delayed, parallel_config
 
-    with warnings.catch_warnings():
+    calls = (delayed(_with_key)(key, function, job) for key, job in jobs.items())
+    how: dict[str, Any] = {"n_jobs": n_jobs}
+    if n_jobs == 1 and not _works_itself:
+        how = {"n_jobs": 2, "pre_dispatch": 1, "batch_size": 1}  # joblib itself would stay here
+    with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=1):
         # joblib replaces a worker whose memory has grown; nothing is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         try:
-            yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+            yield from Parallel(**how, return_as="generator_unordered")(calls)
         except BrokenProcessPool:
-            raise WorkerDied("worker process died: out of memory?") from None
+            raise UnitFailed("worker process died: out of memory?") from None
 
 
-class UnitTimeout(Exception):
-    """A unit took longer than it may."""
+def run_alone(
+    function: Callable[..., Any],
+    jobs: Mapping[Key, tuple[Any, ...]],
+    n_jobs: int,
+    timeout_s: float | None = None,
+    preload: tuple[str, ...] = (),
+    jobs_per_process: int = 1,
+) -> Iterator[tuple[Key, Any]]:
+    """Key and result of every job, each job in a process of its own; an error is a result, too.
 
-
-@contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise UnitTimeout in this thread once the block has taken that long (s); None: no limit.
-
-    It strikes between two steps of Python, so a long call into a library ends first.
+    Parameters
+    ----------
+    function, jobs, n_jobs
+        As for `run_jobs`.
+    timeout_s : float, optional
+        Time after which the process of a job is killed, seconds.
+    preload : tuple of str
+        Modules that all these processes find imported, where the system can do that.
+    jobs_per_process : int
+        Jobs that a process does one after the other; 0: as many as there are.
     """
-    if seconds is None:
-        yield
-        return
-    thread, done = threading.get_ident(), threading.Event()
+    if _cluster is not None:
+        arguments = {key: (function, job, timeout_s) for key, job in jobs.items()}
+        results = _on_cluster(_alone_on_worker, arguments)
+    else:
+        results = _in_processes(function, jobs, n_jobs, timeout_s, preload, jobs_per_process)
+    for key, future in results:
+        error = future.exception()
+        yield key, future.result() if error is None else _explained(error, timeout_s)
 
-    def strike() -> None:
-        wait = min(seconds, threading.TIMEOUT_MAX)
-        while not done.wait(wait):  # again, should a callback have swallowed the exception
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread), ctypes.py_object(UnitTimeout)
-            )
-            wait = 1.0
 
-    threading.Thread(target=strike, daemon=True).start()
+def _with_key(key: Key, function: Callable[..., Any], job: tuple[Any, ...]) -> tuple[Key, Any]:
+    return key, function(*job)
+
+
+def _in_processes(
+    function: Callable[..., Any], jobs: Mapping[Key, tuple[Any, ...]], n_jobs: int,
+    timeout_s: float | None, preload: tuple[str, ...], jobs_per_process: int,
+) -> Iterator[tuple[Key, Any]]:  # fmt: skip
+    from joblib import effective_n_jobs
+    from pebble import ProcessPool
+
+    n_workers = min(effective_n_jobs(n_jobs), max(len(jobs), 1))
+    pool = ProcessPool(n_workers, jobs_per_process, context=_process_context(preload))
+    limit = min(timeout_s, threading.TIMEOUT_MAX) if timeout_s else None
     try:
-        yield
-    except UnitTimeout:
-        raise UnitTimeout(f"took longer than {seconds:g} s") from None
-    finally:
-        done.set()
+        futures: dict[Any, Key] = {
+            pool.schedule(function, job, timeout=limit): key for key, job in jobs.items()
+        }
+        for future in as_completed(futures):
+            yield futures[future], future
+    finally:  # also where the caller goes no further, or was interrupted
+        pool.stop()
+        pool.join()
+
+
+def _process_context(preload: tuple[str, ...]) -> Any:
+    """Clean processes that are quick to start: forks of a server that has imported the modules."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
+
+
+def _on_cluster(
+    function: Callable[..., Any], jobs: Mapping[Key, tuple[Any, ...]]
+) -> Iterator[tuple[Key, Any]]:
+    from distributed import as_completed as as_completed_there
+
+    futures = {
+        _cluster.submit(function, *job, pure=False, retries=0): key for key, job in jobs.items()
+    }
+    for future in as_completed_there(list(futures)):
+        yield futures[future], future
+
+
+def _alone_on_worker(
+    function: Callable[..., Any], job: tuple[Any, ...], timeout_s: float | None
+) -> Any:
+    if multiprocessing.current_process().daemon:
+        raise SimbenchError(
+            "this dask worker can't start a process; start it with "
+            "DASK_DISTRIBUTED__WORKER__DAEMON=False"
+        )
+    ((_, future),) = _in_processes(function, {0: job}, 1, timeout_s, (), 1)
+    return future.result()
+
+
+def _explained(error: BaseException, timeout_s: float | None) -> BaseException:
+    """The error of a job; one that ended its process gets a message for people."""
+    if isinstance(error, TimeoutError) and timeout_s:
+        return UnitFailed(f"took longer than {timeout_s:g} s")
+    if type(error).__name__ in ("ProcessExpired", "KilledWorker"):
+        return UnitFailed("its process died: out of memory?")
+    return error

@@ -1,6 +1,8 @@
 """Named random streams: a draw depends on its name, never on the order of the work."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -32,3 +34,14 @@ def seed32(base: int, *names: str | int) -> int:
 def random_state_of(seed: int) -> int:
     """The seed as scikit-learn takes it: below 2**32 as it is, above it modulo 2**32."""
     return seed % 2**32
+
+
+@contextmanager
+def seeded_numpy(random_state: int | None) -> Iterator[None]:
+    """NumPy's global generator, seeded for libraries that draw from it, and then as it was."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed32(random_state or 0, "numpy"))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -22,7 +22,7 @@ from simbench.culture.wiring import (
     link_delays_ms,
     place_somata,
 )
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def grow_culture(
     recipe : CultureRecipe
     seed, index : int
         Seed of the run and number of the culture: together they name all random streams.
-    target : {"numpy", "cython", "cpp_standalone"}
+    target : {"numpy", "cython"}
         Brian2's code generation target; the spikes do not depend on it.
 
     Raises

@@ -7,15 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture.substrate import Substrate
-from simbench.scenario.recipes import WiringRecipe
-
-SEGMENT_MM = 0.001
-HEADING_SD = 0.1  # rad a segment
-# Probability that an axon crosses a height step (mm), linear in between (Hernandez-Navarro,
-# thesis); walls met at 30 degrees or less are never crossed.
-STEP_MM = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
-CROSS_UP = np.array([1, 0.0007, 0.00045, 0.00035, 0.0003, 0.00025, 0.00015, 0.00002, 0])
-CROSS_DOWN = np.array([1, 0.0066, 0.0033, 0.0033, 0.0033, 0.0033, 0.002, 0.0005, 0])
+from simbench.scenario.culture_recipe import WiringRecipe
 
 
 def grow_axons(

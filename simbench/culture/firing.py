@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simbench.scenario.recipes import FIRING_TYPES, CultureRecipe
+from simbench.scenario.culture_recipe import FIRING_TYPES, CultureRecipe
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from simbench.scenario.recipes import WiringRecipe
+from simbench.scenario.culture_recipe import WiringRecipe
 
 _CHUNK = 2**23
 

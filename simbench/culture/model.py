@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from simbench.culture.brian import load_brian2
-from simbench.scenario.recipes import SynapseRecipe
+from simbench.scenario.culture_recipe import SynapseRecipe
 
 _NEURON = """
 dv/dt = (0.04*v**2 + 5*v + 140 - u + current + g)/ms + sqrt(2*sigma/ms)*xi : 1

@@ -18,13 +18,12 @@ from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.culture.brian import load_brian2
 from simbench.culture.model import HISTORY, THRESHOLD, Network, build_model, model_text
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe
+from simbench.culture.rate_search import COST_S, simulation_cost_s
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
-TARGETS = ("numpy", "cython", "cpp_standalone")
+TARGETS = ("numpy", "cython")
 FLAGS = ("-w", "-O2", "-ffp-contract=off", "-std=c++17")  # IEEE semantics on any CPU
 COMPILE_S = 30.0
-# Seconds a step: fixed, and a neuron (measured, 300 to 10,000 neurons, mean degree 60)
-_COST_S = {"numpy": (90e-6, 26e-9), "cython": (20e-6, 19e-9)}
 
 
 def prepare_target(recipes: Iterable[CultureRecipe], n_workers: int = 1) -> str:
@@ -45,14 +44,8 @@ def prepare_target(recipes: Iterable[CultureRecipe], n_workers: int = 1) -> str:
     -------
     {"numpy", "cython"}
     """
-    from simbench.culture.rate_search import simulated_s
-
     recipes = list(recipes)
-    steps = [simulated_s(r) * 1000 / r.dt_ms for r in recipes]
-    cost = {
-        target: sum(n * (step + neuron * r.n_neurons) for n, r in zip(steps, recipes))
-        for target, (step, neuron) in _COST_S.items()
-    }
+    cost = {target: sum(simulation_cost_s(r, target) for r in recipes) for target in COST_S}
     models = {r.synapses.conduction_velocity_mm_per_ms is not None for r in recipes}
     cold = [delayed for delayed in sorted(models) if not _marker(delayed).exists()]
     if (cost["numpy"] - cost["cython"]) / n_workers < COMPILE_S * len(cold):
@@ -72,13 +65,13 @@ def compiler_found() -> bool:
 
 def cython_cache() -> Path:
     """Folder of compiled modules; its name holds all that Brian2's own cache key leaves out."""
-    return cache_folder() / "cython" / build_digest()
+    return cache_folder() / "cython" / _build_digest()
 
 
-def build_digest(*more: object) -> str:
+def _build_digest() -> str:
     """Names all that a compiled model depends on."""
     texts = [[*vars(model_text(delayed)).values(), THRESHOLD] for delayed in (False, True)]
-    about = [sys.version, version("brian2"), version("numpy"), texts, FLAGS, *more]
+    about = [sys.version, version("brian2"), version("numpy"), texts, FLAGS]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
 
@@ -119,7 +112,7 @@ def run_network(
         Length of the run (s) and of one step (ms).
     seed : int
         32-bit seed of the noise.
-    target : {"numpy", "cython", "cpp_standalone"}
+    target : {"numpy", "cython"}
         Brian2's code generation target. All give the same spikes.
 
     Returns
@@ -136,12 +129,7 @@ def run_network(
     if target not in TARGETS:
         raise SimbenchError(f"target = '{target}'; allowed: {', '.join(TARGETS)}")
     n_steps = round(duration_s * 1000 / dt_ms)
-    if target == "cpp_standalone":
-        from simbench.culture.standalone import run_standalone
-
-        neurons, steps = run_standalone(network, synapses, noise_sigma, n_steps, dt_ms, seed)
-    else:
-        neurons, steps = _run(network, synapses, noise_sigma, n_steps, dt_ms, seed, target)
+    neurons, steps = _run(network, synapses, noise_sigma, n_steps, dt_ms, seed, target)
     if network.delays_ms is not None and network.delays_ms.size:
         _check_history(neurons, steps * dt_ms, float(network.delays_ms.max()))
     return neurons, steps

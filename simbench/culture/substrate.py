@@ -7,7 +7,7 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading
-from simbench.scenario.recipes import WiringRecipe
+from simbench.scenario.culture_recipe import WiringRecipe
 
 CELLS_PER_FEATURE = 5  # 30-um cells for the default 150-um features: 100 x 100 on a 3-mm dish
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

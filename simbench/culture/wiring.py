@@ -11,7 +11,7 @@ from simbench.culture import graphs
 from simbench.culture.axons import grow_axons
 from simbench.culture.edge_file import read_edges
 from simbench.culture.substrate import Substrate, make_substrate
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
 
 GROWN = ("flat", "tracks", "squares", "height-map")
 LENGTHEN = 1.25

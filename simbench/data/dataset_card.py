@@ -1,14 +1,14 @@
-"""The README of a dataset folder: what it is, how it was made, what every column means."""
+"""The README of a dataset folder: its contents, how they were made, and what columns mean."""
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simbench import __version__
+from simbench.core.text import markdown_table
+from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
-
-if TYPE_CHECKING:
-    from simbench.data.dataset import Dataset
+from simbench.scenario.scenario import Scenario
 
 _CARD = """\
 ---
@@ -38,7 +38,7 @@ Please cite them as:
 """
 
 _FILES = """\
-One folder a recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
+One folder per recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
 file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pandas:
 
 | file | content |
@@ -49,41 +49,47 @@ counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 """
 
 _TRUTH_FILES = """\
-| `labels.csv` | one row a neuron, in the order of the traces; columns below |
+| `labels.csv` | one row per neuron, in the order of the traces; columns below |
 | `spikes.npz` | `times` in s, neuron after neuron; spikes of neuron i are \
 `times[offsets[i]:offsets[i + 1]]`; `duration` in s |
-| `clean_dff.npy` | float32, neurons x frames: true dF/F, before everything that the camera adds |
+| `clean_dff.npy` | float32, neurons x frames: true dF/F, without noise and camera |
 | `wiring.npz` | if known: scipy sparse matrix, presynaptic x postsynaptic, signed weights |
 | `neuropil.npy` | if imaged: float32, neurons x frames, fluorescence around each cell |
 """
 
 
 def dataset_card(
-    dataset: "Dataset", columns: Iterable[str] = (), contents: str | None = None
+    recordings: Sequence[Recording],
+    n_test: int,
+    scenario: Scenario | None,
+    seed: int | None,
+    origin: dict[str, Any] | None,
+    columns: Iterable[str],
+    contents: str | None,
 ) -> str:
     """Write the card of a dataset, in Markdown.
 
     Parameters
     ----------
-    dataset : Dataset
+    n_test : int
+        Recordings for testing.
+    origin : dict or None
+        How a dataset without a scenario was made.
     columns : iterable of str
-        Columns of its label tables, without repetition; none if it is blinded.
-    contents : str, optional
-        What the folder holds, if it is an export; by default the files of a dataset folder.
+        Columns of the label tables, each once; none if the dataset is blinded.
+    contents : str or None
+        What the folder of an export holds; None for a dataset folder.
     """
-    scenario = dataset.scenario
     title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
-    identity = (
-        f", scenario digest {scenario.digest()[:16]}, seed {dataset.seed}" if scenario else ""
-    )
-    blinded = dataset.recordings[0].load_truth is None
+    identity = f", scenario digest {scenario.digest()[:16]}, seed {seed}" if scenario else ""
+    blinded = recordings[0].load_truth is None
     card = _CARD.format(
         title=title,
         kind="Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
         version=__version__,
         question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
-        facts=_facts(dataset),
-        recipe=_recipe(dataset),
+        facts=_facts(recordings, n_test),
+        recipe=_recipe(scenario, seed, origin),
         contents=contents or (_FILES if blinded else _FILES + _TRUTH_FILES),
         columns="" if blinded else _columns(columns),
         identity=identity,
@@ -91,33 +97,29 @@ def dataset_card(
     return re.sub(r"\n{3,}", "\n\n", card)
 
 
-def _facts(dataset: "Dataset") -> str:
-    recordings = dataset.recordings
-    n_frames = recordings[0].fluorescence.shape[1]
+def _facts(recordings: Sequence[Recording], n_test: int) -> str:
+    n_frames, frame_rate = recordings[0].fluorescence.shape[1], recordings[0].frame_rate
     facts = {
-        "recordings": f"{len(recordings)}, one a culture; for testing: {int(sum(dataset.test))}",
+        "recordings": f"{len(recordings)}, one per culture; for testing: {n_test}",
         "neurons": f"{sum(r.n_neurons for r in recordings)}",
-        "frames": f"{n_frames} at {dataset.frame_rate:g} Hz ({n_frames / dataset.frame_rate:g} s)",
+        "frames": f"{n_frames} at {frame_rate:g} Hz ({n_frames / frame_rate:g} s)",
     }
-    return _table(("", ""), list(facts.items()))
+    return markdown_table(("", ""), facts.items(), 2)
 
 
-def _recipe(dataset: "Dataset") -> str:
-    if dataset.scenario is None:
-        if dataset.origin is None:
+def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
+    if scenario is None:
+        if origin is None:
             return "The recipe is withheld, so that the traces can be used blindly."
         how = "Spikes from elsewhere were imaged through the simulated optics of simbench."
-        return f"{how}\n\n{_table(('key', 'value'), _flat(dataset.origin))}"
-    scenario = dataset.scenario.model_dump(mode="json")
-    recipe = {
-        key: scenario[key]
-        for key in ("targets", "nuisances", "split", "culture", "imaging", "axes")
-    }
+        return f"{how}\n\n{markdown_table(('key', 'value'), _flat(origin), 2)}"
+    keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
+    data = scenario.model_dump(mode="json")
     return (
         f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
-        f"of indicator and camera: {scenario['replicates']} cultures of each condition, "
-        f"seed {dataset.seed}. Keys as in a scenario file; only what is set is listed.\n\n"
-        f"{_table(('key', 'value'), _flat(recipe))}"
+        f"of indicator and camera: {scenario.replicates} cultures of each condition, "
+        f"seed {seed}. Keys as in a scenario file; only what is set is listed.\n\n"
+        f"{markdown_table(('key', 'value'), _flat({key: data[key] for key in keys}), 2)}"
     )
 
 
@@ -137,11 +139,5 @@ def _columns(names: Iterable[str]) -> str:
         label = LABELS.get(name)
         cells = (label.unit, label.kind, label.meaning) if label else ("", "", "own label")
         rows.append((f"`{name}`", *cells))
-    table = _table(("column", "unit", "kind", "meaning"), rows)
+    table = markdown_table(("column", "unit", "kind", "meaning"), rows, 4)
     return f"\nColumns of the label table:\n\n{table}\n"
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in lines]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in escaped)

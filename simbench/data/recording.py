@@ -1,4 +1,4 @@
-"""One culture under one camera: traces, truth, and its folder on disk."""
+"""A recording: the traces of one culture, their truth, and the folder that holds both."""
 
 import json
 from collections.abc import Callable
@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import check_files, checksum, new_folder, read_array, read_json, reading
+from simbench.core.files import check_files, checksum, read_array, read_model, reading
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import Positive, Recipe, read_recipe
+from simbench.scenario.recipe import Positive, Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +24,12 @@ class Truth:
 
     Parameters
     ----------
-    labels : DataFrame, one row a neuron
+    labels : DataFrame, one row per neuron
         Columns and units: ``simbench.scenario.labels.LABELS``.
-    spikes : SpikeTrains
     weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons), or None
-        Signed, presynaptic x postsynaptic. None where spikes came from elsewhere, wiring unknown.
+        Signed, presynaptic x postsynaptic. None if the wiring is unknown.
     clean_dff : ndarray of float32, shape (n_neurons, n_frames)
-        True dF/F of each cell, before everything that the camera adds.
+        True dF/F of each cell, without noise and camera.
     summary : dict
         Numbers about the culture as a whole.
     neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
@@ -51,7 +50,6 @@ class Recording:
 
     Parameters
     ----------
-    name : str
     fluorescence : ndarray of float32, shape (n_neurons, n_frames)
         Counts per frame above the camera's offset (detected photons at gain 1); F/F0 if imaged
         without noise.
@@ -72,7 +70,7 @@ class Recording:
         return self.read_truth()
 
     def read_truth(self) -> Truth:
-        """The truth, read anew and not kept: for walks over many recordings."""
+        """The truth, read again and not kept in memory: for loops over many recordings."""
         if self.load_truth is None:
             raise SimbenchError(f"recording {self.name} is blinded: it holds no truth")
         return self.load_truth()
@@ -83,16 +81,26 @@ class Recording:
 
     @property
     def dff(self) -> np.ndarray:
-        """dF/F against a running percentile baseline: what methods get. float32, not kept."""
+        """dF/F against a running percentile baseline, float32: what methods get."""
         return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
 
 
-class _About(Recipe):
+def clean_trace(recording: Recording) -> np.ndarray:
+    """dF/F (n_neurons, n_frames) of the cells' own light, against its own running baseline.
+
+    The scale of the noisy dF/F. The truth's dF/F is against the silent cell: no camera sees that
+    baseline of a cell that never falls silent.
+    """
+    clean = recording.read_truth().clean_dff
+    return delta_f_over_f(1 + clean, recording.frame_rate)
+
+
+class _RecordingFile(Recipe):
     """Contents of ``recording.json``."""
 
     frame_rate: Positive
     text_labels: list[str]
-    """Label columns that hold words, even where these look like numbers."""
+    """Label columns that hold text, even if it looks like numbers."""
     summary: dict[str, Any] | None
     files: dict[str, str]
     """SHA-256 of every other file of the folder."""
@@ -101,37 +109,30 @@ class _About(Recipe):
 def write_recording(
     folder: Path, fluorescence: np.ndarray, frame_rate: float, truth: Truth | None
 ) -> dict[str, str]:
-    """Write a recording to a new folder, whole or not at all.
-
-    If the folder is there, another worker has written the same recording: it stays.
+    """Write a recording into a folder that holds nothing else.
 
     Returns
     -------
     dict
         SHA-256 of every file, by name.
-
-    Raises
-    ------
-    SimbenchError
-        If the folder can't be written.
     """
-    with new_folder(folder, keep_existing=True) as draft:
-        np.save(draft / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
-        if truth is not None:
-            write_truth(draft, truth)
-        files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
-        about = _About(
-            frame_rate=float(frame_rate),
-            text_labels=text_columns(truth.labels) if truth else [],
-            summary=truth.summary if truth else None,
-            files=files,
-        )
-        (draft / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
-        return {**files, "recording.json": checksum(draft / "recording.json")}
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
+    if truth is not None:
+        write_truth(folder, truth)
+    files = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    about = _RecordingFile(
+        frame_rate=float(frame_rate),
+        text_labels=text_columns(truth.labels) if truth else [],
+        summary=truth.summary if truth else None,
+        files=files,
+    )
+    (folder / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
+    return {**files, "recording.json": checksum(folder / "recording.json")}
 
 
 def text_columns(labels: pd.DataFrame) -> list[str]:
-    """Columns of a label table that hold words."""
+    """Columns of a label table that hold text."""
     kinds = pd.api.types
     return [
         name
@@ -153,29 +154,21 @@ def write_truth(folder: Path, truth: Truth) -> None:
 
 
 def write_labels(path: Path, labels: pd.DataFrame) -> None:
-    """Write a label table; every number is read back bit by bit (`read_labels`)."""
+    """Write a label table from which `read_labels` reads every number back bit for bit."""
     labels.to_csv(path, index=False, lineterminator="\n")
 
 
 def write_spikes(path: Path, spikes: SpikeTrains) -> None:
-    """Write spike trains, without what came before the recording."""
+    """Write spike trains, without their lead-in."""
     np.savez(path, times=spikes.times, offsets=spikes.offsets, duration=spikes.duration)
 
 
 def read_recording(folder: Path, name: str | None = None, verify: bool = True) -> Recording:
     """Read a recording; traces are memory-mapped, the truth is loaded when asked for.
 
-    Raises
-    ------
-    SimbenchError
-        If a file is missing, wrongly formed, or (with ``verify``) altered.
+    With ``verify``, every file must have the checksum it was written with.
     """
-    path = folder / "recording.json"
-    data = read_json(path)
-    try:
-        about = read_recipe(_About, data)
-    except SimbenchError as error:
-        raise SimbenchError(f"{path}: not the form of a recording: {error}") from None
+    about = read_model(folder / "recording.json", _RecordingFile)
     check_files(folder, about.files, verify)
     fluorescence = read_array(folder / "fluorescence.npy")
     load_truth = partial(_read_truth, folder, about, fluorescence.shape)
@@ -187,7 +180,7 @@ def read_recording(folder: Path, name: str | None = None, verify: bool = True) -
     )
 
 
-def _read_truth(folder: Path, about: _About, shape: tuple[int, int]) -> Truth:
+def _read_truth(folder: Path, about: _RecordingFile, shape: tuple[int, int]) -> Truth:
     n_neurons = shape[0]
     neuropil = folder / "neuropil.npy"
     wiring = folder / "wiring.npz"
@@ -202,19 +195,14 @@ def _read_truth(folder: Path, about: _About, shape: tuple[int, int]) -> Truth:
 
 
 def read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
-    """Read a label table whose columns ``text`` hold words.
-
-    Raises
-    ------
-    SimbenchError
-        If the file is missing, or not one row a neuron.
-    """
+    """Read a label table whose columns ``text`` hold text; it has one row per neuron."""
     with reading(path):
+        header = pd.read_csv(path, nrows=0).columns
         labels = pd.read_csv(
             path,
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
-            na_values={name: [""] for name in _header(path) if name not in text},
+            na_values={name: [""] for name in header if name not in text},
             float_precision="round_trip",
         )
         if len(labels) != n_neurons:
@@ -222,18 +210,8 @@ def read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
     return labels
 
 
-def _header(path: Path) -> list[str]:
-    return list(pd.read_csv(path, nrows=0).columns)
-
-
 def read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
-    """Read the spike trains of so many neurons.
-
-    Raises
-    ------
-    SimbenchError
-        If the file is missing, or holds something else.
-    """
+    """Read the spike trains of ``n_neurons`` neurons."""
     with reading(path):
         with np.load(path, allow_pickle=False) as file:
             spikes = SpikeTrains(file["times"], file["offsets"], float(file["duration"]))
@@ -244,13 +222,7 @@ def read_spikes(path: Path, n_neurons: int) -> SpikeTrains:
 
 
 def read_weights(path: Path, n_neurons: int) -> sparse.csr_array:
-    """Read the weights among so many neurons.
-
-    Raises
-    ------
-    SimbenchError
-        If the file is missing, or holds something else.
-    """
+    """Read the weights between ``n_neurons`` neurons."""
     with reading(path):
         weights = sparse.csr_array(sparse.load_npz(path))
         if weights.shape != (n_neurons, n_neurons):

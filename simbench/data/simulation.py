@@ -1,18 +1,17 @@
 """Scenario in, dataset out: every recording made once, in parallel, through the cache."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import delayed, effective_n_jobs
+from joblib import effective_n_jobs
 
 from simbench.core import cache
-from simbench.core.errors import SimbenchError
-from simbench.core.parallel import as_completed
+from simbench.core.parallel import run_jobs
+from simbench.data.cultures import cached_culture
 from simbench.data.dataset import Dataset
-from simbench.data.recording import Recording, Truth, read_recording, write_recording
+from simbench.data.recording import Truth, read_recording, write_recording
 from simbench.scenario.scenario import Condition, Scenario
 
 
@@ -25,7 +24,7 @@ def simulate(
     """Simulate and image all cultures of a scenario.
 
     Recordings that the cache holds are read from it. The same scenario and seed give the same
-    bytes, whatever ``n_jobs``.
+    bytes on one type of machine, whatever ``n_jobs``.
 
     Parameters
     ----------
@@ -33,31 +32,29 @@ def simulate(
     seed : int
         Names all random streams, together with the index of the recording.
     n_jobs : int
-        Worker processes; -1 for one a core.
+        Worker processes; -1 for one per core.
     progress : callable, optional
         Called with (done, total) after each recording.
     """
     units = recording_units(scenario)
     folders = recording_folders(scenario, seed)
-    missing = [
-        (folder, condition, index)
+    missing = {
+        index: (folder, condition, seed, index)
         for folder, (index, condition) in zip(folders, units)
-        if _read(folder) is None
-    ]
+        if not cache.holds(folder)
+    }
+    done = len(units) - len(missing)
     if progress:
-        progress(len(units) - len(missing), len(units))
+        progress(done, len(units))
     if missing:
         from simbench.culture.network import prepare_target
 
-        target = prepare_target(
-            [condition.culture for _, condition, _ in missing], effective_n_jobs(n_jobs)
-        )
-        jobs = (delayed(make_recording)(f, c, seed, i, target) for f, c, i in missing)
-        done = len(units) - len(missing)
-        for _ in as_completed(jobs, n_jobs):
-            done += 1
+        recipes = [condition.culture for _, condition, _, _ in missing.values()]
+        target = prepare_target(recipes, effective_n_jobs(n_jobs))
+        jobs = {index: (*job, target) for index, job in missing.items()}
+        for made, _ in enumerate(run_jobs(make_recording, jobs, n_jobs), 1):
             if progress:
-                progress(done, len(units))
+                progress(done + made, len(units))
     return open_dataset(scenario, seed, folders)
 
 
@@ -97,33 +94,23 @@ def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
 def make_recording(
     folder: Path, condition: Condition, seed: int, index: int, target: str = "numpy"
 ) -> None:
-    """Simulate one culture, or take it from the cache, and image it into a folder."""
-    from simbench.data.cultures import grown_culture
+    """Simulate one culture, or take it from the cache, and image it into an entry of the cache."""
     from simbench.imaging import image
 
-    culture = grown_culture(condition.culture, seed, index, target)
-    positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".imaging-", dir=folder.parent) as scratch:
-        imaged = image(
-            culture.spikes, positions, condition.imaging, seed, index, folder=Path(scratch)
-        )
-        labels = culture.labels.join(imaged.nuisances)
-        labels.insert(0, "culture", f"culture-{index:03d}")
-        labels.insert(1, "condition", condition.name)
-        truth = Truth(
-            labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary,
-            imaged.neuropil,
-        )  # fmt: skip
-        write_recording(folder, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
+    def make(draft: Path) -> None:
+        culture = cached_culture(condition.culture, seed, index, target)
+        positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
+        with tempfile.TemporaryDirectory(dir=draft) as scratch:
+            imaged = image(
+                culture.spikes, positions, condition.imaging, seed, index, folder=Path(scratch)
+            )
+            labels = culture.labels.join(imaged.nuisances)
+            labels.insert(0, "culture", f"culture-{index:03d}")
+            labels.insert(1, "condition", condition.name)
+            truth = Truth(
+                labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary,
+                imaged.neuropil,
+            )  # fmt: skip
+            write_recording(draft, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
 
-
-def _read(folder: Path) -> Recording | None:
-    """The cached recording, or None; a damaged one is thrown away."""
-    if not folder.is_dir():
-        return None
-    try:
-        return read_recording(folder)
-    except SimbenchError:
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+    cache.fetch(folder, make, lambda _: None)

@@ -1,7 +1,6 @@
-"""Spikes from elsewhere, through the same optics, as a dataset."""
+"""Import of spikes: files of spike times from elsewhere, imaged by simbench, as a dataset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,27 @@ from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, Truth
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
-from simbench.scenario.recipes import MOST_SAMPLES, CultureRecipe, ImagingRecipe
 
-_DERIVED = ("culture", "n_spikes", "rate_hz")
-_NPZ_KEYS = ("times", "neurons", "offsets", "duration", "n_neurons")
-# NumPy's codes of the types that a label may have, by its name or else by its kind; and in words.
+# NumPy's codes of the types that an array may have, and the same in words: by the name of the
+# array or, for most labels, by their kind.
 _TYPES = {
-    "class": ("U", "text"),
-    "number": ("iuf", "numbers"),
+    "times": ("f", "floats, in seconds"),
+    "neurons": ("iu", "whole numbers"),
+    "offsets": ("iu", "whole numbers"),
+    "duration": ("iuf", "a number of seconds"),
+    "n_neurons": ("iu", "a whole number"),
     "inhibitory": ("b", "true or false"),
     "module": ("iu", "whole numbers"),
+    "class": ("U", "text"),
+    "number": ("iuf", "numbers"),
 }
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What a file of spikes holds; times in seconds, in any order."""
-
-    neurons: np.ndarray
-    times: np.ndarray
-    n_neurons: int
-    duration_s: float | None
-    labels: pd.DataFrame
+_ARRAYS = ("times", "neurons", "offsets", "duration", "n_neurons")
+_FINITE = ("times", "x_mm", "y_mm")
+_COUNTED = ("culture", "n_spikes", "rate_hz")
+"""Labels that are made from the spikes, whatever the file says."""
 
 
 def import_spikes(
@@ -52,19 +49,19 @@ def import_spikes(
     known, ``duration`` in seconds, ``n_neurons``, and one array of length n_neurons for each label
     (``simbench.scenario.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An
     ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
-    are counted from the first observation interval. What the spikes or the new optics say is not
-    taken over: culture, counts, rates and nuisances. Neurons without positions are placed at random
-    on a dish of 250 per mm2.
+    are counted from the start of the first observation interval. Culture, spike counts, rates and
+    nuisances are made again. Neurons without positions are placed at random on a dish with 250
+    neurons per mm2.
 
     Parameters
     ----------
     files : str, Path, or sequence of them
-        One a culture.
+        One per culture.
     imaging : ImagingRecipe, optional
         By default the recipe's default values.
     duration_s : float, optional
-        Length of the recordings; by default what the file says, else the last spike's time,
-        rounded up to whole seconds. Later spikes are left out.
+        Length of the recordings; later spikes are left out. By default the duration in the file,
+        or else the time of the last spike, rounded up to whole seconds.
     seed : int
         Of the camera's noise and of missing positions.
 
@@ -72,12 +69,7 @@ def import_spikes(
     -------
     Dataset
         Without wiring, and without labels that only a simulated culture has. No culture is
-        marked for testing.
-
-    Raises
-    ------
-    SimbenchError
-        In one line, if a file can't be read or its spikes make no sense.
+        for testing.
     """
     paths = [Path(files)] if isinstance(files, str | Path) else [Path(f) for f in files]
     imaging = imaging or ImagingRecipe()
@@ -97,12 +89,10 @@ def _image(
 ) -> Recording:
     from simbench.imaging import image
 
-    source = _read(path)
+    data = _read(path)
     try:
-        duration = _duration(source, duration_s)
-        _check_size(source.n_neurons, duration, imaging.frame_rate_hz)
-        spikes = _spike_trains(source, duration)
-        labels = _labels(source, spikes, seed, index)
+        spikes = _spike_trains(data, duration_s, imaging.frame_rate_hz)
+        labels = _labels(data, spikes, seed, index)
         imaged = image(spikes, labels[["x_mm", "y_mm"]].to_numpy(float), imaging, seed, index)
     except SimbenchError as error:
         raise SimbenchError(f"{path}: {error}") from None
@@ -123,93 +113,21 @@ def _image(
     )
 
 
-def _read(path: Path) -> _Source:
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a file, under the names that they have in an ``.npz`` file."""
     readers = {".npz": _read_npz, ".nwb": _read_nwb}
     if path.suffix not in readers:
         raise SimbenchError(f"{path}: unknown kind of file; allowed: {', '.join(readers)}")
     with reading(path):
-        source = readers[path.suffix](path)
-    for name in source.labels:
-        _check_type(path, name, source.labels[name].to_numpy())
-    return source
+        return readers[path.suffix](path)
 
 
-def _read_npz(path: Path) -> _Source:
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
-        data = {name: file[name] for name in file.files}
-    if "times" not in data or ("neurons" in data) == ("offsets" in data):
-        raise SimbenchError(
-            f"{path}: holds {', '.join(sorted(data)) or 'nothing'}; needed are 'times' "
-            "and either 'neurons' or 'offsets'"
-        )
-    unknown = sorted(set(data) - {*_NPZ_KEYS, *LABELS})
-    if unknown:
-        raise SimbenchError(
-            f"{path}: unknown array '{unknown[0]}'; allowed: {', '.join(_NPZ_KEYS)}, "
-            f"and the labels {', '.join(LABELS)}"
-        )
-    times = data["times"]
-    if times.ndim != 1 or times.dtype.kind != "f":
-        raise SimbenchError(
-            f"{path}: 'times' is a {times.ndim}-d array of {times.dtype}; "
-            "needed is a list of floats, in seconds"
-        )
-    neurons = data["neurons"] if "neurons" in data else _unravel(path, data["offsets"], len(times))
-    if neurons.shape != times.shape:
-        raise SimbenchError(f"{path}: {neurons.shape} 'neurons' do not match {times.shape} 'times'")
-    if neurons.dtype.kind not in "iu":
-        raise SimbenchError(f"{path}: 'neurons' are {neurons.dtype}; needed are whole numbers")
-    labels = {name: data[name] for name in LABELS if name in data}
-    return _Source(
-        neurons,
-        times,
-        _count(path, data, neurons),
-        float(data["duration"]) if "duration" in data else None,
-        pd.DataFrame(_of_one_length(path, labels, _count(path, data, neurons))),
-    )
+        return {name: np.atleast_1d(file[name]) for name in file.files}
 
 
-def _count(path: Path, data: dict[str, np.ndarray], neurons: np.ndarray) -> int:
-    """Neurons: as stated, else as many as there are offsets, values of a label, or indices."""
-    if "n_neurons" in data:
-        return int(data["n_neurons"])
-    if "offsets" in data:
-        return len(data["offsets"]) - 1
-    lengths = [len(data[name]) for name in LABELS if name in data]
-    return lengths[0] if lengths else int(neurons.max(initial=-1)) + 1
-
-
-def _unravel(path: Path, offsets: np.ndarray, n_spikes: int) -> np.ndarray:
-    counts = np.diff(offsets)
-    if offsets.ndim != 1 or len(offsets) < 2 or (counts < 0).any() or offsets[0] != 0:
-        raise SimbenchError(f"{path}: 'offsets' must start at 0 and ascend, one more than neurons")
-    if offsets[-1] != n_spikes:
-        raise SimbenchError(
-            f"{path}: 'offsets' end at {offsets[-1]}, but there are {n_spikes} times"
-        )
-    return np.repeat(np.arange(len(counts)), counts)
-
-
-def _of_one_length(
-    path: Path, labels: dict[str, np.ndarray], n_neurons: int
-) -> dict[str, np.ndarray]:
-    for name, values in labels.items():
-        if values.shape != (n_neurons,):
-            raise SimbenchError(
-                f"{path}: label '{name}' has shape {values.shape}; there are {n_neurons} neurons"
-            )
-    return labels
-
-
-def _check_type(path: Path, name: str, values: np.ndarray) -> None:
-    codes, needed = _TYPES.get(name, _TYPES[LABELS[name].kind])
-    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
-        values = values.astype(str)
-    if values.dtype.kind not in codes:
-        raise SimbenchError(f"{path}: label '{name}' is {values.dtype}; needed: {needed}")
-
-
-def _read_nwb(path: Path) -> _Source:
+def _read_nwb(path: Path) -> dict[str, np.ndarray]:
     try:
         from hdmf.common import DynamicTableRegion
         from pynwb import NWBHDF5IO
@@ -220,53 +138,44 @@ def _read_nwb(path: Path) -> _Source:
         units = io.read().units
         if units is None or "spike_times" not in units.colnames:
             raise SimbenchError(f"{path}: holds no units table with spike times")
-        ends = np.asarray(units.spike_times_index.data[:], dtype=np.int64)
-        start, stop = _watched(units)
-        labels = _label_columns(units)
+        data = {
+            "times": np.asarray(units.spike_times.data[:], dtype=float),
+            "offsets": np.append(0, np.asarray(units.spike_times_index.data[:], dtype=np.int64)),
+            **_label_columns(units),
+        }
+        if "obs_intervals" in units.colnames:
+            intervals = np.asarray(units.obs_intervals_index.target.data[:], dtype=float)
+            data["times"] -= intervals.min()
+            data["duration"] = np.atleast_1d(np.ptp(intervals))
         for column in units.columns:
             if isinstance(column, DynamicTableRegion):  # such as the ROI of a unit
                 rows = np.asarray(column.data[:])
-                labels |= {n: v[rows] for n, v in _label_columns(column.table).items()}
-        return _Source(
-            _unravel(path, np.concatenate(([0], ends)), ends[-1] if len(ends) else 0),
-            np.asarray(units.spike_times.data[:], dtype=float) - start,
-            len(ends),
-            None if stop is None else stop - start,
-            pd.DataFrame(labels),
-        )
-
-
-def _watched(units: Any) -> tuple[float, float | None]:
-    """Start and end of the observation in seconds; 0 and None if the file does not say."""
-    if "obs_intervals" not in units.colnames:
-        return 0.0, None
-    intervals = np.asarray(units.obs_intervals_index.target.data[:], dtype=float)
-    return float(intervals.min()), float(intervals.max())
+                data |= {n: v[rows] for n, v in _label_columns(column.table).items()}
+        return data
 
 
 def _label_columns(table: Any) -> dict[str, np.ndarray]:
-    """Columns with the name of a label and one value a row."""
-    columns = {name: table[name] for name in table.colnames if name in LABELS}
-    return {
-        name: np.asarray(column.data[:])
-        for name, column in columns.items()
-        if len(np.shape(column.data)) == 1 and len(column.data) == len(table)
-    }
+    """Columns with the name of a label and one value per row."""
+    columns = {}
+    for name in LABELS:
+        if name in table.colnames and np.shape(table[name].data) == (len(table),):
+            values = np.asarray(table[name].data[:])
+            is_text = values.dtype.kind == "O" and all(isinstance(v, str) for v in values)
+            columns[name] = values.astype(str) if is_text else values
+    return columns
 
 
-def _duration(source: _Source, duration_s: float | None) -> float:
-    """Seconds, as asked for, as the file says, or up to the last spike."""
-    if not np.isfinite(source.times).all():
-        raise SimbenchError("a spike time is not finite; times are seconds")
-    duration = duration_s if duration_s is not None else source.duration_s
-    if duration is None:
-        duration = float(np.floor(source.times.max(initial=0.0)) + 1)
-    if not (np.isfinite(duration) and duration > 0):
-        raise SimbenchError(f"duration {duration:g} s; allowed is a positive number of seconds")
-    return duration
-
-
-def _check_size(n_neurons: int, duration_s: float, frame_rate_hz: float) -> None:
+def _spike_trains(
+    data: dict[str, np.ndarray], duration_s: float | None, frame_rate_hz: float
+) -> SpikeTrains:
+    """The spikes before the end of the recording, if the arrays of the file make sense."""
+    _check_types(data)
+    neurons, n_neurons = _neurons(data)
+    if duration_s is None:
+        last = np.floor(data["times"].max(initial=0.0)) + 1
+        duration_s = float(data.get("duration", [last])[0])
+    if not (np.isfinite(duration_s) and duration_s > 0):
+        raise SimbenchError(f"duration {duration_s:g} s; allowed is a positive number of seconds")
     if n_neurons < 1:
         raise SimbenchError("no neurons; state 'n_neurons' if all of them are silent")
     frames = duration_s * frame_rate_hz
@@ -277,27 +186,75 @@ def _check_size(n_neurons: int, duration_s: float, frame_rate_hz: float) -> None
             f"{n_neurons} neurons x {duration_s:g} s x {frame_rate_hz:g} Hz; "
             f"allowed: up to {MOST_SAMPLES:g} samples"
         )
+    kept = data["times"] < duration_s
+    return SpikeTrains.from_events(neurons[kept], data["times"][kept], n_neurons, duration_s)
 
 
-def _spike_trains(source: _Source, duration_s: float) -> SpikeTrains:
-    kept = source.times < duration_s
-    return SpikeTrains.from_events(
-        source.neurons[kept], source.times[kept], source.n_neurons, duration_s
-    )
+def _check_types(data: dict[str, np.ndarray]) -> None:
+    """Refuse arrays with unknown names, or with values of another type."""
+    if "times" not in data or ("neurons" in data) == ("offsets" in data):
+        raise SimbenchError(
+            f"holds {', '.join(sorted(data)) or 'nothing'}; needed are 'times' and either "
+            "'neurons' or 'offsets'"
+        )
+    for name, array in data.items():
+        if name not in (*_ARRAYS, *LABELS):
+            raise SimbenchError(
+                f"unknown array '{name}'; allowed: {', '.join(_ARRAYS)}, and the labels "
+                f"{', '.join(LABELS)}"
+            )
+        codes, needed = _TYPES[name] if name in _TYPES else _TYPES[LABELS[name].kind]
+        if array.dtype.kind not in codes:
+            raise SimbenchError(f"'{name}' is {array.dtype}; needed: {needed}")
+        if name in _FINITE and not np.isfinite(array).all():
+            raise SimbenchError(f"'{name}' holds a value that is not finite")
 
 
-def _labels(source: _Source, spikes: SpikeTrains, seed: int, index: int) -> pd.DataFrame:
+def _neurons(data: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
+    """Neuron of each spike and number of neurons, if all shapes agree."""
+    times, per_neuron = data["times"], [data[name] for name in LABELS if name in data]
+    neurons = data["neurons"] if "neurons" in data else _unravel(data["offsets"], len(times))
+    n_neurons = int(neurons.max(initial=-1)) + 1
+    if "n_neurons" in data:
+        n_neurons = int(data["n_neurons"][0])
+    elif "offsets" in data:
+        n_neurons = len(data["offsets"]) - 1
+    elif per_neuron:
+        n_neurons = len(per_neuron[0])
+    shapes = {
+        "times": (len(times),), "neurons": (len(times),), "duration": (1,), "n_neurons": (1,),
+        "offsets": data.get("offsets", times).shape,
+    }  # fmt: skip
+    for name, array in data.items():
+        shape = shapes.get(name, (n_neurons,))
+        if array.shape != shape:
+            raise SimbenchError(
+                f"'{name}' has shape {array.shape}; needed: {shape}, for {len(times)} spikes of "
+                f"{n_neurons} neurons"
+            )
+    return neurons, n_neurons
+
+
+def _unravel(offsets: np.ndarray, n_spikes: int) -> np.ndarray:
+    """Neuron of each spike."""
+    counts = np.diff(offsets.astype(np.int64))
+    if offsets.ndim != 1 or len(offsets) < 2 or (counts < 0).any():
+        raise SimbenchError("'offsets' must ascend, one more than neurons")
+    if offsets[0] != 0 or offsets[-1] != n_spikes:
+        raise SimbenchError(f"'offsets' must start at 0 and end at the number of times, {n_spikes}")
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _labels(
+    data: dict[str, np.ndarray], spikes: SpikeTrains, seed: int, index: int
+) -> pd.DataFrame:
     from simbench.culture.wiring import place_somata
 
-    labels = source.labels.drop(columns=[n for n in _DERIVED if n in source.labels])
+    labels = pd.DataFrame({n: data[n] for n in LABELS if n in data and n not in _COUNTED})
     if not {"x_mm", "y_mm"} <= set(labels):
         dish = CultureRecipe(n_neurons=max(2, spikes.n_neurons))
         positions = place_somata(dish, stream(seed, "import", index, "somata"))
-        labels = labels.assign(
-            x_mm=positions[: spikes.n_neurons, 0], y_mm=positions[: spikes.n_neurons, 1]
-        )
-    positions = labels[["x_mm", "y_mm"]]
-    if not np.isfinite(positions.to_numpy(float)).all():
-        raise SimbenchError("labels x_mm, y_mm: a position is not finite; positions are mm")
+        x_mm, y_mm = positions[: spikes.n_neurons].T
+        labels = labels.assign(x_mm=x_mm, y_mm=y_mm)
     labels.insert(0, "culture", f"culture-{index:03d}")
     return labels.assign(n_spikes=spikes.counts, rate_hz=spikes.counts / spikes.duration)

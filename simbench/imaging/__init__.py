@@ -13,31 +13,31 @@ from simbench.imaging.indicators import frame_dff, get_indicator, n_frames
 from simbench.imaging.nuisances import (
     Nuisances,
     draw_nuisances,
-    drift_factor,
-    neuropil_light,
+    frame_middles,
     nuisance_labels,
+    slow_factor,
 )
-from simbench.imaging.trace_blocks import Traces, blocks, by_tile, rows_per_block
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.imaging.trace_arrays import TraceArray, blocks, by_tile, rows_per_block
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 
 @dataclass(frozen=True)
 class Imaged:
-    """What the camera saw.
+    """Fluorescence of a culture, and what it is made of.
 
     Parameters
     ----------
     fluorescence : ndarray of float32, shape (n_neurons, n_frames)
-        Counts above the camera's offset per frame, which are detected photons if the gain is 1;
-        F/F0 of the median cell if the recipe has no shot noise.
+        Counts per frame above the camera's offset: detected photons if the gain is 1. Without
+        shot noise: light in baselines of the median cell.
     clean_dff : ndarray of float32, shape (n_neurons, n_frames)
-        True dF/F of each cell, averaged over each exposure: with the cell's own gain and decay,
-        before everything that light and camera add.
-    nuisances : DataFrame, one row a neuron
+        True dF/F of each cell, averaged over each exposure, with the cell's own gain and decay,
+        before light and camera change it.
+    nuisances : DataFrame, one row per neuron
         Every nuisance drawn, as label columns.
     neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
-        Light of the neuropil around each cell, without noise, in the unit of the fluorescence:
-        ``recipe.neuropil`` times it is part of the cell's. None if there is no neuropil.
+        Light of the neuropil around each cell, without noise, in the unit of the fluorescence.
+        ``recipe.neuropil`` times it is part of the cell's fluorescence.
     """
 
     fluorescence: np.ndarray
@@ -56,25 +56,21 @@ def image(
 ) -> Imaged:
     """Image a culture.
 
-    A cell's light is ``brightness drift (1 + dF/F)``; to it come the haze of its neighbours and
-    the neuropil; bleaching and flicker multiply the sum; the detector adds its noise.
+    A cell's light is ``brightness drift (1 + dF/F)``. The haze of its neighbours and the neuropil
+    are added; bleaching and flicker multiply the sum; the detector adds its noise.
 
     Parameters
     ----------
     spikes : SpikeTrains
+        Times in seconds.
     positions_mm : ndarray, shape (n_neurons, 2)
     recipe : ImagingRecipe
     seed, index : int
         Seed of the run and number of the recording: together they name all random streams.
     folder : Path, optional
         Existing folder for ``fluorescence.npy``, ``clean_dff.npy`` and, if there is neuropil,
-        ``neuropil.npy``. With it the arrays returned are memory-mapped, and only blocks of them
-        are ever in memory.
-
-    Raises
-    ------
-    SimbenchError
-        If a spike time is not finite, or spikes and positions are of different numbers.
+        ``neuropil.npy``. The arrays returned are then memory-mapped, and only blocks of them are
+        in memory at a time.
     """
     if not np.isfinite(spikes.times).all():
         raise SimbenchError("spikes: a spike time is not finite; times are seconds")
@@ -86,7 +82,7 @@ def image(
     count = n_frames(spikes, recipe.frame_rate_hz)
     nuisances = draw_nuisances(positions_mm, count, recipe, seed, index)
     clean, fluorescence, neuropil = (
-        Traces((spikes.n_neurons, count), folder / f"{name}.npy" if folder else None)
+        TraceArray((spikes.n_neurons, count), folder / f"{name}.npy" if folder else None)
         for name in ("clean_dff", "fluorescence", "neuropil")
     )
     order = np.arange(spikes.n_neurons)
@@ -97,7 +93,10 @@ def image(
     for cells in blocks(order, count):
         light = _light(cells, clean, nuisances, recipe)
         if nuisances.neuropil is not None:
-            around = neuropil_light(nuisances, recipe, count, cells)
+            around = slow_factor(
+                nuisances.neuropil[cells], frame_middles(count, recipe), recipe.neuropil_time_s,
+                recipe.neuropil_sd, log_mean=-recipe.neuropil_sd**2 / 2,
+            )  # fmt: skip
             light += np.float32(recipe.neuropil) * around
             neuropil.write(cells, nuisances.illuminate(around) * np.float32(recipe.counts_at_rest))
         fluorescence.write(cells, detect(nuisances.illuminate(light), cells, recipe, seed, index))
@@ -127,7 +126,7 @@ def _clean_dff(
 
 
 def _light(
-    cells: np.ndarray, clean: Traces, nuisances: Nuisances, recipe: ImagingRecipe
+    cells: np.ndarray, clean: TraceArray, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
     """Light of the cells and the haze of their neighbours, in baselines of the median cell."""
     if nuisances.haze is None:
@@ -142,11 +141,13 @@ def _light(
 
 
 def _own_light(
-    cells: np.ndarray, clean: Traces, nuisances: Nuisances, recipe: ImagingRecipe
+    cells: np.ndarray, clean: TraceArray, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
     light = 1 + clean.read(cells)
     if recipe.brightness_sd:
         light *= nuisances.brightness[cells, None].astype(np.float32)
     if nuisances.drift is not None:
-        light *= drift_factor(nuisances, recipe, light.shape[1], cells)
+        seconds = frame_middles(light.shape[1], recipe)
+        drift = nuisances.drift[cells]
+        light *= slow_factor(drift, seconds, recipe.drift_time_s, recipe.drift_sd)
     return light

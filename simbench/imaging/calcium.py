@@ -1,6 +1,6 @@
 """Calcium of each neuron: exponentials summed over spikes, as recursions over frames.
 
-Apart from the rest of the room because it imports numba, which is slow to load.
+A module of its own because numba is slow to import.
 """
 
 import numba
@@ -14,8 +14,8 @@ def sum_exponentials(times, offsets, weights, rates, initial, start, step, perio
     """Add ``sum over spikes and terms of weight exp(-rate (t - spike time))`` to `out`.
 
     Samples lie at ``t = frame * period + start + sample * step``. Spikes act from their exact
-    time on. The cost is one multiplication a sample and term, and two exponentials a spike and
-    term.
+    time on. The cost is one multiplication per sample and term, and two exponentials per spike
+    and term.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def sum_exponentials(times, offsets, weights, rates, initial, start, step, perio
     rates : ndarray, shape (n_neurons, n_terms)
         1/s.
     initial : ndarray, shape (n_neurons, n_terms)
-        What earlier spikes left of each term, without its weight, at t = 0.
+        Value of each term at t = 0, without its weight, from earlier spikes.
     start, step, period : float
         Seconds; all samples of a frame lie before the next frame.
     out : ndarray of float32, shape (n_samples, n_neurons, n_frames)

@@ -1,18 +1,16 @@
-"""The detector: light in, counts out."""
+"""The detector: light in, counts out; and the noise of traces."""
 
 import numpy as np
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.scenario.recipes import ImagingRecipe
-
-_MOST_PHOTONS = 1e18  # Poisson numbers end at 9e18
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 
 def measure_nu(dff: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Standardised noise of traces, as Cascade measures it.
+    """Standardised noise nu of traces, as Cascade measures it.
 
-    Activity raises it, and below some hundred photons a frame it takes steps of one photon.
+    Activity raises it. Below some hundred photons per frame it takes steps of one photon.
 
     Parameters
     ----------
@@ -32,10 +30,9 @@ def measure_nu(dff: np.ndarray, frame_rate: float) -> np.ndarray:
 def detect(
     light: np.ndarray, cells: np.ndarray, recipe: ImagingRecipe, seed: int, index: int
 ) -> np.ndarray:
-    """What the detector makes of light.
+    """Counts for light: shot noise, saturation, read noise, gain and digitisation, in this order.
 
-    Shot noise, saturation, read noise, gain, digitisation, in this order. Every cell has streams
-    of its own, so that the noise of a cell depends on no other cell.
+    The noise of a cell depends on no other cell: each has random streams of its own.
 
     Parameters
     ----------
@@ -47,11 +44,6 @@ def detect(
     seed, index : int
         Seed of the run and number of the recording.
 
-    Raises
-    ------
-    SimbenchError
-        If there is too much light to count it.
-
     Returns
     -------
     ndarray of float32, shape (n_cells, n_frames)
@@ -62,12 +54,13 @@ def detect(
         for row, cell in zip(light, cells):
             rng = stream(seed, "recording", index, "shot noise", int(cell))
             expected = row.astype(np.float64) * photons
-            if not expected.max() < _MOST_PHOTONS:
+            try:
+                row[:] = rng.poisson(expected)
+            except ValueError:  # Poisson numbers end at 9e18
                 raise SimbenchError(
-                    f"imaging: {expected.max():.3g} photons in a frame of cell {cell}; allowed: "
-                    f"up to {_MOST_PHOTONS:g}; lower the light or its spreads"
-                )
-            row[:] = rng.poisson(expected)
+                    f"imaging: {expected.max():.3g} photons in a frame of cell {cell} are too "
+                    "many; lower the light or its spreads"
+                ) from None
     if recipe.saturation is not None:
         np.minimum(light, recipe.saturation * (photons or 1), out=light)
     if recipe.read_noise:

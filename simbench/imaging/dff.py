@@ -1,16 +1,16 @@
-"""dF/F the way people do it: against a running percentile of the trace itself."""
+"""dF/F of traces against a running percentile of each trace."""
 
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.imaging.slow_courses import interpolate
+from simbench.imaging.trace_arrays import interpolate
+from simbench.scenario.presets import NU_PER_SD
 
 BASELINE_PERCENTILE = 15
 BASELINE_WINDOW_S = 60.0
 _KNOTS_PER_WINDOW = 30
 _BLOCK = 2**21  # values worked on at a time
-_LARGEST = np.float32(1e6)  # a larger dF/F is a baseline of rounding errors
-_SD_PER_MEDIAN_DIFFERENCE = 1 / 0.954
+_LARGEST = np.float32(1e6)  # a larger dF/F is a baseline made of rounding errors
 
 
 def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float, offset: float = 0.0) -> np.ndarray:
@@ -19,25 +19,20 @@ def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float, offset: float = 
     The baseline is the 15th percentile over 60 s (Rupprecht's setting for Cascade), taken on
     block means of 2 s so that shot noise hardly biases it, and interpolated between blocks.
     Where it is lower than the noise of a single frame (a dark cell), the change is divided by
-    that noise instead, so that the result is finite for any trace. A constant trace gives 0.
+    that noise instead: the result is finite for any trace. A constant trace gives 0.
 
     Parameters
     ----------
     fluorescence : ndarray, shape (n_neurons, n_frames)
-        Any unit that is proportional to light.
+        In any unit that is proportional to light.
     frame_rate : float
-        Frames per second, Hz.
+        Hz.
     offset : float
-        What the camera gives in the dark, in the unit of the fluorescence.
+        Reading of the camera in the dark, in the unit of the fluorescence.
 
     Returns
     -------
     ndarray of float32, shape (n_neurons, n_frames)
-
-    Raises
-    ------
-    SimbenchError
-        If the traces are not a table of finite numbers.
     """
     if np.ndim(fluorescence) != 2:
         raise SimbenchError(
@@ -85,6 +80,4 @@ def _frame_noise(light: np.ndarray) -> np.ndarray:
     if light.shape[1] < 2:
         return np.zeros(len(light), dtype=np.float32)
     differences = np.abs(np.diff(light, axis=1))
-    return np.median(differences, axis=1, overwrite_input=True) * np.float32(
-        _SD_PER_MEDIAN_DIFFERENCE
-    )
+    return np.median(differences, axis=1, overwrite_input=True) * np.float32(1 / NU_PER_SD)

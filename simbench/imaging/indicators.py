@@ -1,4 +1,4 @@
-"""Calcium indicators: presets and the spike -> dF/F response."""
+"""Calcium indicators: presets, and the dF/F with which they respond to spikes."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pandas as pd
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.scenario import presets as tables
-from simbench.scenario.recipes import IndicatorRecipe
+from simbench.scenario.imaging_recipe import IndicatorRecipe
 
 Response = Callable[[np.ndarray], np.ndarray]
 _BLOCK = 2**18  # samples worked on at a time: they stay in the processor's cache
@@ -25,7 +25,7 @@ class Indicator:
     Parameters
     ----------
     name, family, source : str
-        Family: "culture", "in vivo", "legacy" or "custom".
+        The family is "culture", "in vivo", "legacy" or "custom".
     rise_ms : float
         0: calcium jumps.
     decays : tuple of (weight, decay time in ms)
@@ -100,20 +100,14 @@ def _legacy() -> Indicator:
 
 @cache
 def presets() -> dict[str, Indicator]:
-    """All indicators that simbench knows, by name."""
+    """All indicators that come with simbench, by name."""
     culture = [_culture(name) for name in tables.CULTURE_FITS]
     in_vivo = [_in_vivo(name) for name in tables.IN_VIVO_FITS]
     return {indicator.name: indicator for indicator in (*culture, *in_vivo, _legacy())}
 
 
 def get_indicator(indicator: str | IndicatorRecipe) -> Indicator:
-    """Preset by name, or the indicator of a recipe (Hill response).
-
-    Raises
-    ------
-    SimbenchError
-        If no preset has this name.
-    """
+    """Preset by name, or the indicator of a recipe (Hill response)."""
     if isinstance(indicator, IndicatorRecipe):
         response = hill_response(indicator.hill, indicator.half_saturation, indicator.max_dff)
         decays = ((1.0, indicator.decay_ms),)
@@ -124,12 +118,7 @@ def get_indicator(indicator: str | IndicatorRecipe) -> Indicator:
 
 
 def clean_dff(spikes: SpikeTrains, indicator: Indicator, rate_hz: float) -> np.ndarray:
-    """True dF/F, sampled at ``t = 0, 1, 2, ... / rate_hz``.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_neurons, n_samples)
-    """
+    """True dF/F at ``t = 0, 1, 2, ... / rate_hz``, float32, shape (n_neurons, n_samples)."""
     return _mean_samples(spikes, indicator, None, slice(None), rate_hz, n_samples=1, step=0.0)
 
 
@@ -143,20 +132,21 @@ def frame_dff(
 ) -> np.ndarray:
     """True dF/F, averaged over the exposure at the start of each frame.
 
-    The average is taken over so many midpoints that it is right to about 0.2 % of the peak.
+    The error of the average is about 0.2 % of the peak.
 
     Parameters
     ----------
     spikes : SpikeTrains
+        Times in seconds.
     indicator : Indicator
     frame_rate : float
         Hz.
     exposure : float
         Share of the frame time.
     decay_scale : ndarray, shape (n_neurons,), optional
-        Each neuron's own factor on the decay times.
+        Factor on the decay times of each neuron.
     neurons : slice
-        Which neurons; all by default.
+        Neurons to image; all by default.
 
     Returns
     -------
@@ -181,7 +171,7 @@ def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
 
 
 def _remains(lead_in: SpikeTrains | None, neurons: slice, rates: np.ndarray) -> np.ndarray:
-    """What spikes before the recording left of each exponential, (n_neurons, n_terms)."""
+    """Value of each exponential at the start of the recording, (n_neurons, n_terms)."""
     if lead_in is None:
         return np.zeros_like(rates)
     offsets = lead_in.offsets[neurons.start : neurons.stop + 1]
@@ -225,7 +215,7 @@ def _mean_samples(
 
 
 def describe_indicators() -> pd.DataFrame:
-    """Response of every preset to one spike, measured on the model itself.
+    """Response of every preset to one spike, measured on its model.
 
     Returns
     -------

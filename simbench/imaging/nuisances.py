@@ -1,6 +1,6 @@
-"""What tells recordings apart besides the neurons: every factor drawn from a stream of its own.
+"""Nuisances of a recording: cell factors, bleaching, haze, neuropil and flicker.
 
-A nuisance that is off draws nothing and changes no bit.
+Each is drawn from a random stream of its own. One that is off draws nothing and changes no bit.
 """
 
 import math
@@ -11,11 +11,13 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.core.seeds import stream
-from simbench.imaging.slow_courses import interpolate, knot_positions, slow_noise
-from simbench.scenario.recipes import NU_PER_SD, ImagingRecipe
+from simbench.imaging.trace_arrays import interpolate
+from simbench.scenario.imaging_recipe import ImagingRecipe
+from simbench.scenario.presets import NU_PER_SD
 
 _HAZE_REACH = 2.63  # in sigmas; beyond it a neighbour adds less than 0.1 % of the amplitude
 _NEUROPIL_REACH = 2.0  # in radii
+_KNOTS_PER_TIME_CONSTANT = 4
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,7 @@ class Nuisances:
 def draw_nuisances(
     positions_mm: np.ndarray, n_frames: int, recipe: ImagingRecipe, seed: int, index: int
 ) -> Nuisances:
-    """Draw all nuisances of a recording.
-
-    Parameters
-    ----------
-    positions_mm : ndarray, shape (n_neurons, 2)
-    n_frames : int
-    recipe : ImagingRecipe
-    seed, index : int
-        Seed of the run and number of the recording.
-    """
+    """Draw all nuisances of a recording; seed and index name its random streams."""
     n = len(positions_mm)
     duration_s = n_frames / recipe.frame_rate_hz
 
@@ -91,13 +84,51 @@ def draw_nuisances(
         drift=drift,
         neuropil=_neuropil_knots(positions_mm, duration_s, recipe, rng("neuropil")),
         haze=haze_weights(positions_mm, recipe) if recipe.haze else None,
-        illumination=_illumination(n_frames, recipe, flicker),
+        illumination=_illumination(frame_middles(n_frames, recipe), recipe, flicker),
         flicker=flicker,
     )
 
 
+def slow_noise(
+    rng: np.random.Generator, n: int, duration_s: float, time_constant_s: float
+) -> np.ndarray:
+    """Ornstein-Uhlenbeck noise of unit variance at knots, float32, shape (n, n_knots)."""
+    from scipy.signal import lfilter  # slow to load
+
+    n_knots = math.ceil(duration_s / time_constant_s * _KNOTS_PER_TIME_CONSTANT) + 1
+    keep = math.exp(-1 / _KNOTS_PER_TIME_CONSTANT)
+    noise = rng.standard_normal((n, n_knots), dtype=np.float32)
+    noise[:, 1:] *= math.sqrt(1 - keep**2)
+    return lfilter([1], [1, -keep], noise, axis=1).astype(np.float32, copy=False)
+
+
+def slow_factor(
+    knots: np.ndarray, seconds: np.ndarray, time_constant_s: float, sd: float, log_mean: float = 0.0
+) -> np.ndarray:
+    """Factor whose logarithm follows `slow_noise`.
+
+    Parameters
+    ----------
+    knots : ndarray of float32, shape (n_cells, n_knots)
+    seconds : ndarray, shape (n_frames,)
+        Middle of each frame.
+    time_constant_s : float
+        That with which the noise was drawn.
+    sd, log_mean : float
+        Of the factor's natural logarithm.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_cells, n_frames)
+    """
+    log_factor = interpolate(knots, seconds / time_constant_s * _KNOTS_PER_TIME_CONSTANT)
+    log_factor *= np.float32(sd)
+    log_factor += np.float32(log_mean)
+    return np.exp(log_factor, out=log_factor)
+
+
 def bleaching(seconds: np.ndarray, recipe: ImagingRecipe) -> np.ndarray:
-    """Share of the light that is left after so many seconds, same shape."""
+    """Share of the light that is left after this time (s), same shape."""
     fast = recipe.bleach_fraction * -np.expm1(-seconds / recipe.bleach_time_s)
     slow = recipe.slow_bleach_fraction * -np.expm1(-seconds / recipe.slow_bleach_time_s)
     return 1 - fast - slow
@@ -107,7 +138,7 @@ def haze_weights(positions_mm: np.ndarray, recipe: ImagingRecipe) -> sparse.csr_
     """Share ``haze exp(-(distance / sigma)^2)`` of each other cell's light that reaches a cell.
 
     The form and the presets' values are those of the connectomics challenge's simulations
-    (github.com/orlandi/connectomicsPCV), where noise is scattered too; here only light is.
+    (github.com/orlandi/connectomicsPCV), in which noise is scattered too; here only light is.
     """
     weights = _gaussian_weights(
         positions_mm, positions_mm, recipe.haze_sigma_mm, _HAZE_REACH
@@ -117,36 +148,8 @@ def haze_weights(positions_mm: np.ndarray, recipe: ImagingRecipe) -> sparse.csr_
     return sparse.csr_array((data, (weights.row[other], weights.col[other])), shape=weights.shape)
 
 
-def neuropil_light(
-    nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int, cells: np.ndarray | slice
-) -> np.ndarray:
-    """Light of the neuropil around cells: mean 1, without the bleaching and flicker of all light.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_cells, n_frames)
-    """
-    if nuisances.neuropil is None:
-        raise ValueError("this recipe has no neuropil")
-    at = knot_positions(n_frames, recipe.frame_rate_hz, recipe.neuropil_time_s)
-    log_light = interpolate(nuisances.neuropil[cells], at) * np.float32(recipe.neuropil_sd)
-    log_light -= np.float32(recipe.neuropil_sd**2 / 2)
-    return np.exp(log_light, out=log_light)
-
-
-def drift_factor(
-    nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int, cells: np.ndarray | slice
-) -> np.ndarray:
-    """Factor on the baseline light of cells over time, shape (n_cells, n_frames)."""
-    if nuisances.drift is None:
-        raise ValueError("this recipe has no drift")
-    at = knot_positions(n_frames, recipe.frame_rate_hz, recipe.drift_time_s)
-    log_factor = interpolate(nuisances.drift[cells], at) * np.float32(recipe.drift_sd)
-    return np.exp(log_factor, out=log_factor)
-
-
 def nuisance_labels(nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int) -> pd.DataFrame:
-    """One row a neuron; columns and units: ``simbench.scenario.labels.LABELS``."""
+    """One row per neuron; columns and units: ``simbench.scenario.labels.LABELS``."""
     n = len(nuisances.gain)
     brightness = nuisances.brightness
     haze, neuropil = np.zeros(n), np.full(n, recipe.neuropil) / brightness
@@ -180,19 +183,24 @@ def _nu_at_rest(light: np.ndarray, recipe: ImagingRecipe) -> np.ndarray:
     return 100 * NU_PER_SD * sd / math.sqrt(recipe.frame_rate_hz)
 
 
+def frame_middles(n_frames: int, recipe: ImagingRecipe) -> np.ndarray:
+    """Time of the middle of each frame (s)."""
+    return (np.arange(n_frames) + 0.5) / recipe.frame_rate_hz
+
+
 def _illumination(
-    n_frames: int, recipe: ImagingRecipe, flicker: np.ndarray | None
+    seconds: np.ndarray, recipe: ImagingRecipe, flicker: np.ndarray | None
 ) -> np.ndarray | None:
     if flicker is None and not (recipe.bleach_fraction or recipe.slow_bleach_fraction):
         return None
-    left = bleaching((np.arange(n_frames) + 0.5) / recipe.frame_rate_hz, recipe)
+    left = bleaching(seconds, recipe)
     return left if flicker is None else left * np.maximum(1 + flicker, 0)
 
 
 def _neuropil_knots(
     positions_mm: np.ndarray, duration_s: float, recipe: ImagingRecipe, rng: np.random.Generator
 ) -> np.ndarray | None:
-    """Slow noise that neighbours share: patches on a grid, blended by distance."""
+    """Slow noise of patches on a grid, weighted by distance, which neighbours share."""
     if not recipe.neuropil:
         return None
     radius = recipe.neuropil_radius_mm

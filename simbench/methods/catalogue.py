@@ -1,4 +1,4 @@
-"""Every method of simbench with what one has to know to choose it.
+"""The table of all methods of simbench.
 
 Looking a method up imports nothing; its home is imported when the method is used.
 """
@@ -32,6 +32,8 @@ class MethodEntry:
         Default of the method's parameter ``device``; cpu if it has none.
     default : bool
         Whether a run that names no method takes this one.
+    sees_truth : bool
+        Whether it is given the whole dataset, labels included.
     is_reference : bool
         Made to give traces back: its latents grow with the recording, so that it stands beside
         reconstructions and is not among all the methods whose latents are compared.
@@ -45,6 +47,7 @@ class MethodEntry:
     needs: str = ""
     device: str = "cpu"
     default: bool = False
+    sees_truth: bool = False
     is_reference: bool = False
 
     @property
@@ -72,16 +75,16 @@ _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
 METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
         "control", "simbench.methods.controls.control:Chance", "random latents", "simbench",
-        default=True,
+        default=True, sees_truth=True,
     ),
     "spike-oracle": MethodEntry(
         "control", "simbench.methods.controls.control:SpikeOracle",
-        "statistics of the true spike trains", "simbench", default=True,
+        "statistics of the true spike trains", "simbench", default=True, sees_truth=True,
     ),
     "supervised": MethodEntry(
         "control", "simbench.methods.controls.supervised:Supervised",
         "networks trained on the training cultures' labels: what traces hold", "simbench",
-        device="auto",
+        device="auto", sees_truth=True,
     ),
     "untrained": MethodEntry(
         "control", "simbench.methods.avae.estimator:AVAE", "the avae before training", "simbench",
@@ -112,7 +115,7 @@ METHODS: dict[str, MethodEntry] = {
         {"max_iter": 500, "tol": 1e-3}, default=True,
     ),
     "nmf": MethodEntry(
-        "linear", "simbench.methods.linear:nmf", "non-negative factors of the trace", _SKLEARN
+        "linear", "simbench.methods.baselines:nmf", "non-negative factors of the trace", _SKLEARN
     ),
     "linear-autoencoder": MethodEntry(
         "linear", "simbench.methods.dense:LinearAutoencoder",
@@ -125,11 +128,11 @@ METHODS: dict[str, MethodEntry] = {
         _SKLEARN, is_reference=True,
     ),
     "pca-spectrum": MethodEntry(
-        "linear", "simbench.methods.linear:pca_spectrum",
+        "linear", "simbench.methods.baselines:pca_spectrum",
         "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
     ),
     "pca-autocorrelation": MethodEntry(
-        "linear", "simbench.methods.linear:pca_autocorrelation",
+        "linear", "simbench.methods.baselines:pca_autocorrelation",
         "principal components of the autocorrelation", _SKLEARN,
     ),
     "spectrum": MethodEntry(
@@ -174,29 +177,23 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "avae": MethodEntry(
         "learned", "simbench.methods.avae.estimator:AVAE",
-        "autoregressive VAE: one latent a neuron, pooled over time, drives a causal decoder",
+        "autoregressive VAE: one latent per neuron, pooled over time, drives a causal decoder",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
 }  # fmt: skip
 
 
-# One thing changed at a time; `avae` itself is the first line.
 VARIANTS = (
     "avae",
-    "avae[nll_weight=0]",
-    "avae[statistics_weight=0]",
-    "avae[contrast_weight=0]",
-    "avae[nll_weight=0, contrast_weight=0]",
-    "avae[nll_weight=0, statistics_weight=0]",
-    "avae[beta=0, free_bits=0]",
-    "avae[free_bits=0]",
-    "avae[window_s=20]",
-    "avae[reach_s=5]",
-    "avae[pooling=spectrum]",
-    "avae[pooling=quantiles]",
-    "avae[gain_sd=0.3]",
-    "avae[n_steps=1500]",
-    "avae[n_components=2]",
-    "avae[n_components=16]",
-    "avae[n_components=32]",
-)
+    *(
+        f"avae[{change}]"
+        for change in (
+            "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "nll_weight=0, contrast_weight=0", "nll_weight=0, statistics_weight=0",
+            "beta=0, free_bits=0", "free_bits=0", "window_s=20", "reach_s=5",
+            "pooling=spectrum", "pooling=quantiles", "gain_sd=0.3", "n_steps=1500",
+            "n_components=2", "n_components=16", "n_components=32",
+        )
+    ),
+)  # fmt: skip
+"""The avae and its variants, for an ablation."""

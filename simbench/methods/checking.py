@@ -12,10 +12,11 @@ from sklearn.base import clone
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.methods.controls.control import Control
-from simbench.methods.registry import fit_method, get_method, set_known_parameters
+from simbench.methods.embedding import fit_method
+from simbench.methods.registry import get_method, set_known_parameters
 
-FRAME_RATE_HZ, DURATION_S = 20.0, 20.0
-N_NEURONS, N_CULTURES, N_COMPONENTS = 20, 3, 4
+_FRAME_RATE_HZ, _N_FRAMES = 20.0, 400
+_N_NEURONS, _N_CULTURES, _N_COMPONENTS = 20, 3, 4
 SHORT = {"n_steps": 10, "n_epochs": 2, "max_epochs": 2, "epochs": 2, "max_iterations": 10}
 """Training lengths for the check, set where a method has a parameter of that name."""
 
@@ -33,8 +34,8 @@ class Broken(Exception):
     """A rule that is not kept. The message says what was found."""
 
 
-class Trial:
-    """A method on its trial: fitted on three cultures, shown a fourth.
+class CheckedMethod:
+    """A method that is fitted on three cultures and then shown a fourth.
 
     Parameters
     ----------
@@ -44,23 +45,27 @@ class Trial:
 
     def __init__(self, method: Any) -> None:
         self.method = set_known_parameters(
-            method, n_components=N_COMPONENTS, frame_rate=FRAME_RATE_HZ, random_state=0, **SHORT
+            method, n_components=_N_COMPONENTS, frame_rate=_FRAME_RATE_HZ, random_state=0, **SHORT
         )
-        self.train = np.concatenate([made_up_traces(i) for i in range(N_CULTURES)])
-        self.unseen = made_up_traces(N_CULTURES)[: N_NEURONS - 3]
+        self.train = np.concatenate([made_up_traces(i) for i in range(_N_CULTURES)])
+        self.unseen = made_up_traces(_N_CULTURES)[: _N_NEURONS - 3]
 
-    def fit(self) -> Any:
-        """A new fit of the same method to the same traces."""
-        culture = np.repeat(np.arange(N_CULTURES), N_NEURONS)
-        return fit_method(clone(self.method), self.train.copy(), culture)
+    def fit(self, X: np.ndarray | None = None) -> Any:
+        """A new fit of the same method to the training traces, ``X`` if they are to be watched."""
+        culture = np.repeat(np.arange(_N_CULTURES), _N_NEURONS)
+        return fit_method(clone(self.method), self.train.copy() if X is None else X, culture)
 
     @cached_property
     def fitted(self) -> Any:
         return self.fit()
 
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Latents of a copy of traces, by the first fit."""
+        return np.asarray(self.fitted.transform(X.copy()))
+
     @cached_property
     def latents(self) -> np.ndarray:
-        return np.asarray(self.fitted.transform(self.unseen.copy()))
+        return self.transform(self.unseen)
 
 
 def made_up_traces(culture: int) -> np.ndarray:
@@ -69,9 +74,8 @@ def made_up_traces(culture: int) -> np.ndarray:
     The first neuron is silent (noise only), the second and third are constant: zero, and one.
     """
     rng = stream(0, "check", culture)
-    n_frames = round(DURATION_S * FRAME_RATE_HZ)
-    bursts = rng.random(n_frames) < 0.01
-    events = (rng.random((N_NEURONS, n_frames)) < 0.02) + 2.0 * bursts
+    bursts = rng.random(_N_FRAMES) < 0.01
+    events = (rng.random((_N_NEURONS, _N_FRAMES)) < 0.02) + 2.0 * bursts
     events[0] = 0
     traces = lfilter([0.2], [1, -0.95], events) + 0.03 * rng.standard_normal(events.shape)
     traces[1:3] = [[0.0], [1.0]]
@@ -90,34 +94,29 @@ def check_method(method: Any) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One a rule, in a fixed order. After a failed fit the rules that need one are not tried.
-
-    Raises
-    ------
-    SimbenchError
-        If there is no such method, or it is a control, which these rules do not bind.
+        One per rule, in a fixed order. After a failed fit the rules that need one are not tried.
     """
     estimator = get_method(method) if isinstance(method, str) else method
     if isinstance(estimator, Control):
         raise SimbenchError("check: a control sees the truth and is never ranked; nothing to check")
     try:
-        trial = Trial(estimator)
+        checked = CheckedMethod(estimator)
     except (Exception, SystemExit) as error:
         return [Finding("parameters", False, _one_line(error))]
     findings = []
     for rule, check in RULES.items():
-        findings.append(_judge(rule, check, trial))
+        findings.append(_judge(rule, check, checked))
         if rule in _FATAL and not findings[-1].is_kept:
             break
     return findings
 
 
-def _judge(rule: str, check: Callable[[Trial], None], trial: Trial) -> Finding:
+def _judge(rule: str, check: Callable[[CheckedMethod], None], checked: CheckedMethod) -> Finding:
     try:
-        check(trial)
+        check(checked)
     except Broken as found:
         return Finding(rule, False, str(found))
-    except (Exception, SystemExit) as error:  # the code of others can fail in every way
+    except (Exception, SystemExit) as error:  # a method from outside can raise anything
         return Finding(rule, False, _one_line(error))
     return Finding(rule, True)
 
@@ -126,74 +125,72 @@ def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _parameters(trial: Trial) -> None:
-    before = trial.method.get_params(deep=False)
-    after = clone(trial.method).get_params(deep=False)
+def _parameters(checked: CheckedMethod) -> None:
+    before = checked.method.get_params(deep=False)
+    after = clone(checked.method).get_params(deep=False)
     if before.keys() != after.keys():
         raise Broken("clone changes the parameters; __init__ must only store its arguments")
 
 
-def _fit(trial: Trial) -> None:
-    if trial.fitted is None:
+def _fit(checked: CheckedMethod) -> None:
+    if checked.fitted is None:
         raise Broken("fit returns None; it must return the method")
 
 
-def _shape(trial: Trial) -> None:
-    shape = trial.latents.shape
-    if len(shape) != 2 or shape[0] != len(trial.unseen) or shape[1] == 0:
-        raise Broken(f"latents of {len(trial.unseen)} neurons have the shape {shape}")
-    wanted = trial.method.get_params().get("n_components", shape[1])
+def _shape(checked: CheckedMethod) -> None:
+    shape, n_neurons = checked.latents.shape, len(checked.unseen)
+    if len(shape) != 2 or shape[0] != n_neurons or shape[1] == 0:
+        raise Broken(f"latents of {n_neurons} neurons have the shape {shape}")
+    wanted = checked.method.get_params().get("n_components", shape[1])
     if shape[1] != wanted:
-        raise Broken(f"{shape[1]} latents a neuron, n_components is {wanted}")
+        raise Broken(f"{shape[1]} latents per neuron, n_components is {wanted}")
 
 
-def _finite(trial: Trial) -> None:
-    latents = trial.latents
-    if latents.dtype.kind not in "fiu":
-        raise Broken(f"latents are {latents.dtype}, not real numbers")
-    seen = np.asarray(trial.fitted.transform(trial.train.copy()))
-    bad = ~np.isfinite(latents).all(axis=1), ~np.isfinite(seen).all(axis=1)
-    if any(b.any() for b in bad):
+def _finite(checked: CheckedMethod) -> None:
+    if checked.latents.dtype.kind not in "fiu":
+        raise Broken(f"latents are {checked.latents.dtype}, not real numbers")
+    latents = (checked.latents, checked.transform(checked.train))
+    n_bad = sum(int((~np.isfinite(z).all(axis=1)).sum()) for z in latents)
+    if n_bad:
         raise Broken(
-            f"latents of {sum(int(b.sum()) for b in bad)} neurons are not finite; neurons 0 to 2 "
-            "of each culture are silent or constant"
+            f"latents of {n_bad} neurons are not finite; neurons 0 to 2 of each culture are "
+            "silent or constant"
         )
 
 
-def _same_width(trial: Trial) -> None:
-    one, all_ = (
-        np.asarray(trial.fitted.transform(x.copy())).shape for x in (trial.unseen[3:4], trial.train)
-    )
-    if one != (1, trial.latents.shape[1]) or all_ != (len(trial.train), trial.latents.shape[1]):
-        raise Broken(f"latents of 1 and of {len(trial.train)} neurons: shapes {one}, {all_}")
+def _same_width(checked: CheckedMethod) -> None:
+    width = checked.latents.shape[1]
+    one, all_ = (checked.transform(x).shape for x in (checked.unseen[3:4], checked.train))
+    if one != (1, width) or all_ != (len(checked.train), width):
+        raise Broken(f"latents of 1 and of {len(checked.train)} neurons: shapes {one}, {all_}")
 
 
-def _input(trial: Trial) -> None:
-    X = trial.unseen.copy()
-    trial.fitted.transform(X)
-    if not np.array_equal(X, trial.unseen):
-        raise Broken("transform changes the traces that it is given")
-    X = trial.train.copy()
-    fit_method(clone(trial.method), X, np.repeat(np.arange(N_CULTURES), N_NEURONS))
-    if not np.array_equal(X, trial.train):
-        raise Broken("fit changes the traces that it is given")
+def _input(checked: CheckedMethod) -> None:
+    for verb, call, traces in (
+        ("transform", checked.fitted.transform, checked.unseen),
+        ("fit", checked.fit, checked.train),
+    ):
+        X = traces.copy()
+        call(X)
+        if not np.array_equal(X, traces):
+            raise Broken(f"{verb} changes the traces that it is given")
 
 
-def _deterministic(trial: Trial) -> None:
-    for what, fitted in (("transform", trial.fitted), ("fit", trial.fit())):
-        again = np.asarray(fitted.transform(trial.unseen.copy()))
-        if not np.allclose(again, trial.latents, rtol=1e-4, atol=1e-6):
-            raise Broken(f"a second {what} with the same random_state gives other latents")
+def _deterministic(checked: CheckedMethod) -> None:
+    for verb, fitted in (("transform", checked.fitted), ("fit", checked.fit())):
+        again = np.asarray(fitted.transform(checked.unseen.copy()))
+        if not np.allclose(again, checked.latents, rtol=1e-4, atol=1e-6):
+            raise Broken(f"a second {verb} with the same random_state gives other latents")
 
 
-def _order(trial: Trial) -> None:
-    order = stream(0, "check", "order").permutation(len(trial.unseen))
-    latents = np.asarray(trial.fitted.transform(trial.unseen[order]))
-    if not np.allclose(latents, trial.latents[order], rtol=1e-3, atol=1e-4):
+def _order(checked: CheckedMethod) -> None:
+    order = stream(0, "check", "order").permutation(len(checked.unseen))
+    latents = checked.transform(checked.unseen[order])
+    if not np.allclose(latents, checked.latents[order], rtol=1e-3, atol=1e-4):
         raise Broken("latents depend on the order in which neurons are given")
 
 
-RULES: dict[str, Callable[[Trial], None]] = {
+RULES: dict[str, Callable[[CheckedMethod], None]] = {
     "clone and get_params work": _parameters,
     "fits, silent neurons and constant traces included": _fit,
     "latents of an unseen culture have the right shape": _shape,

@@ -1,5 +1,7 @@
 """Latents that are the same for two segments of one neuron, and differ between neurons."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,54 +9,46 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from simbench.methods.features import compress, noise_level
-from simbench.methods.learned import Course, LearnedTransformer, divide, of_one_group, train
+from simbench.core.errors import SimbenchError
+from simbench.methods.learned import Course, Division, LearnedTransformer, train
 
-N_CHECKS = 4
+_N_CHECKS = 4  # fixed draws of each held-out culture
+_TEMPERATURE = 0.2  # of the softmax over cosine similarities
 
 
 class PooledEncoder(nn.Module):
     """Convolutions over time, then mean and standard deviation of each channel.
 
-    Takes (n, n_frames), any number of frames; gives (n, n_outputs). ``features`` are what it
-    holds before the last layer, (n, n_features).
+    Takes (n, n_frames), any number of frames; gives (n, n_outputs).
     """
 
     def __init__(self, n_outputs: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv1d(1, width, 9, stride=2, padding=4, padding_mode="replicate"),
-            nn.GELU(),
-            nn.Conv1d(width, 2 * width, 5, stride=2, padding=2),
-            nn.GELU(),
-            nn.Conv1d(2 * width, 2 * width, 5, stride=2, padding=2),
-            nn.GELU(),
-        )
+            nn.Conv1d(1, width, 9, stride=2, padding=4, padding_mode="replicate"), nn.GELU(),
+            nn.Conv1d(width, 2 * width, 5, stride=2, padding=2), nn.GELU(),
+            nn.Conv1d(2 * width, 2 * width, 5, stride=2, padding=2), nn.GELU(),
+        )  # fmt: skip
         self.head = nn.Sequential(
             nn.LayerNorm(4 * width), nn.Dropout(dropout), nn.Linear(4 * width, 2 * width), nn.GELU()
         )
         self.last = nn.Linear(2 * width, n_outputs)
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = self.convolutions(x[:, None])
         pooled = torch.cat([h.mean(-1), (h.var(-1, correction=0) + 1e-6).sqrt()], dim=1)
-        return self.head(pooled)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(self.features(x))
+        return self.last(self.head(pooled))
 
 
-def info_nce(first: torch.Tensor, second: torch.Tensor, temperature: float = 0.2) -> torch.Tensor:
+def info_nce(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of telling the partner of each row among all rows (van den Oord et al. 2018).
 
     Parameters
     ----------
     first, second : tensors, shape (n, n_components)
         Row i of both is the same neuron.
-    temperature : float
-        Of the softmax over cosine similarities.
     """
-    similarity = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T / temperature
+    similarity = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T / _TEMPERATURE
     partner = torch.arange(len(first), device=first.device)
     return 0.5 * (F.cross_entropy(similarity, partner) + F.cross_entropy(similarity.T, partner))
 
@@ -91,6 +85,7 @@ class _Siamese(nn.Module):
         return self.projection(self.encoder(x))
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class SegmentContrastive(LearnedTransformer):
     """Contrast between segments of one neuron and of others, as NeurPIR and NuCLR do.
 
@@ -100,65 +95,44 @@ class SegmentContrastive(LearnedTransformer):
 
     Parameters
     ----------
-    n_components : int
-        Latents per neuron.
-    frame_rate : float
+    n_components, random_state, device
+        As in `LearnedTransformer`.
+    frame_rate
         Hz.
-    random_state : int or None
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    loss : {"infonce", "vicreg"}
-    window_s : float
+    loss
+        ``infonce`` or ``vicreg``.
+    window_s
         Length of a segment in seconds; at most half of the recording.
-    gain_sd : float
-        S.d. of the logarithm of the random gain of each segment: brightness is not identity.
-    width, n_projected : int
-        Channels of the first convolution; dimensions in which segments are compared.
-    n_steps, batch_size : int
-        Gradient steps at most, and neurons a step.
-    learning_rate : float
-    patience : int
+    gain_sd
+        S.d. of the logarithm of the random gain of each segment; without gains, brightness alone
+        would tell neurons apart.
+    width
+        Channels of the first convolution.
+    n_projected
+        Dimensions in which segments are compared.
+    n_steps
+        Gradient steps at most.
+    batch_size
+        Neurons per step.
+    learning_rate
+        Highest rate of a one-cycle schedule.
+    patience
         Checks of the held-out loss without improvement before training stops.
     """
 
+    frame_rate: float = 20.0
+    loss: str = "infonce"
+    window_s: float = 30.0
+    gain_sd: float = 0.2
+    width: int = 16
+    n_projected: int = 64
+    n_steps: int = 600
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    patience: int = 8
+
+    seed_name = "SegmentContrastive"
     any_length = True
-
-    def __init__(
-        self,
-        n_components: int = 8,
-        *,
-        frame_rate: float = 20.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        loss: str = "infonce",
-        window_s: float = 30.0,
-        gain_sd: float = 0.2,
-        width: int = 16,
-        n_projected: int = 64,
-        n_steps: int = 600,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        patience: int = 8,
-    ) -> None:
-        self.n_components = n_components
-        self.frame_rate = frame_rate
-        self.random_state = random_state
-        self.device = device
-        self.loss = loss
-        self.window_s = window_s
-        self.gain_sd = gain_sd
-        self.width = width
-        self.n_projected = n_projected
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
-
-    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
-        return {"noise": noise_level(X)}
-
-    def _scaled(self, X: np.ndarray) -> np.ndarray:
-        return compress(X, self.scaling_["noise"])
 
     def _network(self) -> _Siamese:
         return _Siamese(self.n_components, self.width, self.n_projected)
@@ -167,41 +141,35 @@ class SegmentContrastive(LearnedTransformer):
         return self.network_.encoder(x)
 
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
+        if self.loss not in LOSSES:
+            raise SimbenchError(f"loss = '{self.loss}'; allowed: {', '.join(LOSSES)}")
         contrast = LOSSES[self.loss]
         rng = self._rng("training")
-        trains, stops = divide(X, groups, rng)
-        groups = np.zeros(len(X), dtype=int) if groups is None else np.asarray(groups)
+        division = Division(len(X), groups, rng)
 
         def pair(neurons: np.ndarray) -> list[torch.Tensor]:
             return [torch.from_numpy(x).to(device) for x in self._segments(X[neurons], rng)]
 
-        def loss(step: int) -> torch.Tensor:
-            here = of_one_group(trains, groups, rng)
-            chosen = rng.permutation(here)[: self.batch_size]
-            return contrast(*map(self.network_, pair(chosen)))
+        def loss(segments: list[torch.Tensor]) -> torch.Tensor:
+            return contrast(*map(self.network_, segments))
 
-        names = np.unique(groups[stops])
-        checks = [pair(stops[groups[stops] == name]) for name in names for _ in range(N_CHECKS)]
+        def step_loss(step: int) -> torch.Tensor:
+            return loss(pair(division.draw(self.batch_size, rng)))
 
-        def check() -> float:
-            return float(np.mean([float(contrast(*map(self.network_, c))) for c in checks]))
-
+        held = division.stopping_groups()
+        checks = [partial(loss, pair(group)) for group in held for _ in range(_N_CHECKS)]
         course = Course(self.n_steps, self.learning_rate, self.patience)
-        train(self.network_, course, loss, check if checks else None)
+        train(self.network_, course, step_loss, checks)
 
-    def _segments(self, X: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _segments(self, X: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """Two segments of each trace that don't overlap, each with a gain of its own."""
         half = X.shape[1] // 2
         length = max(1, min(round(self.window_s * self.frame_rate), half))
         starts = rng.integers(0, X.shape[1] - 2 * length + 1, len(X)) if half else np.zeros(len(X))
         gap = rng.integers(0, X.shape[1] - 2 * length - starts + 1) if half else 0
-        frames = np.arange(length)
-        pair = [
-            np.take_along_axis(X, (start[:, None] + frames).astype(int) % X.shape[1], axis=1)
-            for start in (starts, starts + length + gap)
-        ]
-        first, second = (
-            x * np.exp(self.gain_sd * rng.standard_normal((len(X), 1))).astype(np.float32)
-            for x in pair
-        )
-        return first, second
+        segments = []
+        for start in (starts, starts + length + gap):
+            frames = (start[:, None] + np.arange(length)).astype(int) % X.shape[1]
+            gain = np.exp(self.gain_sd * rng.standard_normal((len(X), 1))).astype(np.float32)
+            segments.append(np.take_along_axis(X, frames, axis=1) * gain)
+        return segments

@@ -4,6 +4,8 @@ Every transformer here takes dF/F, shape (n_neurons, n_frames), and any number o
 ``transform``: features are in seconds and Hz, not in frames.
 """
 
+import math
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +16,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 POWER_FLOOR = 1e-9
 """(dF/F)^2 per Hz, far below the noise of any camera: silence has a logarithm, too."""
+_SD_PER_MEDIAN_STEP = 1.4826 / math.sqrt(2)
+"""Of Gaussian noise: its s.d. per median absolute difference of two frames."""
 
 
 def noise_levels(X: np.ndarray) -> np.ndarray:
     """Standard deviation of the frame noise of each trace, from differences of frames.
 
-    Robust against events: 1.4826 x median absolute difference / sqrt(2).
+    The median of the differences is robust against events.
 
     Parameters
     ----------
@@ -33,7 +37,7 @@ def noise_levels(X: np.ndarray) -> np.ndarray:
     """
     if X.shape[1] < 2:
         return np.zeros(len(X), dtype=X.dtype)
-    return np.median(np.abs(np.diff(X, axis=1)), axis=1) * X.dtype.type(1.4826 / np.sqrt(2))
+    return np.median(np.abs(np.diff(X, axis=1)), axis=1) * _SD_PER_MEDIAN_STEP
 
 
 def noise_level(X: np.ndarray) -> float:
@@ -46,12 +50,12 @@ def noise_level(X: np.ndarray) -> float:
 
 def compress(X: np.ndarray, scale: float) -> np.ndarray:
     """arcsinh(X / 4 ``scale``): linear within the noise, logarithmic above. Keeps float32."""
-    return np.arcsinh(X / X.dtype.type(4 * scale))
+    return np.arcsinh(X / (4 * scale))
 
 
 def expand(X: np.ndarray, scale: float) -> np.ndarray:
     """Undo `compress`."""
-    return np.sinh(X) * X.dtype.type(4 * scale)
+    return np.sinh(X) * (4 * scale)
 
 
 class TraceFeatures(TransformerMixin, BaseEstimator):
@@ -117,79 +121,71 @@ def autocorrelation(X: np.ndarray, n_lags: int) -> np.ndarray:
     return result
 
 
+@dataclass(repr=False, eq=False)
 class PowerSpectrum(TraceFeatures):
     """Logarithm (base 10) of the power spectrum of each trace.
 
     Parameters
     ----------
-    frame_rate : float
+    frame_rate
         Hz.
-    window_s : float
+    window_s
         Length of Welch's windows in seconds: the resolution is 1 / ``window_s`` Hz.
     """
 
-    def __init__(self, frame_rate: float = 20.0, window_s: float = 12.8) -> None:
-        self.frame_rate = frame_rate
-        self.window_s = window_s
+    frame_rate: float = 20.0
+    window_s: float = 12.8
 
     def _features(self, X: np.ndarray) -> np.ndarray:
         power = power_spectrum(X, self.frame_rate, self.window_s)[1]
         return np.log10(power + POWER_FLOOR)
 
 
+@dataclass(repr=False, eq=False)
 class Autocorrelation(TraceFeatures):
     """Autocorrelation of each trace at every lag up to ``reach_s``.
 
     Parameters
     ----------
-    frame_rate : float
+    frame_rate
         Hz.
-    reach_s : float
+    reach_s
         Longest lag in seconds.
     """
 
-    def __init__(self, frame_rate: float = 20.0, reach_s: float = 10.0) -> None:
-        self.frame_rate = frame_rate
-        self.reach_s = reach_s
+    frame_rate: float = 20.0
+    reach_s: float = 10.0
 
     def _features(self, X: np.ndarray) -> np.ndarray:
         return autocorrelation(X, max(1, round(self.reach_s * self.frame_rate)))
 
 
+@dataclass(repr=False, eq=False)
 class TraceSpectrum(TraceFeatures):
     """Spectrum in bands, autocorrelation at a few lags, quantiles of the trace and of its steps.
 
     Parameters
     ----------
-    frame_rate : float
+    frame_rate
         Hz.
-    window_s : float
+    window_s
         Length of Welch's windows in seconds.
-    n_bands : int
+    n_bands
         Bands of equal logarithmic width between 1 / ``window_s`` and half the frame rate.
-    n_lags : int
+    n_lags
         Lags of equal logarithmic spacing between one frame and half a window.
-    steps_s : tuple of float
+    steps_s
         How far apart the two frames of a step are, in seconds.
-    quantiles : tuple of float
+    quantiles
         Of the trace and of its steps, linear within the noise and logarithmic above.
     """
 
-    def __init__(
-        self,
-        frame_rate: float = 20.0,
-        window_s: float = 25.6,
-        n_bands: int = 10,
-        n_lags: int = 8,
-        steps_s: tuple[float, ...] = (0.05, 0.15, 0.45),
-        quantiles: tuple[float, ...] = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997),
-    ) -> None:
-        self.frame_rate = frame_rate
-        self.window_s = window_s
-        self.n_bands = n_bands
-        self.n_lags = n_lags
-        self.steps_s = steps_s
-        self.quantiles = quantiles
+    frame_rate: float = 20.0
+    window_s: float = 25.6
+    n_bands: int = 10
+    n_lags: int = 8
+    steps_s: tuple[float, ...] = (0.05, 0.15, 0.45)
+    quantiles: tuple[float, ...] = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the noise level of the training traces (n_neurons, n_frames), nothing else."""

@@ -1,18 +1,13 @@
 """Methods by name, and the one way from a dataset to their latents."""
 
 import ast
-import inspect
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
-import numpy as np
-
 from simbench.core.errors import SimbenchError
-from simbench.core.seeds import random_state_of
-from simbench.data.dataset import Dataset
 from simbench.methods.catalogue import METHODS, VARIANTS, MethodEntry
 from simbench.methods.controls.control import Control
 from simbench.methods.loading import is_home, load_home, source_digest
@@ -51,7 +46,9 @@ def find_entry(name: str) -> MethodEntry:
     """
     name = split_settings(name)[0]
     if is_home(name):
-        return MethodEntry(_outside_family(name), name, "not registered", name)
+        family = _outside_family(name)
+        sees_truth = family == "control"
+        return MethodEntry(family, name, "not registered", name, sees_truth=sees_truth)
     known = known_methods()
     if name not in known:
         raise SimbenchError(f"unknown method '{name}'; known: {', '.join(known)}; or path.py:Class")
@@ -125,7 +122,7 @@ def _device(name: str) -> str:
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
     if device not in ("auto", None):
         return str(device)
-    from simbench.methods.training import resolve_device
+    from simbench.methods.learned import resolve_device
 
     return str(resolve_device("auto"))
 
@@ -238,40 +235,3 @@ def _fitting(method: Any, parameters: dict[str, Any]) -> dict[str, Any]:
         for key, value in parameters.items()
         if name == key or name.endswith(f"__{key}")
     }
-
-
-def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
-    """Fit a method on the training cultures and return the latents of all neurons.
-
-    The method sees dF/F and the frame rate, and never a label. If its ``fit`` takes ``groups``,
-    it is told which traces come from the same culture, as any experimenter knows. Controls, which
-    may read the truth, have a method ``embed`` of their own.
-
-    Parameters
-    ----------
-    method : scikit-learn transformer
-        ``fit(X)`` and ``transform(X) -> (n_neurons, n_components)``.
-    dataset : Dataset
-    random_state : int
-        Given to the method, modulo 2**32, if it has a parameter of that name; so is
-        ``frame_rate`` (Hz).
-
-    Returns
-    -------
-    ndarray, shape (n_neurons, n_components)
-        In the order of ``dataset.labels``.
-    """
-    set_known_parameters(
-        method, frame_rate=dataset.frame_rate, random_state=random_state_of(random_state)
-    )
-    if isinstance(method, Control):
-        return method.embed(dataset)
-    train = np.flatnonzero(~dataset.test)
-    fit_method(method, dataset.traces(train), dataset.culture[~dataset.test_neurons])
-    return np.concatenate([method.transform(r.dff) for r in dataset.recordings])
-
-
-def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
-    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
-    grouped = "groups" in inspect.signature(method.fit).parameters
-    return method.fit(X, groups=culture) if grouped else method.fit(X)

@@ -1,5 +1,6 @@
 """Principal components of windows: the linear way to give traces back from few numbers."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from simbench.methods.budget import affordable, cut
+from simbench.core.errors import SimbenchError
 from simbench.methods.features import noise_levels
 
 _N_LENGTHS = 48
@@ -16,6 +17,7 @@ _N_FOLDS = 4
 _DTYPES = [np.float64, np.float32]
 
 
+@dataclass(repr=False, eq=False)
 class WindowedPCA(TransformerMixin, BaseEstimator):
     """PCA of windows that follow each other without overlap; all windows share the components.
 
@@ -25,9 +27,9 @@ class WindowedPCA(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    latents_per_minute : float
+    latents_per_minute
         Latent values that may be spent on one neuron for one minute.
-    frame_rate : float
+    frame_rate
         Hz.
 
     Attributes
@@ -42,21 +44,15 @@ class WindowedPCA(TransformerMixin, BaseEstimator):
     Stein 1981, Ann Stat 9:1135, for the choice.
     """
 
-    def __init__(self, latents_per_minute: float = 60.0, *, frame_rate: float = 20.0) -> None:
-        self.latents_per_minute = latents_per_minute
-        self.frame_rate = frame_rate
+    latents_per_minute: float = 60.0
+    _: KW_ONLY
+    frame_rate: float = 20.0
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
-        """Learn from dF/F (n_neurons, n_frames); ``groups`` (cultures) are never divided.
-
-        Raises
-        ------
-        SimbenchError
-            If the budget is less than one value a recording.
-        """
+        """Learn from dF/F (n_neurons, n_frames); ``groups`` (cultures) are never divided."""
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
         n_values = affordable(self.latents_per_minute, X.shape[1], self.frame_rate)
-        folds = _folds(X, groups)
+        folds = culture_folds(groups, len(X), _N_FOLDS)
         risks: dict[tuple[int, int], float] = {}
         for window in _lengths(X.shape[1], n_values):
             n_windows = -(-X.shape[1] // window)
@@ -91,12 +87,12 @@ def _lengths(n_frames: int, n_values: int) -> list[int]:
     return sorted({-(-n_frames // int(n)) for n in counts})
 
 
-def _folds(X: np.ndarray, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+def culture_folds(groups: Any, n_neurons: int, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cross-validation folds (train, test) of whole groups; of neurons if there is only one."""
     if groups is None or len(np.unique(groups)) < 2:
-        groups = np.arange(len(X))
-    n_folds = min(_N_FOLDS, len(np.unique(groups)))
-    return list(GroupKFold(n_folds).split(X, groups=groups))
+        groups = np.arange(n_neurons)
+    folds = GroupKFold(min(n_folds, len(np.unique(groups))))
+    return list(folds.split(np.empty(n_neurons), groups=groups))
 
 
 def _risks(
@@ -122,3 +118,33 @@ def _fit_pca(windows: np.ndarray, most: int) -> PCA:
     is_tall = len(windows) > windows.shape[1]
     solver = "covariance_eigh" if is_tall else "full"
     return PCA(min(most, *windows.shape), svd_solver=solver).fit(windows)
+
+
+def affordable(latents_per_minute: float, n_frames: int, frame_rate: float) -> int:
+    """Latent values that a budget leaves for one trace.
+
+    Parameters
+    ----------
+    latents_per_minute : float
+        Latent values per neuron-minute.
+    n_frames : int
+    frame_rate : float
+        Hz.
+    """
+    minutes = n_frames / frame_rate / 60
+    n_values = int(latents_per_minute * minutes + 1e-9)
+    if n_values < 1:
+        raise SimbenchError(
+            f"latents_per_minute = {latents_per_minute:g} leaves no value for {60 * minutes:.3g} s;"
+            f" allowed: {1 / minutes:.3g} or more"
+        )
+    return n_values
+
+
+def cut(X: np.ndarray, length: int) -> np.ndarray:
+    """Blocks of all traces (n_neurons, n_frames), shape (n_neurons * n_blocks, length).
+
+    The last frame is repeated where a trace ends inside a block.
+    """
+    missing = -X.shape[1] % length
+    return np.pad(X, ((0, 0), (0, missing)), mode="edge").reshape(-1, length)

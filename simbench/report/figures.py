@@ -15,11 +15,11 @@ from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
+from simbench.data.recording import clean_trace
 from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.report.texts import p_value
 from simbench.scenario.labels import LABELS
-from simbench.scoring.reconstruction_rows import clean_trace
 
 _SHOWN_S = 60.0
 _N_BEST = 5
@@ -138,7 +138,7 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
     colors = method_colors(board.ranked[:_N_BEST])
     styles = dict(zip(FLOOR_AND_CEILING, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
-        for method, line in table.sort_values("x").groupby("method", sort=False):
+        for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):
             color = colors.get(method, "0.3" if method in styles else "0.75")
             x = line["x"].to_numpy()
             if method in colors:

@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbench.scenario.scenario import Scenario, available_scenarios, load_scenario
-from simbench.scenario.scenario_file import SCENARIO_FILE, read_kept_scenario
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import (
+    SCENARIO_FILE,
+    available_scenarios,
+    load_scenario,
+    read_scenario,
+)
 from simbench.scoring import HEADLINE
 from simbench.scoring.published_protocol import published_sigma
 from simbench.scoring.statistics import bootstrap_interval
@@ -58,7 +63,7 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
     name = str(rows["scenario"].iloc[0])
     found = []
     if (folder / SCENARIO_FILE).is_file():
-        found.append(read_kept_scenario(folder))
+        found.append(read_scenario(folder))
     if name in available_scenarios():
         found.append(load_scenario(name))
     digests = set(rows["scenario_digest"])

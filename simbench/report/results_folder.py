@@ -1,38 +1,52 @@
 """Everything that a run leaves in its results folder."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import ROWS_FILE, check_digests, read_rows, write_rows
-from simbench.benchmark.run import Unit, latents_of
+from simbench.benchmark.run import latents_of
 from simbench.board.leaderboard import Board
+from simbench.core.errors import SimbenchError
 from simbench.core.files import check_writable, write_text
-from simbench.data.simulation import simulate
+from simbench.data.simulation import open_dataset, recording_folders
 from simbench.report.figures import draw_similarity, draw_traces
 from simbench.report.gallery import choose_methods, draw_gallery, similarity
 from simbench.report.result_tables import write_tables
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
-from simbench.scenario.scenario_file import keep_scenario
+from simbench.scenario.scenario_file import write_scenario
 
 
-def check_folder(folder: Path, scenario: Scenario) -> None:
+def check_folder(
+    folder: Path, scenario: Scenario, seeds: Sequence[int], add_seed: bool = False
+) -> None:
     """Refuse a folder that can't take the results of a scenario, before they are made.
 
-    Raises
-    ------
-    SimbenchError
-        If the folder can't be written, or another scenario of that name and version made the
-        rows in it.
+    Its rows may not be those of another scenario of that name and version, nor, unless
+    ``add_seed``, of other seeds alone: on a board only methods of the same seeds are compared.
     """
     check_writable(folder)
     path = folder / ROWS_FILE
-    if path.exists():
-        plain = pd.Series({level: one.digest() for level, one in scenario.at_levels.items()})
-        mine = plain.rename_axis("level").reset_index(name="scenario_digest")
-        mine = mine.assign(scenario=scenario.name, scenario_version=scenario.version)
-        check_digests(path, read_rows(path), mine)
+    if not path.exists():
+        return
+    plain = pd.Series({level: one.digest() for level, one in scenario.at_levels.items()})
+    mine = plain.rename_axis("level").reset_index(name="scenario_digest")
+    mine = mine.assign(scenario=scenario.name, scenario_version=scenario.version)
+    rows = read_rows(path)
+    check_digests(path, rows, mine)
+    old, new = set(rows["seed"]), set(seeds) - set(rows["seed"])
+    if new and not add_seed:
+        raise SimbenchError(
+            f"{path}: holds seed {_numbers(old)}, not {_numbers(new)}; a method that lacks a seed "
+            "is not ranked: name another --out, or insist by --add-seed"
+        )
+
+
+def _numbers(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(seeds)))
 
 
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
@@ -49,7 +63,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Whose traces and latents are drawn.
     """
     rows_of_all = write_rows(folder / ROWS_FILE, rows)
-    keep_scenario(scenario, folder)
+    write_scenario(scenario, folder)
     board = write_tables(folder, rows_of_all, scenario)
     _draw_data(folder, board, rows, scenario, seed)
     return board.table
@@ -60,7 +74,7 @@ def _draw_data(
 ) -> None:
     """Traces, latents and their likeness, of the methods that this run has done; from the cache."""
     level, shown = next(iter(scenario.at_levels.items()))
-    dataset = simulate(shown, seed)
+    dataset = open_dataset(shown, seed, recording_folders(shown, seed))
     figures = {"traces": draw_traces(dataset)}
     mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
     done = [name for name in board.table.index if name in set(mine["method"])]

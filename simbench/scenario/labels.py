@@ -1,14 +1,11 @@
-"""Every column of a label table: what it is and in which unit."""
+"""Every column of a label table, with its meaning and unit."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Label:
-    """A label that the simulation knows of each neuron.
-
-    ``kind`` is "class" (categories) or "number"; ``unit`` is empty for pure numbers.
-    """
+    """A label of a neuron: ``kind`` is "class" or "number"; ``unit`` is empty for pure numbers."""
 
     kind: str
     unit: str
@@ -37,7 +34,7 @@ LABELS: dict[str, Label] = {
     "rate_hz": Label("number", "Hz", "mean firing rate"),
     "isi_cv": Label("number", "", "s.d. of the intervals over their mean (NaN: too few spikes)"),
     "isi_lv": Label("number", "", "local variation of the intervals (NaN: too few spikes)"),
-    "burst_fraction": Label("number", "", "share of spikes with an interval below 20 ms beside"),
+    "burst_fraction": Label("number", "", "share of spikes within 20 ms of another"),
     "network_spike_share": Label("number", "", "share of spikes in network bursts"),
     "neighbour_correlation": Label(
         "number", "", "mean correlation of 50-ms spike counts with all linked neurons that fire"

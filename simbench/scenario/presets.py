@@ -1,6 +1,7 @@
-"""Published numbers of indicators, and the cameras that simbench knows: plain data."""
+"""Indicators and cameras: published numbers as plain data."""
 
-# Hill response to summed calcium, fitted to the medians below by least squares on the logarithms:
+# Hill response to summed calcium, fitted to the medians below on logarithmic scales.
+# tools/fit_culture_indicators.py says how far this is from the best fit. Columns:
 # rise (ms), decay (ms), Hill exponent, half-saturating calcium, largest dF/F.
 CULTURE_FITS: dict[str, tuple[float, float, float, float, float]] = {
     "GCaMP6s": (56.728, 1726.176, 1.49, 16.902, 11.327),
@@ -54,7 +55,8 @@ IN_VIVO_FITS: dict[str, tuple[float, ...]] = {
 # github.com/angelopiga/neurons, after Deneux et al. 2016): amplitude, decay (ms), p2, p3.
 LEGACY_POLYNOMIAL: tuple[float, float, float, float] = (0.113, 1820.0, 0.81, -0.056)
 
-# Median absolute difference of white noise of unit s.d. (sqrt(2) times 0.6745): Cascade's nu.
+# Median absolute difference of successive values of white noise with unit s.d.: sqrt(2) x 0.6745.
+# It turns the s.d. of noise into Cascade's nu (Rupprecht et al. 2021).
 NU_PER_SD = 0.954
 
 CULTURE_SOURCE = "fit to culture medians of the GENIE screen, Zhang et al. 2023"

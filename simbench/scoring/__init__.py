@@ -4,7 +4,7 @@ VERSION = 2
 """Goes up whenever the same latents would get other scores."""
 
 HEADLINE = ("balanced_accuracy", "within_type_r2")
-"""The metric of a class and of a number; all others stand beside them."""
+"""Metrics that rank methods: of a target that is a class, and of one that is a number."""
 
 REPLICATION = ("published_ari", "published_mse", "pooled_correlation")
-"""Metrics of a published protocol that is scored again. A board that has them ranks nobody."""
+"""Metrics of a published protocol that is repeated. A board that has them ranks no method."""

@@ -1,10 +1,11 @@
-"""Do clusters that nobody supervised agree with the classes?
+"""Metrics of clusters: do those that are found without labels agree with the classes?
 
 The rules are fixed: number of classes, restarts and seed are given, nothing is tuned on labels.
-`oracle_dbscan_ari` is the exception, and says so.
+`oracle_dbscan_ari` is the exception, and its name says so.
 """
 
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +17,15 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
 from simbench.core.seeds import seed32
-from simbench.scoring.checks import check_labels, standardize
+from simbench.scoring.checks import standardize, standardize_with
+from simbench.scoring.metric_registry import metric
 
-RULES = ("kmeans", "gmm", "hdbscan")
+RULES = {
+    "kmeans": "k-means, k = number of classes",
+    "gmm": "a Gaussian mixture, k = number of classes",
+    "hdbscan": "HDBSCAN at its defaults",
+}
+_HUBERT = "Hubert & Arabie 1985"
 _SHARES_OF_CORE_POINTS = np.linspace(0.05, 0.95, 10)
 
 
@@ -28,7 +35,7 @@ def cluster(latents: Any, n_classes: int, rule: str = "kmeans") -> np.ndarray:
     Parameters
     ----------
     latents : array_like, shape (n_neurons, n_components)
-        Standardised before use.
+        Standardized before use.
     n_classes : int
         Number of clusters; HDBSCAN finds its own.
     rule : {"kmeans", "gmm", "hdbscan"}
@@ -40,14 +47,14 @@ def cluster(latents: Any, n_classes: int, rule: str = "kmeans") -> np.ndarray:
     ndarray of int, shape (n_neurons,)
         HDBSCAN's noise is -1 and counts as one cluster.
     """
-    z = standardize(latents, len(np.asarray(latents)))
+    z = standardize(latents)
     n_classes = min(n_classes, len(z))
     if not z.any() or n_classes < 2:
         return np.zeros(len(z), dtype=int)
     return _cluster(z.tobytes(), z.shape, n_classes, rule).copy()
 
 
-@lru_cache(maxsize=1)  # two indices of the same clusters
+@lru_cache(maxsize=1)  # ARI and AMI ask for the same clusters
 def _cluster(points: bytes, shape: tuple[int, int], n_classes: int, rule: str) -> np.ndarray:
     z = np.frombuffer(points).reshape(shape)
     seed = seed32(0, "clustering")
@@ -88,11 +95,24 @@ def ami(latents: Any, labels: Any, rule: str = "kmeans") -> float:
     return _agreement(adjusted_mutual_info_score, latents, labels, rule)
 
 
-def oracle_dbscan_ari(latents: Any, labels: Any, min_samples: int = 20) -> float:
-    """Highest ARI of DBSCAN over a range of eps, **chosen on the labels**: an upper bound.
+for _rule, _clusters in RULES.items():
+    metric(
+        f"{_rule}_ari", "clusters", f"Adjusted Rand index of the classes with {_clusters}",
+        low=-0.5, chance=0, source=_HUBERT, options={"rule": _rule},
+    )(ari)  # fmt: skip
+    metric(
+        f"{_rule}_ami", "clusters", f"Adjusted mutual information of the classes with {_clusters}",
+        low=-1, chance=0, source="Vinh, Epps & Bailey 2010", options={"rule": _rule},
+    )(ami)  # fmt: skip
 
-    Not a score of a method: it uses what it claims to find. The range follows the latents: eps
-    makes 5, 15, ... 95 % of the neurons core points, so that it is the same for all methods.
+
+@metric("oracle_dbscan_ari", "clusters", low=-0.5, source=_HUBERT, tuned_on_labels=True)
+def oracle_dbscan_ari(latents: Any, labels: Any, min_samples: int = 20) -> float:
+    """Best ARI of DBSCAN over eps, chosen on the labels: above 0 even for noise.
+
+    An upper bound and not a score of a method: it uses what it claims to find. The range follows
+    the latents: eps makes 5, 15, ... 95 % of the neurons core points, so that it is the same for
+    all methods.
 
     Parameters
     ----------
@@ -101,8 +121,7 @@ def oracle_dbscan_ari(latents: Any, labels: Any, min_samples: int = 20) -> float
     min_samples : int
         Neighbours, itself included, that make a neuron a core point.
     """
-    classes = check_labels(labels, len(np.asarray(latents)))
-    z = standardize(latents, len(classes))
+    z, classes = standardize_with(latents, labels=labels)
     if classes.max() == 0:
         return float("nan")
     if len(z) <= min_samples or not z.any():
@@ -125,20 +144,14 @@ def best_dbscan_ari(
     epsilons : ndarray
         In the unit of the points.
     min_samples : int
+        As in `oracle_dbscan_ari`.
     """
-    return max(
-        (
-            adjusted_rand_score(
-                labels, DBSCAN(eps=eps, min_samples=min_samples).fit_predict(points)
-            )
-            for eps in epsilons
-        ),
-        default=0.0,
-    )
+    found = (DBSCAN(eps=eps, min_samples=min_samples).fit_predict(points) for eps in epsilons)
+    return max((adjusted_rand_score(labels, clusters) for clusters in found), default=0.0)
 
 
-def _agreement(index: Any, latents: Any, labels: Any, rule: str) -> float:
-    classes = check_labels(labels, len(np.asarray(latents)))
+def _agreement(index: Callable, latents: Any, labels: Any, rule: str) -> float:
+    _, classes = standardize_with(latents, labels=labels)
     if classes.max() == 0:
         return float("nan")
     return float(index(classes, cluster(latents, classes.max() + 1, rule)))

@@ -1,11 +1,10 @@
-"""Do single latents, or all together, line up with the factors that made the data?
+"""Metrics of all targets: do single latents, or all together, line up with the factors?
 
 Everything that is fitted is fitted on training neurons and scored on the others. The same
 functions compare latents with the truth, and latents of one seed with those of another.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,39 +17,20 @@ from sklearn.metrics import balanced_accuracy_score, r2_score
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import seed32
 from simbench.scoring.checks import check_labels, check_latents, standardize
+from simbench.scoring.metric_registry import INF, R2, metric
 
+ALL_TARGETS = "all targets"
+"""Group of these metrics, and target of their rows."""
 _FOREST = {
-    "n_estimators": 50,
-    "min_samples_leaf": 5,
-    "max_features": 1.0,
+    "n_estimators": 50, "min_samples_leaf": 5, "max_features": 1.0,
     "random_state": seed32(0, "dci"),
-}
+}  # fmt: skip
 _PREDICTED = 0.05  # score from which a factor's importances mean something
 _RIDGE = np.logspace(-2, 4, 7)
 
 
-@dataclass(frozen=True)
-class DCI:
-    """Scores of `dci`, each at most 1.
-
-    Parameters
-    ----------
-    disentanglement : float
-        1 if every latent serves one factor. NaN for a single factor.
-    completeness : float
-        1 if every factor is served by one latent. NaN for a single latent.
-    informativeness : float
-        How well factors are predicted on test neurons, mean over factors: R2 of numbers,
-        (balanced accuracy - 1/K) / (1 - 1/K) of K classes, at least 0. Chance is 0.
-    """
-
-    disentanglement: float
-    completeness: float
-    informativeness: float
-
-
-def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
-    """Disentanglement, completeness and informativeness.
+def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> dict[str, float]:
+    """Disentanglement, completeness and informativeness, each at most 1.
 
     Importances are those of extremely randomized trees over the ranks of the latents: a regressor
     for numbers, a classifier for classes (text or booleans). Factors that depend on each other (a
@@ -65,19 +45,37 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> DCI:
     train : ndarray of bool, shape (n_neurons,)
         Neurons that the trees learn from; the others are scored.
 
+    Returns
+    -------
+    dict
+        ``disentanglement`` is NaN for a single factor, ``completeness`` for a single latent.
+        ``informativeness`` is the mean over factors, at least 0 each: R2 of numbers,
+        (balanced accuracy - 1/K) / (1 - 1/K) of K classes.
+
     References
     ----------
     Eastwood & Williams 2018, ICLR.
     """
-    train = _check_train(train, len(np.asarray(latents)))
-    z = rankdata(standardize(latents, len(train)), axis=0)
+    z = rankdata(standardize(latents), axis=0)
+    train = _check_train(train, len(z))
     importance, scores = [], []
     for name, values in factors.items():
-        weights, score = _factor(z, *_check_factor(name, values, len(train)), train)
+        weights, score = _factor(z, *_check_factor(name, values, len(z)), train)
         importance.append(weights if score >= _PREDICTED else np.full(z.shape[1], 1 / z.shape[1]))
         scores.append(score)
     disentangled, complete = dci_of_importance(np.array(importance).T)
-    return DCI(disentangled, complete, float(np.mean(scores)))
+    return {
+        "disentanglement": disentangled, "completeness": complete,
+        "informativeness": float(np.mean(scores)),
+    }  # fmt: skip
+
+
+for _name, _meaning in {
+    "disentanglement": "Whether each latent serves one factor",
+    "completeness": "Whether each factor is served by one latent",
+    "informativeness": "How well trees predict the factors from latents",
+}.items():
+    metric(_name, ALL_TARGETS, _meaning, chance=0, source="Eastwood & Williams 2018")(dci)
 
 
 def dci_of_importance(importance: np.ndarray) -> tuple[float, float]:
@@ -89,8 +87,9 @@ def dci_of_importance(importance: np.ndarray) -> tuple[float, float]:
     return float(_purity(importance) @ weight), float(np.mean(_purity(importance.T)))
 
 
+@metric("mcc", ALL_TARGETS, low=-1, chance=0, source="Hyvärinen & Morioka 2016")
 def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """Mean correlation after matching latents to reference one to one: permutation and scale.
+    """Mean correlation with the reference after matching up to permutation and scale.
 
     Pairs and signs are chosen on training neurons; correlations are those of the others.
 
@@ -104,26 +103,27 @@ def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:
     Returns
     -------
     float
-        -1 to 1, chance 0: mean over reference columns; one without partner counts 0.
+        Mean over reference columns; one without partner counts 0.
 
     References
     ----------
     Hyvärinen & Morioka 2016, NeurIPS; Khemakhem et al. 2020, AISTATS.
     """
-    z, r, train = _pair(latents, reference, train)
+    z, r, train = _check_pair(latents, reference, train)
     fitted = _correlation(z[train], r[train])
     rows, columns = linear_sum_assignment(-np.abs(fitted))
     held_out = _correlation(z[~train], r[~train])[rows, columns]
     return float(np.sum(np.sign(fitted[rows, columns]) * held_out) / r.shape[1])
 
 
+@metric("mcc_affine", ALL_TARGETS, low=-1, chance=0, source="Khemakhem et al. 2020")
 def mcc_affine(latents: Any, reference: Any, train: np.ndarray) -> float:
     """Mean canonical correlation with the reference: matching up to an affine map.
 
     Canonical directions are found on training neurons; correlations are those of the others.
-    Parameters and chance as for `mcc`; the mean is over the reference's independent directions.
+    Parameters as for `mcc`; the mean is over the reference's independent directions.
     """
-    z, r, train = _pair(latents, reference, train)
+    z, r, train = _check_pair(latents, reference, train)
     basis_z, basis_r = _whitening(z[train]), _whitening(r[train])
     left, _, right = np.linalg.svd((z[train] @ basis_z).T @ (r[train] @ basis_r))
     n_pairs = min(basis_z.shape[1], basis_r.shape[1])
@@ -134,27 +134,73 @@ def mcc_affine(latents: Any, reference: Any, train: np.ndarray) -> float:
     return float(np.trace(_correlation(canonical_z, canonical_r)) / basis_r.shape[1])
 
 
-def cka(latents: Any, reference: Any) -> float:
-    """Debiased linear centred kernel alignment: alike up to rotation and a common scale.
+@metric("truth_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
+def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """R2 of the reference, read linearly from the latents.
+
+    Alone it flatters large latents; see `latents_r2` for the other direction.
 
     Parameters
     ----------
     latents : array_like, shape (n_neurons, n_components)
     reference : array_like, shape (n_neurons, n_references)
+    train : ndarray of bool, shape (n_neurons,)
+        Neurons of the ridge regression, its strength chosen by generalised cross-validation
+        among them; the others are scored.
 
     Returns
     -------
     float
-        At most 1, chance 0 at any number of components. Constant latents give 0.
+        Mean over columns. NaN for a constant reference.
+    """
+    return _linear_r2(*_check_pair(latents, reference, train))
+
+
+@metric("latents_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
+def latents_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
+    """R2 of the latents, read linearly from the reference.
+
+    Alone it flatters small latents. Parameters as for `truth_r2`; 0 for constant latents.
+    """
+    z, r, train = _check_pair(latents, reference, train)
+    score = _linear_r2(r, z, train)
+    return 0.0 if np.isnan(score) else score
+
+
+@metric("smaller_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
+def smaller_r2(truth_r2: float, latents_r2: float) -> float:
+    """The smaller of truth_r2 and latents_r2: high only if neither side holds more."""
+    return float(np.min([truth_r2, latents_r2]))
+
+
+@metric("cka", ALL_TARGETS, low=-INF, chance=0, source="Kornblith et al. 2019; Song et al. 2012")
+def cka(latents: Any, reference: Any, train: np.ndarray | None = None) -> float:
+    """Debiased linear kernel alignment with the reference, blind to rotation and a common scale.
+
+    Parameters
+    ----------
+    latents : array_like, shape (n_neurons, n_components)
+    reference : array_like, shape (n_neurons, n_references)
+    train : ndarray of bool, shape (n_neurons,), optional
+        Neurons that are left out: nothing is fitted.
+
+    Returns
+    -------
+    float
+        Chance is 0 at any number of components. Constant latents give 0.
 
     References
     ----------
     Kornblith et al. 2019, ICML; unbiased estimator of Song et al. 2012, JMLR 13:1393.
     """
-    n = len(np.asarray(latents))
-    if n < 4:
-        raise SimbenchError(f"cka: {n} neurons; at least 4 are needed")
-    z, r = _centred(latents, n), _centred(reference, n)
+    z = check_latents(latents)
+    r = check_latents(reference, len(z))
+    if train is not None:
+        scored = ~_check_train(train, len(z))
+        z, r = z[scored], r[scored]
+    if len(z) < 4:
+        raise SimbenchError(f"cka: {len(z)} neurons; at least 4 are needed")
+    z, r = _centred(z), _centred(r)
     own = unbiased_hsic(z, z) * unbiased_hsic(r, r)
     return float(unbiased_hsic(z, r) / np.sqrt(own)) if own > 0 else 0.0
 
@@ -175,43 +221,6 @@ def unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     return float(trace + total - 2 * (sums_x @ sums_y) / (n - 2)) / (n * (n - 3))
 
 
-def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """R2 of the reference, read linearly from the latents: what do the latents hold?
-
-    Alone it flatters large latents; see `latents_r2` for the other direction.
-
-    Parameters
-    ----------
-    latents : array_like, shape (n_neurons, n_components)
-    reference : array_like, shape (n_neurons, n_references)
-    train : ndarray of bool, shape (n_neurons,)
-        Neurons of the ridge regression, its strength chosen by generalised cross-validation
-        among them; the others are scored.
-
-    Returns
-    -------
-    float
-        At most 1, about 0 by chance; mean over columns. NaN for a constant reference.
-    """
-    return _linear_r2(*_pair(latents, reference, train))
-
-
-def latents_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """R2 of the latents, read linearly from the reference: what of them does the truth explain?
-
-    Alone it flatters small latents. Parameters as for `truth_r2`; 0 for constant latents.
-    """
-    z, r, train = _pair(latents, reference, train)
-    score = _linear_r2(r, z, train)
-    return 0.0 if np.isnan(score) else score
-
-
-def smaller_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """The smaller one of `truth_r2` and `latents_r2`: high only if neither side holds more."""
-    directions = truth_r2(latents, reference, train), latents_r2(latents, reference, train)
-    return float(np.min(directions))
-
-
 def truth_matrix(factors: Mapping[str, Any]) -> np.ndarray:
     """Factors as a reference matrix: a number is one column, each class of a label another.
 
@@ -230,7 +239,7 @@ def truth_matrix(factors: Mapping[str, Any]) -> np.ndarray:
         values, is_class = _check_factor(name, values, len(values))
         if is_class:
             values = np.eye(values.max() + 1)[values]
-        block = standardize(values.reshape(len(values), -1), len(values))
+        block = standardize(values.reshape(len(values), -1))
         columns.append(block / np.sqrt(block.shape[1]))
     return np.concatenate(columns, axis=1)
 
@@ -248,19 +257,16 @@ def _factor(
     z: np.ndarray, values: np.ndarray, is_class: bool, train: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Importance of every latent for a factor, and how well it is predicted."""
+    forest = ExtraTreesRegressor(**_FOREST)
     if is_class:
         forest = ExtraTreesClassifier(**_FOREST, class_weight="balanced")
-        predicted = forest.fit(z[train], values[train]).predict(z[~train])
-        n_classes = len(np.unique(values[~train]))
-        score = (
-            balanced_accuracy_score(values[~train], predicted, adjusted=True)
-            if n_classes > 1
-            else np.nan
-        )
+    predicted, truth = forest.fit(z[train], values[train]).predict(z[~train]), values[~train]
+    if not is_class:
+        score = r2_score(truth, predicted)
+    elif len(np.unique(truth)) > 1:
+        score = balanced_accuracy_score(truth, predicted, adjusted=True)
     else:
-        forest = ExtraTreesRegressor(**_FOREST)
-        predicted = forest.fit(z[train], values[train]).predict(z[~train])
-        score = r2_score(values[~train], predicted)
+        score = np.nan
     return forest.feature_importances_, max(float(score), 0.0)
 
 
@@ -274,22 +280,16 @@ def _purity(importance: np.ndarray) -> np.ndarray:
     return 1 + np.sum(share * logs, axis=1) / np.log(importance.shape[1])
 
 
-def _pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    train = _check_train(train, len(np.asarray(latents)))
-    return standardize(latents, len(train)), standardize(reference, len(train)), train
-
-
-def _centred(matrix: Any, n: int) -> np.ndarray:
+def _centred(matrix: np.ndarray) -> np.ndarray:
     """Columns with mean 0, all on one common scale."""
-    matrix = check_latents(matrix, n)
     matrix = matrix / (np.abs(matrix).max() or 1)
     matrix -= matrix.mean(axis=0)
-    return np.where(matrix.std(axis=0) <= n * np.finfo(float).eps, 0, matrix)
+    return np.where(matrix.std(axis=0) <= len(matrix) * np.finfo(float).eps, 0, matrix)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Correlation of every column of x with every column of y; 0 for constant ones."""
-    return standardize(x, len(x)).T @ standardize(y, len(y)) / len(x)
+    return standardize(x).T @ standardize(y) / len(x)
 
 
 def _whitening(x: np.ndarray) -> np.ndarray:
@@ -298,6 +298,11 @@ def _whitening(x: np.ndarray) -> np.ndarray:
     _, size, directions = np.linalg.svd(centred, full_matrices=False)
     kept = size > 1e-6 * max(size[0], 1)
     return directions[kept].T / size[kept] * np.sqrt(len(x))
+
+
+def _check_pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, ...]:
+    z = standardize(latents)
+    return z, standardize(reference, len(z)), _check_train(train, len(z))
 
 
 def _check_factor(name: str, values: Any, n_neurons: int) -> tuple[np.ndarray, bool]:

@@ -1,11 +1,11 @@
-"""Who lives next to whom in latent space: neurons of one class, or of one culture?
+"""Metrics of neighbours in latent space: are they of one class, are they of one culture?
 
 Distances are Euclidean between standardised latents. Neurons at equal distance share the last
 places among the neighbours evenly, so that ties (constant or duplicated latents) favour nobody
 and no score depends on the order of the rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,19 @@ from scipy.spatial.distance import cdist
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from simbench.scoring.checks import check_labels, standardize
+from simbench.scoring.checks import standardize_with
+from simbench.scoring.metric_registry import metric
 
 _CHUNK = 500  # rows of the distance matrix held at once
+_KBET_LEVEL = 0.05
 
 
+@metric("knn_purity", "clusters", source="k nearest neighbours")
 def knn_purity(latents: Any, labels: Any, culture: Any, k: int = 15) -> float:
-    """Share of a neuron's neighbours in other cultures that have its class, mean over classes.
+    """Share of neighbours in other cultures with the neuron's class; chance about 1 / n_classes.
 
-    Neighbours of the same culture are left out, for they share its bursts. Classes that live in a
-    single culture can't have such neighbours and are left out too.
+    Mean over classes. Neighbours of the same culture are left out, for they share its bursts.
+    Classes that live in a single culture can't have such neighbours and are left out too.
 
     Parameters
     ----------
@@ -34,76 +37,66 @@ def knn_purity(latents: Any, labels: Any, culture: Any, k: int = 15) -> float:
     Returns
     -------
     float
-        0 to 1; about 1 / n_classes by chance. NaN where no class lives in two cultures.
+        NaN where no class lives in two cultures.
     """
-    classes, shares = _foreign_shares(latents, labels, culture, k)
-    cultures = check_labels(culture, len(classes), "culture")
+    shares, classes, cultures = _shares_in_other_cultures(latents, labels, culture, k)
     pairs = np.unique(np.column_stack([classes, cultures]), axis=0)[:, 0]
     purity = shares[np.arange(len(classes)), classes]
     means = [purity[classes == c].mean() for c in np.flatnonzero(np.bincount(pairs) > 1)]
     return float(np.mean(means)) if means else float("nan")
 
 
+@metric("label_entropy", "clusters", direction="lower", source="Shannon entropy")
 def label_entropy(latents: Any, labels: Any, culture: Any, k: int = 15) -> float:
-    """Entropy of the classes among a neuron's neighbours in other cultures, over log n_classes.
+    """Entropy of the classes among neighbours in other cultures; chance near that of all neurons.
 
-    Says how mixed neighbourhoods are, not whether the classes are the right ones.
+    From 0 (every neighbourhood one class) to 1 (all classes evenly): over log n_classes. Says how
+    mixed neighbourhoods are, not whether the classes are the right ones.
 
     Parameters
     ----------
     latents : array_like, shape (n_neurons, n_components)
     labels, culture : array_like, shape (n_neurons,)
     k : int
+        Neighbours counted.
 
     Returns
     -------
     float
-        0 (every neighbourhood one class) to 1 (all classes evenly). NaN for a single class or
-        culture.
+        NaN for a single class or culture.
     """
-    _, shares = _foreign_shares(latents, labels, culture, k)
+    shares = _shares_in_other_cultures(latents, labels, culture, k)[0]
     if shares.shape[1] < 2:
         return float("nan")
     return float(np.mean(-xlogy(shares, shares).sum(axis=1)) / np.log(shares.shape[1]))
 
 
-def kbet_rejection(
-    latents: Any, culture: Any, labels: Any = None, k: int | None = None, alpha: float = 0.05
-) -> float:
-    """Share of neurons whose neighbourhood doesn't hold the cultures in their true proportions.
+@metric("kbet_rejection", "culture", chance=0.05, direction="lower", source="Büttner et al. 2019")
+def kbet_rejection(latents: Any, culture: Any) -> float:
+    """Share of neighbourhoods that lack the cultures' proportions; mixed latents reject at 0.05.
 
-    kBET as a goodness-of-fit test: Pearson's chi-squared of the cultures among the k nearest
-    neighbours against the proportions among all other neurons, which are fixed numbers and no
-    second sample; corrected for drawing without replacement. Well-mixed latents reject at
-    ``alpha``, not at 0.
+    kBET as a goodness-of-fit test: Pearson's chi-squared of the cultures among the nearest
+    neighbours (5 for each culture, at most half of the neurons) against the proportions among all
+    other neurons, which are fixed numbers and no second sample; corrected for drawing without
+    replacement.
 
     Parameters
     ----------
     latents : array_like, shape (n_neurons, n_components)
     culture : array_like, shape (n_neurons,)
-    labels : array_like, shape (n_neurons,), optional
-        Test within each class, then take the mean over classes, so that cultures may differ in
-        their classes.
-    k : int, optional
-        Neighbours; by default 5 for each culture, at most half of the neurons.
-    alpha : float
 
     References
     ----------
     Büttner et al. 2019, Nat Methods 16:43.
     """
-    groups, cultures = _checked(latents, culture, labels)
-    rejected = []
-    for mine in _classes_in_several_cultures(groups, cultures):
-        z, members = standardize(latents, len(groups))[mine], _encode(cultures[mine])
-        n_cultures = members.shape[1]
-        size = min(k or 5 * n_cultures, (len(z) - 1) // 2)
-        if size < 2:
-            continue
-        observed = np.concatenate([s for _, s in _neighbour_shares(z, members, size)]) * size
-        p = goodness_of_fit(observed, members.sum(axis=0) - members, size)
-        rejected.append(np.mean(p < alpha))
-    return float(np.mean(rejected)) if rejected else float("nan")
+    z, cultures = standardize_with(latents, culture=culture)
+    members = _encode(cultures)
+    size = min(5 * members.shape[1], (len(z) - 1) // 2)
+    if members.shape[1] < 2 or size < 2:
+        return float("nan")
+    observed = _neighbour_shares(z, members, size) * size
+    p = goodness_of_fit(observed, members.sum(axis=0) - members, size)
+    return float(np.mean(p < _KBET_LEVEL))
 
 
 def goodness_of_fit(observed: np.ndarray, population: np.ndarray, size: int) -> np.ndarray:
@@ -129,33 +122,37 @@ def goodness_of_fit(observed: np.ndarray, population: np.ndarray, size: int) -> 
     return chi2.sf(statistic, np.maximum(np.sum(population > 0, axis=1) - 1, 1))
 
 
+@metric("ilisi", "culture", source="Korsunsky et al. 2019")
 def ilisi(latents: Any, culture: Any, perplexity: float = 30) -> float:
-    """Integration LISI: effective number of cultures around a neuron, median over neurons.
+    """Effective number of cultures around a neuron; chance is best, near 1 for few cultures.
 
-    Scaled from 0 (only one culture) to 1 (all cultures evenly). Neighbours are weighted by a
-    kernel of the given perplexity; three times as many are looked at.
+    Integration LISI, median over neurons, scaled from 0 (only one culture) to 1 (all cultures
+    evenly). Neighbours are weighted by a kernel of the given perplexity; three times as many are
+    looked at.
 
     Parameters
     ----------
     latents : array_like, shape (n_neurons, n_components)
     culture : array_like, shape (n_neurons,)
     perplexity : float
+        Effective number of neighbours.
 
     References
     ----------
     Korsunsky et al. 2019, Nat Methods 16:1289; scaling of Luecken et al. 2022, Nat Methods 19:41.
     """
-    cultures = check_labels(culture, len(np.asarray(latents)), "culture")
-    z = standardize(latents, len(cultures))
+    z, cultures = standardize_with(latents, culture=culture)
     if cultures.max() == 0 or len(z) < 4:
         return float("nan")
-    return float((np.median(lisi(z, cultures, perplexity)) - 1) / cultures.max())
+    return float((np.median(lisi(z, _encode(cultures), perplexity)) - 1) / cultures.max())
 
 
+@metric("cilisi", "culture", source="Andreatta et al. 2024")
 def cilisi(latents: Any, culture: Any, labels: Any, perplexity: float = 30) -> float:
-    """iLISI inside each class, mean over its neurons, then over classes.
+    """Effective number of cultures around a neuron inside its class; chance is best.
 
-    Unlike iLISI it doesn't reward latents that mix classes to mix cultures.
+    iLISI inside each class, mean over its neurons, then over classes. Unlike iLISI it doesn't
+    reward latents that mix classes to mix cultures.
 
     Parameters
     ----------
@@ -163,37 +160,37 @@ def cilisi(latents: Any, culture: Any, labels: Any, perplexity: float = 30) -> f
     culture, labels : array_like, shape (n_neurons,)
         Classes in a single culture, or of fewer than 10 neurons, are left out.
     perplexity : float
+        Effective number of neighbours.
 
     References
     ----------
     Andreatta et al. 2024, Nat Commun 15:872.
     """
-    groups, cultures = _checked(latents, culture, labels)
-    z = standardize(latents, len(groups))
-    scores = []
-    for mine in _classes_in_several_cultures(groups, cultures):
-        if mine.sum() >= 10:
-            inside = _encode(cultures[mine]).argmax(axis=1)
-            scores.append(np.mean(lisi(z[mine], inside, perplexity) - 1) / inside.max())
-    return float(np.mean(scores)) if scores else float("nan")
+
+    def mixing(z: np.ndarray, members: np.ndarray) -> float:
+        if len(z) < 10:
+            return float("nan")
+        return np.mean(lisi(z, members, perplexity) - 1) / (members.shape[1] - 1)
+
+    return _mean_over_classes(mixing, latents, culture, labels)
 
 
-def lisi(points: np.ndarray, groups: np.ndarray, perplexity: float) -> np.ndarray:
+def lisi(points: np.ndarray, members: np.ndarray, perplexity: float) -> np.ndarray:
     """Local inverse Simpson index of every point: effective number of groups around it.
 
     Parameters
     ----------
     points : ndarray, shape (n_points, n_dimensions)
-    groups : ndarray of int, shape (n_points,)
+    members : ndarray, shape (n_points, n_groups)
+        1 in the column of the point's group, 0 elsewhere.
     perplexity : float
-        Lowered to a third of the other points where these are few.
+        Effective number of neighbours, lowered to a third of the other points where these are few.
 
     Returns
     -------
     ndarray, shape (n_points,)
     """
     k = min(int(3 * perplexity), len(points) - 1)
-    members = _encode(groups)
     index = np.empty(len(points))
     for rows, distance in _distances(points):
         distance -= distance.min(axis=1, keepdims=True)
@@ -205,11 +202,13 @@ def lisi(points: np.ndarray, groups: np.ndarray, perplexity: float) -> np.ndarra
     return index
 
 
+@metric("bras", "culture", source="Rautenstrauch & Ohler 2025")
 def bras(latents: Any, culture: Any, labels: Any) -> float:
-    """Batch removal adapted silhouette: 1 - |silhouette| of the cultures inside each class.
+    """1 - |silhouette| of the cultures inside each class; chance is best, near 1.
 
-    The other cultures' distance is the mean over all of their neurons, not over the nearest
-    culture. Mean over neurons, then over classes.
+    Batch removal adapted silhouette, from 0 (cultures apart) to 1 (cultures mixed). The other
+    cultures' distance is the mean over all of their neurons, not over the nearest culture. Mean
+    over neurons, then over classes.
 
     Parameters
     ----------
@@ -219,23 +218,23 @@ def bras(latents: Any, culture: Any, labels: Any) -> float:
     Returns
     -------
     float
-        0 (cultures apart) to 1 (cultures mixed). NaN where no class lives in two cultures.
+        NaN where no class lives in two cultures.
 
     References
     ----------
     Rautenstrauch & Ohler 2025, Nat Biotechnol, doi 10.1038/s41587-025-02743-4.
     """
-    groups, cultures = _checked(latents, culture, labels)
-    z = standardize(latents, len(groups))
-    scores = []
-    for mine in _classes_in_several_cultures(groups, cultures):
-        members = _encode(cultures[mine])
-        if members.shape[1] < len(members):
-            scores.append(np.mean(1 - np.abs(_silhouettes(z[mine], members))))
-    return float(np.mean(scores)) if scores else float("nan")
+
+    def mixing(z: np.ndarray, members: np.ndarray) -> float:
+        if members.shape[1] == len(members):
+            return float("nan")
+        return np.mean(1 - np.abs(_silhouettes(z, members)))
+
+    return _mean_over_classes(mixing, latents, culture, labels)
 
 
 def _silhouettes(points: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """(outside - inside) / larger of both, of mean distances; 0 for a culture of one neuron."""
     own = members.argmax(axis=1)
     sums = np.concatenate([cdist(points[rows], points) @ members for rows in _chunks(len(points))])
     sizes = members.sum(axis=0)[own]
@@ -247,27 +246,42 @@ def _silhouettes(points: np.ndarray, members: np.ndarray) -> np.ndarray:
     return np.where(alone, 0, (outside - inside) / np.where(alone, 1, larger))
 
 
-def _foreign_shares(
+def _mean_over_classes(
+    score: Callable[[np.ndarray, np.ndarray], float], latents: Any, culture: Any, labels: Any
+) -> float:
+    """Mean score of the classes that live in at least two cultures; NaN where none has a score.
+
+    ``score`` takes standardized latents of a class, and which cultures its neurons are of.
+    """
+    z, cultures, classes = standardize_with(latents, culture=culture, labels=labels)
+    scores = []
+    for mine in (classes == c for c in np.unique(classes)):
+        members = _encode(cultures[mine])
+        scores.append(score(z[mine], members) if members.shape[1] > 1 else np.nan)
+    return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+
+
+def _shares_in_other_cultures(
     latents: Any, labels: Any, culture: Any, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Class of every neuron, and shares of the classes among its neighbours in other cultures."""
-    classes, cultures = _checked(latents, culture, labels)
-    z = standardize(latents, len(classes))
-    n_foreign = len(z) - np.bincount(cultures).max()
-    if n_foreign == 0:
-        return classes, np.full((len(z), classes.max() + 1), np.nan)
-    size = min(k, n_foreign)
-    shares = _neighbour_shares(z, _encode(classes), size, cultures)
-    return classes, np.concatenate([s for _, s in shares])
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shares of the classes among neighbours in other cultures; classes; cultures."""
+    z, classes, cultures = standardize_with(latents, labels=labels, culture=culture)
+    n_others = len(z) - np.bincount(cultures).max()
+    if n_others == 0:
+        return np.full((len(z), classes.max() + 1), np.nan), classes, cultures
+    shares = _neighbour_shares(z, _encode(classes), min(k, n_others), cultures)
+    return shares, classes, cultures
 
 
 def _neighbour_shares(
     points: np.ndarray, members: np.ndarray, k: int, culture: np.ndarray | None = None
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Shares of the groups among the k nearest neighbours, a chunk of points at a time."""
+) -> np.ndarray:
+    """Shares of the groups among the k nearest neighbours, shape (n_points, n_groups)."""
+    shares = np.empty(members.shape)
     for rows, distance in _distances(points, culture):
         last = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
-        yield rows, _places(distance, last, k) @ members / k
+        shares[rows] = _places(distance, last, k) @ members / k
+    return shares
 
 
 def _places(distance: np.ndarray, last: np.ndarray, k: int) -> np.ndarray:
@@ -311,20 +325,6 @@ def _entropy(distance: np.ndarray, rate: np.ndarray) -> np.ndarray:
     weight = np.exp(-rate * distance)
     total = weight.sum(axis=1, keepdims=True)
     return np.log(total) + rate * np.sum(distance * weight, axis=1, keepdims=True) / total
-
-
-def _checked(latents: Any, culture: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    n = len(np.asarray(latents))
-    classes = np.zeros(n, dtype=int) if labels is None else check_labels(labels, n)
-    return classes, check_labels(culture, n, "culture")
-
-
-def _classes_in_several_cultures(groups: np.ndarray, cultures: np.ndarray) -> Iterator[np.ndarray]:
-    """Masks of the classes that live in at least two cultures."""
-    for group in np.unique(groups):
-        mine = groups == group
-        if len(np.unique(cultures[mine])) > 1:
-            yield mine
 
 
 def _encode(groups: np.ndarray) -> np.ndarray:

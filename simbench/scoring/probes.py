@@ -1,4 +1,4 @@
-"""The probes: one linear and one nonlinear, the same for every method.
+"""Probes, one linear and one nonlinear, the same for every method; metrics of what they predict.
 
 Strength is chosen by cross-validation grouped by culture inside the training neurons; nothing is
 tuned on test labels.
@@ -12,22 +12,26 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simbench.core.errors import SimbenchError
+from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
 from simbench.scenario.labels import LABELS
-from simbench.scoring.metrics import balanced_accuracy
-from simbench.scoring.splits import grouped_folds
+from simbench.scoring.checks import check_labels, check_latents
+from simbench.scoring.metric_registry import INF, R2, metric
 
 PROBES = ("linear", "nonlinear")
 _INVERSE_PENALTIES = np.logspace(-3, 3, 7)
 _PENALTIES = 10 * np.logspace(-3, 3, 7)
+_N_FOLDS = 4
+_BRODERSEN = "Brodersen et al. 2010"
 
 
 @dataclass(frozen=True)
-class Problem:
+class Target:
     """One label to be read from latents.
 
     Parameters
@@ -63,47 +67,52 @@ class Problem:
         return answer
 
 
-def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
-    """Refuse a class that no probe can learn: one for all, or others in the test cultures.
-
-    Raises
-    ------
-    SimbenchError
-    """
-    train = ~dataset.test_neurons
+def read_targets(dataset: Dataset, targets: Sequence[str]) -> Iterator[Target]:
+    """The labels to be read, in the order of their names."""
+    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
     for name in targets:
-        classes = dataset.labels.loc[train, name].unique()
-        if LABELS[name].kind == "class" and len(classes) == 1:
+        is_class = LABELS[name].kind == "class"
+        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
+        yield Target(name, is_class, label, firing_type)
+
+
+def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
+    """Refuse a class that no probe can learn: one for all, or others in the test cultures."""
+    test = dataset.test_neurons
+    for name in targets:
+        if LABELS[name].kind != "class":
+            continue
+        learned, tested = (dataset.labels.loc[side, name].unique() for side in (~test, test))
+        if len(learned) == 1:
             raise SimbenchError(
-                f"targets: '{name}' is '{classes[0]}' in all training cultures; "
+                f"targets: '{name}' is '{learned[0]}' in all training cultures; "
                 "a target needs two classes or more"
             )
-        tested = dataset.labels.loc[~train, name].unique()
-        if LABELS[name].kind == "class" and not {*classes} & {*tested}:
+        if not {*learned} & {*tested}:
             raise SimbenchError(
                 f"targets: no class of '{name}' is in training and in test cultures; "
                 "no probe can learn it"
             )
 
 
-def problems(dataset: Dataset, targets: Sequence[str]) -> Iterator[Problem]:
-    """Each target as a problem, in their order."""
-    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
-    for name in targets:
-        is_class = LABELS[name].kind == "class"
-        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
-        yield Problem(name, is_class, label, firing_type)
+def neuron_split(n_neurons: int, test_fraction: float) -> np.ndarray:
+    """Random split of neurons that ignores cultures: the one that leaks. True where it tests."""
+    order = stream(0, "neuron-level split").permutation(n_neurons)
+    return order < round(test_fraction * n_neurons)
+
+
+def grouped_folds(groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cross-validation folds (train, validate) that never divide a group."""
+    n_folds = min(_N_FOLDS, len(np.unique(groups)))
+    if n_folds < 2:  # a single training culture: nothing to hold out but neurons
+        groups, n_folds = np.arange(len(groups)), _N_FOLDS
+    return list(GroupKFold(n_folds).split(groups, groups=groups))
 
 
 def predict(
-    latents: np.ndarray,
-    answer: np.ndarray,
-    train: np.ndarray,
-    scored: np.ndarray,
-    groups: np.ndarray,
-    probe: str,
-    is_class: bool,
-) -> np.ndarray:
+    latents: np.ndarray, answer: np.ndarray, train: np.ndarray, scored: np.ndarray,
+    groups: np.ndarray, probe: str, is_class: bool,
+) -> np.ndarray:  # fmt: skip
     """Fit a probe on the training neurons and predict the answer of the scored ones.
 
     Parameters
@@ -115,6 +124,7 @@ def predict(
         Neurons of one group are never divided when the strength is chosen.
     probe : {"linear", "nonlinear"}
     is_class : bool
+        Whether the answer is a class or a number.
 
     Returns
     -------
@@ -173,9 +183,109 @@ def _scores_of_ridge(
 
 
 def _nonlinear(is_class: bool) -> Any:
-    settings = {"max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": 63}
+    settings = {
+        "max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": 63,
+        "early_stopping": False, "random_state": 0,
+    }  # fmt: skip
     if is_class:
-        return HistGradientBoostingClassifier(
-            **settings, class_weight="balanced", early_stopping=False, random_state=0
-        )
-    return HistGradientBoostingRegressor(**settings, early_stopping=False, random_state=0)
+        return HistGradientBoostingClassifier(**settings, class_weight="balanced")
+    return HistGradientBoostingRegressor(**settings)
+
+
+@metric("balanced_accuracy", "class", source=_BRODERSEN)
+def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of neurons whose class a probe finds, mean over classes; chance 1 / n_classes.
+
+    Classes that are present count.
+    """
+    return float(np.mean([np.mean(predicted[truth == kind] == kind) for kind in np.unique(truth)]))
+
+
+@metric("macro_f1", "class", source="van Rijsbergen 1979")
+def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Harmonic mean of precision and recall, mean over classes; chance about 1 / n_classes.
+
+    Classes that are present count.
+    """
+    scores = []
+    for kind in np.unique(truth):
+        is_kind, is_called = truth == kind, predicted == kind
+        scores.append(2 * np.sum(is_kind & is_called) / (is_kind.sum() + is_called.sum()))
+    return float(np.mean(scores))
+
+
+@metric("within_type_r2", "number", low=-INF, chance=0, source=R2)
+def within_type_r2(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of a label's variance around its type's mean that a probe predicts.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n_neurons,)
+        Label minus the mean of the neuron's firing type in the training cultures, so that
+        knowing the type alone scores 0 and a type mean can't pass for a parameter.
+    predicted : ndarray, shape (n_neurons,)
+    """
+    return _r2_around(0.0, truth, predicted)
+
+
+@metric("culture_accuracy", "culture", direction="lower", source=_BRODERSEN)
+def culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
+    """Balanced accuracy with which a linear probe names the culture; chance 1 / n_cultures.
+
+    The neurons are divided at random, so that every culture is known.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n_neurons, n_components)
+    culture : ndarray, shape (n_neurons,)
+    """
+    latents = check_latents(latents, len(culture))
+    names = check_labels(culture, len(culture), "culture").astype(str)
+    scored = neuron_split(len(names), 0.5)
+    predicted = predict(latents, names, ~scored, scored, np.arange(len(names)), "linear", True)
+    return balanced_accuracy(names[scored], predicted)
+
+
+@metric("nuisance_r2", "nuisance", low=-INF, chance=0, direction="lower", source=R2)
+def nuisance_r2(
+    latents: np.ndarray, nuisance: np.ndarray, culture: np.ndarray, train: np.ndarray
+) -> float:
+    """Share of a nuisance's variance that a linear probe predicts in unseen cultures.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n_neurons, n_components)
+    nuisance : ndarray of float, shape (n_neurons,)
+        Neurons without a value are left out.
+    culture : ndarray, shape (n_neurons,)
+        Cultures are never divided when the probe's strength is chosen.
+    train : ndarray of bool, shape (n_neurons,)
+
+    Returns
+    -------
+    float
+        0 for the mean of the training neurons, below 0 for worse; NaN if nothing varies.
+    """
+    latents, known = check_latents(latents, len(nuisance)), np.isfinite(nuisance)
+    fitted, scored = train & known, ~train & known
+    predicted = predict(latents, nuisance, fitted, scored, culture, "linear", False)
+    return _r2_around(nuisance[fitted].mean(), nuisance[scored], predicted)
+
+
+@metric("nuisance_accuracy", "nuisance", direction="lower", source=_BRODERSEN)
+def nuisance_accuracy(
+    latents: np.ndarray, nuisance: np.ndarray, culture: np.ndarray, train: np.ndarray
+) -> float:
+    """Balanced accuracy with which a linear probe names a nuisance; chance 1 / n_classes.
+
+    Parameters are those of `nuisance_r2`, with classes for numbers.
+    """
+    latents, names = check_latents(latents, len(nuisance)), nuisance.astype(str)
+    predicted = predict(latents, names, train, ~train, culture, "linear", True)
+    return balanced_accuracy(names[~train], predicted)
+
+
+def _r2_around(mean: float, truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of the variation around a given mean that is predicted; NaN if nothing varies."""
+    total = float(np.sum((truth - mean) ** 2))
+    return 1 - float(np.sum((truth - predicted) ** 2)) / total if total > 0 else float("nan")

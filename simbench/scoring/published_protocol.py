@@ -1,15 +1,15 @@
-"""The scoring protocol of arXiv 2501.14615, so that one table can show what it is worth.
+"""The scoring protocol of arXiv 2501.14615, step by step, and its three metrics.
 
 For a replication only: nothing here belongs in a ranking. It follows the authors' public code
 (github.com/AbanteLab/CaGenNet at 18c4fd8, folder eccb2025/simulations), whose choices are:
 
 - neurons of all cultures are pooled and split 80 : 20 at random, so that every culture, and with
-  one firing type a culture every type, stands on both sides (`published_split`);
+  one firing type per culture every type, stands on both sides (`published_split`);
 - all traces of one noise level share one scale: minimum and maximum over neurons and frames
   become -0.5 and 0.5 (`published_scale`), each noise level and the clean traces with their own;
 - the AVAE is trained on noisy traces, but for clustering it embeds the **clean** ones in their own
   scale; PCA is fitted on the clean ones as well, so its score is the same at every noise level;
-- clusters are DBSCAN's with 50 neurons a core point, eps in steps of 0.01 from 0.01 to 0.49 for
+- clusters are DBSCAN's with 50 neurons per core point, eps in steps of 0.01 from 0.01 to 0.49 for
   the AVAE and from 0.50 to 1.99 for PCA, and the best ARI with the true types counts, chosen on
   the very neurons that are scored (`published_ari`);
 - parameters are read by correlation over neurons of all types (`pooled_correlation`);
@@ -17,24 +17,24 @@ For a replication only: nothing here belongs in a ranking. It follows the author
   the clean scale (`published_mse`); the AVAE's comes from one sampled latent, not from the mean.
 
 Their counterparts in an honest protocol are the probes on held-out cultures, `clustering.ari` and
-`reconstruction.reconstruction_skill`.
+`trace_metrics.reconstruction_skill`.
 """
 
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from simbench.core.errors import SimbenchError
-from simbench.core.seeds import random_state_of
+from simbench.data.published_traces import published_scale
 from simbench.scenario.presets import NU_PER_SD
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.clustering import best_dbscan_ari
+from simbench.scoring.metric_registry import INF, metric
 
 BASELINE = 42
 SAMPLING_RATE_HZ = 500
-TEST_FRACTION = 0.2
 MIN_SAMPLES = 50
+_SOURCE = "Abante et al. 2025, arXiv 2501.14615"
 # eps tried on each family's latents, in the units of those latents
 EPSILONS = {
     "avae": np.round(np.arange(1, 50) / 100, 2),
@@ -50,41 +50,9 @@ def published_sigma(nu: float) -> float:
     return BASELINE * nu / (100 * NU_PER_SD) * SAMPLING_RATE_HZ**0.5
 
 
-def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:
-    """Random split of pooled neurons that ignores cultures. True for the 20 % that are scored.
-
-    Parameters
-    ----------
-    n_neurons : int
-    seed : int
-        Published: 0 to 9. Counts modulo 2**32.
-    """
-    test = np.zeros(n_neurons, dtype=bool)
-    neurons, state = np.arange(n_neurons), random_state_of(seed)
-    test[train_test_split(neurons, test_size=TEST_FRACTION, random_state=state)[1]] = 1
-    return test
-
-
-def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
-    """Traces on the scale where the minimum and maximum of ``like`` are -0.5 and 0.5.
-
-    Parameters
-    ----------
-    traces : ndarray, shape (n_neurons, n_frames)
-    like : ndarray, optional
-        By default the traces themselves, all neurons together.
-    """
-    like = traces if like is None else like
-    low, high = np.min(like), np.max(like)
-    if not high > low:
-        raise SimbenchError("published_scale: the traces are constant and have no scale")
-    return (traces - low) / (high - low) - 0.5
-
-
-def published_ari(
-    embedding: Any, labels: Any, family: str, min_samples: int = MIN_SAMPLES
-) -> float:
-    """Best ARI of DBSCAN over the family's eps, chosen on the labels that it is scored with.
+@metric("published_ari", "replication", low=-0.5, source=_SOURCE, tuned_on_labels=True)
+def published_ari(embedding: Any, labels: Any, family: str) -> float:
+    """Best ARI of DBSCAN over the published eps, chosen on the labels; for a replication only.
 
     Parameters
     ----------
@@ -94,7 +62,6 @@ def published_ari(
     labels : array_like, shape (n_neurons,)
     family : {"avae", "pca"}
         Which range of eps is tried.
-    min_samples : int
 
     Returns
     -------
@@ -105,18 +72,18 @@ def published_ari(
         raise SimbenchError(f"published_ari: unknown family '{family}'; allowed: avae, pca")
     classes = check_labels(labels, len(np.asarray(embedding)))
     points = check_latents(embedding, len(classes))
-    return float(best_dbscan_ari(points, classes, EPSILONS[family], min_samples))
+    return float(best_dbscan_ari(points, classes, EPSILONS[family], MIN_SAMPLES))
 
 
+@metric("published_mse", "replication", high=INF, direction="lower", source=_SOURCE)
 def published_mse(
-    reconstruction: np.ndarray,
-    clean: np.ndarray,
-    noisy: np.ndarray,
+    reconstruction: np.ndarray, clean: np.ndarray, noisy: np.ndarray,
     scored: np.ndarray | slice = slice(None),
-) -> float:
-    """Mean squared difference of two signals in two scalings, that of the noisy and the clean.
+) -> float:  # fmt: skip
+    """Squared error between two scalings: above 0 if perfect; for a replication only.
 
-    A perfect reconstruction scores above 0, and the more the noisier the traces.
+    The reconstruction has the scale of the noisy traces. A perfect one scores above 0, and the
+    more the noisier the traces.
 
     Parameters
     ----------
@@ -131,8 +98,9 @@ def published_mse(
     return float(np.mean(difference**2))
 
 
+@metric("pooled_correlation", "replication", low=-1, chance=0, source=_SOURCE)
 def pooled_correlation(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Pearson correlation of a label over neurons of all types: it reads the types' means.
+    """Correlation over all types, so that a type's mean counts; for a replication only.
 
     Parameters
     ----------

@@ -1,9 +1,11 @@
-"""What a difference between methods is worth when the culture is the unit of evidence.
+"""Statistics over test cultures: intervals, paired tests of methods, groups of tied methods.
 
-Scores come as a table with one row a test culture and one column a method.
+The culture is the unit of evidence. Scores come as a table with one row per test culture and
+one column per method.
 """
 
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -11,17 +13,18 @@ import pandas as pd
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 
+ALPHA = 0.05
+"""Family-wise error over all pairs of methods."""
+_QUANTILES = [(1 - 0.95) / 2, (1 + 0.95) / 2]
 _N_BOOTSTRAP = 2000
 
 
-def bootstrap_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over cultures; NaN for fewer than two."""
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean over cultures; NaN for fewer than two."""
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(
-        values[_draws(len(values))].mean(axis=1), [(1 - level) / 2, (1 + level) / 2]
-    )
+    low, high = np.quantile(values[_draws(len(values))].mean(axis=1), _QUANTILES)
     return float(low), float(high)
 
 
@@ -34,7 +37,7 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     Parameters
     ----------
     differences : array_like, shape (n_cultures,)
-        Paired differences of two methods, one a test culture.
+        Paired differences of two methods, one per test culture.
 
     Returns
     -------
@@ -111,12 +114,7 @@ def compare(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=scores.columns, columns=scores.columns)
 
 
-def tie_groups(
-    scores: pd.DataFrame,
-    alpha: float = 0.05,
-    higher_is_better: bool = True,
-    p_values: pd.DataFrame | None = None,
-) -> pd.Series:
+def tie_groups(scores: pd.DataFrame, p_values: pd.DataFrame | None = None) -> pd.Series:
     """Rank group of every method, 1 the best: methods of one group are tied.
 
     A group is its best method by mean score and all methods down to the last one that can't be
@@ -126,39 +124,33 @@ def tie_groups(
     Parameters
     ----------
     scores : DataFrame, shape (n_cultures, n_methods)
-        As for `compare`.
-    alpha : float
-        Family-wise error over all pairs.
-    higher_is_better : bool
+        As for `compare`; higher is better.
     p_values : DataFrame, optional
-        Of `compare` for these scores, if they are there already.
+        Of `compare` for these scores, if they are known already.
 
     Returns
     -------
     Series
         Index: methods, best first. NaN (last) for methods that lack scores.
     """
-    if not 0 < alpha < 1:
-        raise SimbenchError(f"tie_groups: alpha is {alpha}; allowed: between 0 and 1")
     p_values = compare(scores) if p_values is None else p_values
     scored = _scored(scores)
     complete = scored.columns[scored.notna().all() & (len(scored) > 0)]
     means = scored[complete].mean()
-    waiting = list(means.sort_values(ascending=not higher_is_better, kind="stable").index)
+    waiting = list(means.sort_values(ascending=False, kind="stable").index)
     groups: dict[object, int] = {}
     number = 0
     while waiting:
         number += 1
-        tied = [
-            i for i, method in enumerate(waiting) if not p_values.loc[waiting[0], method] <= alpha
-        ]
-        groups |= dict.fromkeys(waiting[: tied[-1] + 1], number)
-        waiting = waiting[tied[-1] + 1 :]
+        worse = p_values.loc[waiting[0], waiting].to_numpy() <= ALPHA
+        last = np.flatnonzero(~worse)[-1]
+        groups |= dict.fromkeys(waiting[: last + 1], number)
+        waiting = waiting[last + 1 :]
     order = [*groups, *(method for method in scores.columns if method not in groups)]
     return pd.Series(groups, dtype=float, name="group").reindex(order)
 
 
-def min_cultures(n_methods: int, alpha: float = 0.05) -> int:
+def min_cultures(n_methods: int) -> int:
     """Fewest test cultures with which any pair of methods can be told apart.
 
     With n cultures the smallest two-sided signed-rank p-value is 2 ** (1 - n); Holm's first step
@@ -168,18 +160,11 @@ def min_cultures(n_methods: int, alpha: float = 0.05) -> int:
     ----------
     n_methods : int
         At least 2, all pairs compared.
-    alpha : float
     """
-    if n_methods < 2 or not 0 < alpha < 1:
-        raise SimbenchError(
-            f"min_cultures: n_methods {n_methods}, alpha {alpha}; allowed: 2 or more, between "
-            "0 and 1"
-        )
+    if n_methods < 2:
+        raise SimbenchError(f"min_cultures: n_methods is {n_methods}; allowed: 2 or more")
     n_pairs = n_methods * (n_methods - 1) // 2
-    n = 1
-    while 2.0 ** (1 - n) * n_pairs > alpha:
-        n += 1
-    return n
+    return next(n for n in count(1) if 2.0 ** (1 - n) * n_pairs <= ALPHA)
 
 
 @lru_cache(maxsize=8)

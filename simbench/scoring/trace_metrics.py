@@ -1,4 +1,4 @@
-"""How much of the clean trace does a reconstruction give back?
+"""Metrics of traces: how much of the clean trace a reconstruction gives back, and at what price.
 
 All traces of one call are dF/F in the same unit: no function here scales anything. Sums run over
 neurons and frames, so that a culture is one number.
@@ -7,10 +7,14 @@ neurons and frames, so that a culture is one number.
 import numpy as np
 
 from simbench.core.errors import SimbenchError
+from simbench.scoring.metric_registry import INF, R2, metric
+
+_GNEITING = "Gneiting & Raftery 2007"
 
 
+@metric("reconstruction_skill", "trace", low=-INF, source="forecast skill score")
 def reconstruction_skill(reconstruction: np.ndarray, clean: np.ndarray, noisy: np.ndarray) -> float:
-    """1 - MSE / MSE of the identity, which gives back the noisy trace.
+    """1 - MSE / MSE of the noisy trace, against the clean one; 0 for the noisy trace itself.
 
     Parameters
     ----------
@@ -20,7 +24,7 @@ def reconstruction_skill(reconstruction: np.ndarray, clean: np.ndarray, noisy: n
     Returns
     -------
     float
-        At most 1 (perfect); 0 for the noisy trace itself, negative below it. NaN without noise.
+        NaN without noise.
     """
     reconstruction, clean, noisy = _traces(reconstruction=reconstruction, clean=clean, noisy=noisy)
     noise = np.sum((noisy - clean) ** 2)
@@ -28,8 +32,9 @@ def reconstruction_skill(reconstruction: np.ndarray, clean: np.ndarray, noisy: n
     return float(1 - error / noise) if noise > 0 else float("nan")
 
 
+@metric("reconstruction_r2", "trace", low=-INF, chance=0, source=R2)
 def reconstruction_r2(reconstruction: np.ndarray, clean: np.ndarray) -> float:
-    """Share of the clean traces' variance that is given back.
+    """Share of the clean traces' variance given back; 0 for the mean of every trace.
 
     Parameters
     ----------
@@ -39,7 +44,7 @@ def reconstruction_r2(reconstruction: np.ndarray, clean: np.ndarray) -> float:
     Returns
     -------
     float
-        At most 1 (perfect); 0 for the mean of every trace. NaN where no trace varies.
+        NaN where no trace varies.
     """
     reconstruction, clean = _traces(reconstruction=reconstruction, clean=clean)
     variation = np.sum((clean - clean.mean(axis=1, keepdims=True)) ** 2)
@@ -47,6 +52,7 @@ def reconstruction_r2(reconstruction: np.ndarray, clean: np.ndarray) -> float:
     return float(1 - error / variation) if variation > 0 else float("nan")
 
 
+@metric("values_per_minute", "trace", high=INF, direction="lower", source="simbench")
 def values_per_minute(n_values: int, n_frames: int, frame_rate: float) -> float:
     """Latent values spent on one neuron for one minute: the price of a reconstruction.
 
@@ -55,14 +61,16 @@ def values_per_minute(n_values: int, n_frames: int, frame_rate: float) -> float:
     n_values : int
         Latent values of one neuron for the whole trace, static and dynamic ones together.
     n_frames : int
+        Frames of the trace.
     frame_rate : float
         Hz.
     """
     return n_values * 60 * frame_rate / n_frames
 
 
+@metric("coverage", "trace", direction="nominal", source=_GNEITING)
 def interval_coverage(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Share of frames inside their predictive interval; right if equal to the interval's level.
+    """Share of frames inside their predictive interval; right if equal to its level, here 90 %.
 
     Parameters
     ----------
@@ -79,8 +87,9 @@ def interval_coverage(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -
     return float(inside[is_predicted].mean()) if is_predicted.any() else float("nan")
 
 
+@metric("predictive_nll", "trace", low=-INF, high=INF, direction="lower", source=_GNEITING)
 def predictive_nll(log_density: np.ndarray) -> float:
-    """Mean negative log density of the frames, in nats per frame.
+    """Negative log density per frame in nats; compare within one data set only.
 
     Parameters
     ----------

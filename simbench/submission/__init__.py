@@ -1,25 +1,18 @@
-"""The outside door: traces out without labels, latents in without trust."""
+"""Submissions: traces out without labels; latents in, checked, scored and put on a board."""
 
-from importlib import import_module
-from typing import Any
+from simbench.submission.blind_traces import export_traces
+from simbench.submission.card import MethodCard, read_card
+from simbench.submission.latents_file import read_latents
+from simbench.submission.packing import Submission, pack_submission, read_submission
+from simbench.submission.scored import (
+    accept_submission,
+    add_submission,
+    score_latents,
+    score_submission,
+)
 
-_HOMES = {
-    "export_traces": "blind_traces",
-    "read_latents": "latents_file",
-    "MethodCard": "card",
-    "read_card": "card",
-    "Submission": "packing",
-    "pack_submission": "packing",
-    "read_submission": "packing",
-    "score_latents": "scored",
-    "score_submission": "scored",
-    "add_submission": "scored",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'simbench.submission' has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__all__ = [
+    "MethodCard", "Submission", "accept_submission", "add_submission", "export_traces",
+    "pack_submission", "read_card", "read_latents", "read_submission", "score_latents",
+    "score_submission",
+]  # fmt: skip

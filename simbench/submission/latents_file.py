@@ -1,206 +1,216 @@
-"""Files of latents, made in any language: a zip file of one ``.npy`` matrix a recording."""
+"""Reading files of latents from other groups: zip files of one ``.npy`` matrix per recording.
 
-import io
+Such a file may be damaged or hostile. It is read in memory and within limits, never extracted,
+and nothing in it is unpickled.
+"""
+
 import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 
-from simbench.submission.archive import intact, naming, open_archive, read_member
+from simbench.core.errors import SimbenchError
 
-MAX_COMPONENTS = 1024
-MAX_HEADER_BYTES = 1024
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file from another group may hold at most."""
+
+    file_bytes: int = 256 * 2**20
+    """Of a file, and of all that it unpacks to: many times the latents of a large scenario."""
+    directory_bytes: int = 2**20
+    """Of the list of members in a zip file: about 10,000 recordings."""
+    ratio: int = 200
+    """Unpacked over packed size of a member: numbers hardly shrink, zip bombs a thousandfold."""
+    header_bytes: int = 1024
+    """Before the values of a ``.npy`` file: that of a matrix takes 128."""
+    components: int = 1024
+    """Latents per neuron: a hundred times as many as methods usually have."""
+    text_bytes: int = 64 * 2**10
+    """Of a method card or of checksums: both are a page at most."""
+
+
+LIMITS = Limits()
 _MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.npy")
 _TYPES = [np.dtype(code) for code in ("<f4", "<f8", ">f4", ">f8")]
-# By version: how the length of the header is written, and numpy's reader of the rest.
-_READERS = {
-    npy.magic(1, 0): ("<H", npy.read_array_header_1_0),
-    npy.magic(2, 0): ("<I", npy.read_array_header_2_0),
-}
+_HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# PKWARE APPNOTE 6.3, sections 4.3.15 and 4.3.16
+_END = struct.Struct("<4s4H2LH")
+_END_MARK, _LOCATOR_MARK, _LOCATOR_SIZE = b"PK\x05\x06", b"PK\x06\x07", 20
+_ENCRYPTED = 0x1
 
 
-def read_latents(
-    file: str | Path | BinaryIO, n_neurons: Mapping[str, int], name: str | None = None
-) -> np.ndarray:
-    """Read latents that a stranger made, recording by recording.
+def read_latents(file: str | Path, n_neurons: Mapping[str, int]) -> np.ndarray:
+    """Read latents that another group made, recording by recording.
 
     Parameters
     ----------
-    file : str, Path or binary file
-        Zip file with one member ``<recording>.npy`` a recording: a matrix (n_neurons,
+    file : str or Path
+        Zip file with one member ``<recording>.npy`` per recording: a matrix (n_neurons,
         n_components) of float32 or float64 in any byte and memory order.
     n_neurons : mapping of str to int
         Neurons of each recording, by name.
-    name : str, optional
-        What errors call the file; by default its path.
 
     Returns
     -------
     ndarray of float64, shape (n_neurons of all recordings, n_components)
         In the order of ``n_neurons``.
-
-    Raises
-    ------
-    SimbenchError
-        In one line, if anything is not as described. Sizes, names, types and shapes are checked
-        before the values are read; nothing is unpickled, nothing is written.
     """
-    return arrange(read_matrices(file, n_neurons, name), n_neurons, str(name or file))
+    return arrange(read_matrices(file), n_neurons, str(file))
 
 
-def read_matrices(
-    file: str | Path | BinaryIO, n_neurons: Mapping[str, int] | None = None, name: str | None = None
-) -> dict[str, np.ndarray]:
-    """Latents of each recording, as ``read_latents`` reads them, by name and in order of names.
+def read_matrices(file: str | Path | BytesIO, name: str = "") -> dict[str, np.ndarray]:
+    """Latents of each recording as float64, by and in order of the recordings' names.
 
-    Without ``n_neurons`` any recordings of any size within the limits will do.
+    The size, name, type and shape of a matrix are checked before its values are read.
+    ``name`` is what errors call the file; by default its path.
     """
     with open_archive(file, name) as archive:
-        members = {_recording(info): info for info in archive.infolist()}
-        if n_neurons is not None:
-            _check_names(members, n_neurons)
-        headers = {key: _read_header(archive, info) for key, info in members.items()}
-        _check_widths({header.shape[1] for header in headers.values()})
-        if n_neurons is not None:
-            _check_rows({key: header.shape[0] for key, header in headers.items()}, n_neurons)
-        return {
-            recording: _matrix(archive, info, headers[recording])
-            for recording, info in sorted(members.items())
-        }
+        matrices = {}
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            if not _MEMBER.fullmatch(info.filename):
+                raise SimbenchError(
+                    f"member '{info.filename:.80}'; expected are names such as "
+                    "'recording-0123abcd.npy', without folders"
+                )
+            with naming(f"'{info.filename}'"):
+                matrices[info.filename.removesuffix(".npy")] = _matrix(archive, info)
+        widths = {matrix.shape[1] for matrix in matrices.values()}
+        if len(widths) > 1:
+            raise SimbenchError(
+                f"recordings have {min(widths)} to {max(widths)} latents per neuron; expected is "
+                "the same number in all"
+            )
+    return matrices
 
 
 def arrange(
     matrices: Mapping[str, np.ndarray], n_neurons: Mapping[str, int], where: str
 ) -> np.ndarray:
-    """One matrix of all recordings, in the order of ``n_neurons``, if all fit.
-
-    Raises
-    ------
-    SimbenchError
-        If recordings are missing or unknown, or have another number of neurons.
-    """
-    with naming(where):
-        _check_names(matrices, n_neurons)
-        _check_rows({name: len(matrix) for name, matrix in matrices.items()}, n_neurons)
+    """One matrix of all recordings, in the order of ``n_neurons``, if names and sizes agree."""
+    found = {name: len(matrix) for name, matrix in matrices.items()}
+    for name in sorted(found.keys() ^ n_neurons.keys()):
+        raise SimbenchError(
+            f"{where}: {'has an unknown' if name in found else 'lacks'} '{name}.npy'; expected is "
+            f"one matrix for each of the {len(n_neurons)} recordings, under its name"
+        )
+    for name, expected in n_neurons.items():
+        if found[name] != expected:
+            raise SimbenchError(
+                f"{where}: '{name}.npy' has {found[name]} rows; expected is one for each of "
+                f"{expected} neurons"
+            )
     return np.concatenate([matrices[recording] for recording in n_neurons])
 
 
-def write_matrices(matrices: Mapping[str, np.ndarray]) -> bytes:
-    """The one file of latents that these matrices make, whatever wrote them before."""
-    files = {}
-    for recording in sorted(matrices):
-        stream = io.BytesIO()
-        npy.write_array(stream, np.ascontiguousarray(matrices[recording], dtype="<f8"), (1, 0))
-        files[f"{recording}.npy"] = stream.getvalue()
-    return zip_bytes(files)
+@contextmanager
+def open_archive(file: str | Path | BytesIO, name: str = "") -> Iterator[zipfile.ZipFile]:
+    """Context of a zip file within the limits; any error inside becomes one line with its name."""
+    with naming(name or str(file)):
+        if isinstance(file, str | Path) and Path(file).exists() and not Path(file).is_file():
+            raise SimbenchError("not a file")  # reading a pipe would wait forever
+        with nullcontext(file) if isinstance(file, BytesIO) else open(file, "rb") as stream:
+            _check_directory(stream)
+            archive = zipfile.ZipFile(stream)
+            members = archive.infolist()
+            if not 0 < len(members) == len({info.filename for info in members}):
+                raise SimbenchError("empty, or two members have the same name")
+            for info in members:
+                with naming(f"'{info.filename:.80}'"):
+                    _check_member(info)
+            if sum(info.file_size for info in members) > LIMITS.file_bytes:
+                raise SimbenchError(f"unpacks to more than {LIMITS.file_bytes >> 20} MiB")
+            yield archive
 
 
-def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """A zip file, uncompressed: the same bytes for the same content on every machine."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            info = zipfile.ZipInfo(name)  # dated 1980
-            info.create_system = 3
-            archive.writestr(info, content)
-    return stream.getvalue()
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Context in which every error becomes one short line that begins with ``what``.
+
+    What a library says of damaged content is left out: it may quote all of it.
+    """
+    try:
+        yield
+    except SimbenchError as error:
+        raise SimbenchError(f"{what}: {error}") from None
+    except FileNotFoundError:
+        raise SimbenchError(f"{what}: missing") from None
+    except Exception:
+        raise SimbenchError(f"{what}: damaged, or not of the right form") from None
 
 
-def _recording(info: zipfile.ZipInfo) -> str:
-    if not _MEMBER.fullmatch(info.filename):
-        raise ValueError(
-            f"member '{info.filename:.80}'; expected are names such as 'recording-0123abcd.npy', "
-            "without folders"
+def _check_directory(stream: BinaryIO) -> None:
+    """Refuse a file that is too large, or lists so many members that reading the list is slow."""
+    size = stream.seek(0, SEEK_END)
+    if size > LIMITS.file_bytes:
+        raise SimbenchError(f"{size >> 20} MiB; allowed are {LIMITS.file_bytes >> 20} MiB")
+    stream.seek(max(0, size - _END.size - _LOCATOR_SIZE))
+    tail = stream.read()
+    # With a comment or a zip64 locator, zipfile would take another record than this one.
+    if tail[-_END.size :][:4] != _END_MARK or tail[-2:] != b"\0\0":
+        raise SimbenchError("not a zip file (or truncated, or with a comment at its end)")
+    if tail[:4] == _LOCATOR_MARK:
+        raise SimbenchError("a zip64 archive; allowed are plain zip files")
+    directory_bytes = _END.unpack(tail[-_END.size :])[5]
+    if directory_bytes > LIMITS.directory_bytes:
+        raise SimbenchError(
+            f"a directory of {directory_bytes} bytes; allowed are {LIMITS.directory_bytes}"
         )
-    return info.filename.removesuffix(".npy")
 
 
-def _check_names(found: Iterable[str], expected: Iterable[str]) -> None:
-    missing, foreign = set(expected) - set(found), set(found) - set(expected)
-    for what, names in {"lacks": missing, "has an unknown": foreign}.items():
-        if names:
-            raise ValueError(
-                f"{what} '{min(names)}.npy'; expected is one matrix for each of the "
-                f"{len(set(expected))} recordings, under its name"
-            )
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What a ``.npy`` file says before its values."""
-
-    size: int
-    """Bytes before the values."""
-    shape: tuple[int, int]
-    order: Literal["C", "F"]
-    dtype: np.dtype
-
-
-def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
-    """The header of a member, if it promises exactly the values that the member holds."""
-    start = read_member(archive, info, npy.MAGIC_LEN + 4 + MAX_HEADER_BYTES)
-    magic, rest = start[: npy.MAGIC_LEN], start[npy.MAGIC_LEN :]
-    if magic not in _READERS:
-        raise ValueError(f"'{info.filename}' is not a .npy file of format 1.0 or 2.0")
-    length_code, read = _READERS[magic]
-    with intact(f"the header of '{info.filename}'"):
-        (length,) = struct.unpack_from(length_code, rest)
-    if length > MAX_HEADER_BYTES:
-        raise ValueError(
-            f"'{info.filename}': header of {length} bytes; allowed are {MAX_HEADER_BYTES}"
+def _check_member(info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise SimbenchError("encrypted")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SimbenchError(
+            f"packed by method {info.compress_type}; allowed are 0 (stored) and 8 (deflated)"
         )
-    with intact(f"the header of '{info.filename}'"), warnings.catch_warnings():
-        warnings.simplefilter("error")  # numpy repairs headers of Python 2, with a warning
-        shape, fortran_order, dtype = read(io.BytesIO(rest))
-    _check_form(info.filename, shape, dtype)
-    size = len(magic) + struct.calcsize(length_code) + length
-    if info.file_size != size + shape[0] * shape[1] * dtype.itemsize:
-        raise ValueError(
-            f"'{info.filename}' has {info.file_size} bytes, which is not what its shape "
-            f"{shape} needs"
+    if info.file_size > LIMITS.ratio * info.compress_size:
+        raise SimbenchError(
+            f"unpacks to more than {LIMITS.ratio} times its size; store it without compression"
         )
-    return _Header(size, shape, "F" if fortran_order else "C", dtype)
 
 
-def _check_form(name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def _matrix(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    """Values of a member, if its header promises exactly as many as it holds."""
+    with archive.open(info) as member:
+        start = BytesIO(member.read(LIMITS.header_bytes + npy.MAGIC_LEN + 4))
+    shape, dtype = _header(start)
     if dtype not in _TYPES:
-        raise ValueError(f"'{name}' holds {dtype!s:.40}; allowed are float32 and float64")
-    if len(shape) != 2 or not shape[0] > 0 < shape[1] <= MAX_COMPONENTS:
-        raise ValueError(
-            f"'{name}' has shape {shape!s:.40}; expected is one row a neuron and 1 to "
-            f"{MAX_COMPONENTS} columns"
+        raise SimbenchError(f"holds {dtype!s:.40}; allowed are float32 and float64")
+    if len(shape) != 2 or not shape[0] > 0 < shape[1] <= LIMITS.components:
+        raise SimbenchError(
+            f"has shape {shape!s:.40}; expected is one row per neuron and 1 to "
+            f"{LIMITS.components} columns"
         )
-
-
-def _check_widths(widths: set[int]) -> None:
-    if len(widths) > 1:
-        raise ValueError(
-            f"recordings have {min(widths)} to {max(widths)} latents a neuron; expected is the "
-            "same number in all"
+    if info.file_size != start.tell() + shape[0] * shape[1] * dtype.itemsize:
+        raise SimbenchError(
+            f"has {info.file_size} bytes, which is not what its shape {shape!s:.40} needs"
         )
-
-
-def _check_rows(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
-    for recording, n_neurons in expected.items():
-        if found[recording] != n_neurons:
-            raise ValueError(
-                f"'{recording}.npy' has {found[recording]} rows; expected one for each of "
-                f"{n_neurons} neurons"
-            )
-
-
-def _matrix(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: _Header) -> np.ndarray:
-    content = read_member(archive, info, info.file_size)
-    with intact(f"'{info.filename}'"):
-        values = np.frombuffer(content, header.dtype, offset=header.size)
-        matrix = values.reshape(header.shape, order=header.order).astype(np.float64, order="C")
+    matrix = npy.read_array(BytesIO(archive.read(info)), allow_pickle=False)
     if not np.isfinite(matrix).all():
-        raise ValueError(f"'{info.filename}' holds values that are not finite numbers")
-    return matrix
+        raise SimbenchError("holds values that are not finite numbers")
+    return matrix.astype(np.float64, order="C")
+
+
+def _header(start: BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type in the header of a ``.npy`` file, which is read to its end."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy repairs headers of Python 2, with a warning
+            shape, _, dtype = _HEADER_READERS[npy.read_magic(start)](start)
+    except Exception:
+        raise SimbenchError(
+            "not a .npy file of format 1.0 or 2.0 with a header of at most "
+            f"{LIMITS.header_bytes} bytes"
+        ) from None
+    return shape, dtype

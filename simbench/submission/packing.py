@@ -1,22 +1,22 @@
-"""A submission: latents and method card in one file that can be sent around."""
+"""A submission: latents and method card in one file, written and read."""
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import checksum, write_bytes
-from simbench.submission.archive import intact, open_archive, read_member
-from simbench.submission.card import MethodCard, check_card
-from simbench.submission.latents_file import read_matrices, write_matrices, zip_bytes
+from simbench.core.files import checksum, validated, write_bytes
+from simbench.submission.card import MethodCard
+from simbench.submission.latents_file import LIMITS, naming, open_archive, read_matrices
 
 _CARD, _LATENTS, _CHECKSUMS = "card.json", "latents.npz", "checksums.json"
-_MAX_TEXT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,6 @@ class Submission:
 
     Parameters
     ----------
-    card : MethodCard
     latents : mapping of str to ndarray of float64, shape (n_neurons, n_components)
         By recording, in the order of the exported traces.
     digest : str
@@ -38,24 +37,13 @@ class Submission:
 
 
 def pack_submission(latents_file: str | Path, card: MethodCard, out: str | Path) -> Path:
-    """Put latents and card into one file; the same input gives the same bytes.
+    """Put latents and card into a new file; the same input gives the same bytes.
 
-    Parameters
-    ----------
-    latents_file : str or Path
-        As `read_latents` wants it.
-    card : MethodCard
-    out : str or Path
-        New file.
-
-    Raises
-    ------
-    SimbenchError
-        If the latents are malformed or not what the card says, or the file is there already.
+    ``latents_file`` has the form that `read_latents` describes.
     """
     out = Path(out)
     if out.exists():
-        raise SimbenchError(f"{out}: already there; name a new file")
+        raise SimbenchError(f"{out}: exists; name a new file")
     latents = read_matrices(latents_file)
     _check_size(latents, card, str(latents_file))
     files = {
@@ -69,37 +57,50 @@ def pack_submission(latents_file: str | Path, card: MethodCard, out: str | Path)
 
 
 def read_submission(file: str | Path) -> Submission:
-    """Read and check a submission. Nothing is unpickled, extracted or written.
-
-    Raises
-    ------
-    SimbenchError
-        In one line, if the file is not exactly what `pack_submission` writes.
-    """
+    """Read a file that `pack_submission` wrote; anything else is refused, and nothing written."""
     with open_archive(file) as archive:
-        members = {info.filename: info for info in archive.infolist()}
-        if members.keys() != {_CARD, _LATENTS, _CHECKSUMS}:
-            raise ValueError(f"expected are the members {_CARD}, {_LATENTS} and {_CHECKSUMS}")
-        for name in (_CARD, _CHECKSUMS):
-            if members[name].file_size > _MAX_TEXT_BYTES:
-                raise ValueError(f"{name} is above {_MAX_TEXT_BYTES >> 10} KiB")
-        files = {name: read_member(archive, info, info.file_size) for name, info in members.items()}
-        with intact(_CHECKSUMS):
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if sizes.keys() != {_CARD, _LATENTS, _CHECKSUMS}:
+            raise SimbenchError(f"expected are the members {_CARD}, {_LATENTS} and {_CHECKSUMS}")
+        if max(sizes[_CARD], sizes[_CHECKSUMS]) > LIMITS.text_bytes:
+            raise SimbenchError(f"{_CARD} or {_CHECKSUMS} is above {LIMITS.text_bytes >> 10} KiB")
+        files = {name: archive.read(name) for name in sizes}
+        with naming(_CHECKSUMS):
             checksums = dict(json.loads(files.pop(_CHECKSUMS)))
         for name, content in files.items():
             if checksums.get(name) != hashlib.sha256(content).hexdigest():
-                raise ValueError(f"{name} was altered: its checksum is another")
-        with intact(_CARD):
-            data = json.loads(files[_CARD])
-        card = check_card(data, f"{file}, {_CARD}")
-        latents = read_matrices(BytesIO(files[_LATENTS]), name=f"{file}, {_LATENTS}")
-        _check_size(latents, card, f"{file}, {_LATENTS}")
+                raise SimbenchError(f"{name} was altered: its checksum differs")
+        with naming(_CARD):
+            card = validated(MethodCard, json.loads(files[_CARD]))
+        latents = read_matrices(BytesIO(files[_LATENTS]), _LATENTS)
+        _check_size(latents, card, _LATENTS)
     return Submission(card, latents, checksum(Path(file)))
+
+
+def write_matrices(matrices: Mapping[str, np.ndarray]) -> bytes:
+    """A file of latents; the same latents give the same bytes, whoever packed them before."""
+    files = {}
+    for recording in sorted(matrices):
+        stream = BytesIO()
+        npy.write_array(stream, np.ascontiguousarray(matrices[recording], dtype="<f8"), (1, 0))
+        files[f"{recording}.npy"] = stream.getvalue()
+    return zip_bytes(files)
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """A zip file, uncompressed: the same bytes for the same content on every machine."""
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)  # dated 1980
+            info.create_system = 3
+            archive.writestr(info, content)
+    return stream.getvalue()
 
 
 def _check_size(latents: Mapping[str, np.ndarray], card: MethodCard, where: str) -> None:
     found = next(iter(latents.values())).shape[1]
     if found != card.latent_size:
         raise SimbenchError(
-            f"{where}: {found} latents a neuron; the card says latent_size = {card.latent_size}"
+            f"{where}: {found} latents per neuron; the card says latent_size = {card.latent_size}"
         )

@@ -1,17 +1,23 @@
-"""Latents from outside, scored by the same ``evaluate`` as every method of simbench."""
+"""Scores of submitted latents, by the same ``evaluate`` as every method, and their rows."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
-from simbench import __version__
-from simbench.benchmark.rows import ROWS_FILE, VERSIONS, check_digests, read_rows, write_rows
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import (
+    ROWS_FILE,
+    VERSIONS,
+    check_digests,
+    complete,
+    read_rows,
+    write_rows,
+)
 from simbench.board.leaderboard import FLOOR_AND_CEILING
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
@@ -19,15 +25,13 @@ from simbench.core.files import digest_of, write_text
 from simbench.data.dataset import Dataset
 from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
-from simbench.scoring import VERSION
 from simbench.scoring.evaluate import evaluate
 from simbench.submission.blind_traces import blind_orders, traces_digest
 from simbench.submission.card import MethodCard, name_key
 from simbench.submission.latents_file import arrange, read_matrices
-from simbench.submission.packing import Submission
+from simbench.submission.packing import Submission, read_submission
 
 FAMILY = "submission"
-_NO_CARD = "submission"
 
 
 def score_latents(
@@ -42,24 +46,18 @@ def score_latents(
     Parameters
     ----------
     file : str or Path
-        As `read_latents` wants it.
-    scenario : Scenario
+        Of the form that `read_latents` describes.
     seed : int
         Of the simulation that was exported.
     card : MethodCard, optional
-        Names the method and, in a scenario with levels, tells which level it is.
+        Names the method and, in a scenario with levels, the level.
     n_jobs : int
-        Worker processes for the simulation, if the cache does not hold it.
+        Worker processes, if the recordings must be simulated.
 
     Returns
     -------
     DataFrame
-        Rows of the columns ``simbench.benchmark.run.COLUMNS``, of the family "submission".
-
-    Raises
-    ------
-    SimbenchError
-        If the file is malformed, or was made from other traces than these.
+        Rows of the columns ``simbench.benchmark.rows.COLUMNS``, of the family "submission".
     """
     return _score(read_matrices(file), str(file), scenario, seed, card, n_jobs)
 
@@ -72,14 +70,34 @@ def score_submission(
     return _score(submission.latents, name, scenario, seed, submission.card, n_jobs)
 
 
+def accept_submission(
+    file: str | Path, scenario: Scenario, folder: str | Path, seed: int = 0, n_jobs: int = 1
+) -> pd.DataFrame:
+    """Read a submission, score it, and add it to results; returns its rows.
+
+    What `add_submission` refuses is refused before the work of scoring.
+    """
+    submission = read_submission(file)
+    card = submission.card
+    level, plain = _at_level(scenario, seed, card)
+    _check_rows(
+        Path(folder) / ROWS_FILE, complete(pd.DataFrame(), plain, level, seed, _about(card))
+    )
+    rows = score_submission(submission, scenario, seed, n_jobs)
+    add_submission(rows, card, folder)
+    return rows
+
+
 def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> pd.DataFrame:
-    """Add a submission's rows to the results of its scenario, and its card beside them.
+    """Add a submission's rows and its card to the results of its scenario.
+
+    Refused are a name that is taken, rows of another scenario, version or seed, and results
+    without the floor and ceiling of the seed.
 
     Parameters
     ----------
     rows : DataFrame
         Of `score_latents` or `score_submission`.
-    card : MethodCard
     folder : str or Path
         Results of the scenario: ``rows.jsonl.gz``, and cards under ``submissions/``.
 
@@ -87,36 +105,29 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
     -------
     DataFrame
         All rows of the folder.
-
-    Raises
-    ------
-    SimbenchError
-        If the folder has a method of that name, or one that reads the same; if it holds rows of
-        another scenario, of another version of it or of the scoring, or of other seeds; or if it
-        lacks the floor and the ceiling of the submission's seed.
     """
     path = Path(folder) / ROWS_FILE
     lock = cache.cache_folder() / "locks" / f"submission-{digest_of({'path': str(path.resolve())})}"
-    with FileLock(lock):  # two at the same time can't both find a name free
-        _check_board(path, rows)
+    with FileLock(lock):  # so that no two can take the same name at the same time
+        _check_rows(path, rows)
         text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True)
         write_text(path.parent / "submissions" / f"{name_key(card.name)}.json", text + "\n")
         return write_rows(path, rows)
 
 
-def _check_board(path: Path, new: pd.DataFrame) -> None:
-    """Refuse a board on which the new rows would lose others, or could not be placed."""
+def _check_rows(path: Path, new: pd.DataFrame) -> None:
+    """Refuse results that the new rows can't be compared with."""
     name, method, seed = new.iloc[0][["scenario", "method", "seed"]]
     old = read_rows(path) if path.exists() else new.iloc[:0]
     taken = {name_key(str(known)): known for known in old["method"].unique()}
     if name_key(method) in taken:
         raise SimbenchError(
-            f"{path}: has rows of '{taken[name_key(method)]}' already; choose another name"
+            f"{path}: '{taken[name_key(method)]}' has rows there already; choose another name"
         )
     if (old[VERSIONS] != new[VERSIONS].iloc[0]).any(axis=None):
         raise SimbenchError(
             f"{path}: has rows of another version of scenario or scoring; "
-            "run the scenario anew, or name another folder"
+            "run the scenario again, or name another folder"
         )
     check_digests(path, old[old["level"].isin(new["level"])], new)
     others = sorted(set(old["seed"]) - {seed})
@@ -149,33 +160,28 @@ def _score(
     latents = _in_order(matrices, where, dataset, card)
     with threadpool_limits(1):
         scores = evaluate(latents, dataset)
-    about = {
-        "scenario": scenario.name,
-        "scenario_version": scenario.version,
-        "scenario_digest": scenario.digest(),
-        "level": level,
-        "seed": seed,
-        "method": card.name if card else _NO_CARD,
+    about = _about(card) | {"n_components": latents.shape[1]}
+    return complete(scores, scenario, level, seed, about)
+
+
+def _about(card: MethodCard | None) -> dict[str, Any]:
+    """What all rows of a submission share."""
+    return {
+        "method": card.name if card else "submission",
         "family": FAMILY,
-        "n_components": latents.shape[1],
         "seconds": card.training_time_s if card else np.nan,
         "status": "ok",
-        "error": None,
-        "scoring_version": VERSION,
-        "simbench": __version__,
         "versions": cache.versions(),
     }
-    rows = scores.assign(**{key: [value] * len(scores) for key, value in about.items()})
-    return rows.reindex(columns=COLUMNS)
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:
-    """The level that a card names by its digest; without a card there must be no choice."""
+    """The level that a card names by its digest, or the only one."""
     plain = scenario.at_levels
     if card is None:
         if len(plain) > 1:
             raise SimbenchError(
-                f"scenario {scenario.name}: has {len(plain)} levels; a card must tell which"
+                f"scenario {scenario.name}: has {len(plain)} levels; a card must name one"
             )
         return next(iter(plain.items()))
     if card.seed not in (None, seed):
@@ -193,18 +199,15 @@ def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[s
 def _in_order(
     matrices: Mapping[str, np.ndarray], where: str, dataset: Dataset, card: MethodCard | None
 ) -> np.ndarray:
-    """Latents in the order of the dataset, from latents in that of the exported traces."""
+    """Latents in the order of the dataset."""
     orders = blind_orders(dataset)
     if card is not None and card.traces_digest != traces_digest(orders):
         raise SimbenchError(
             f"card of '{card.name}': the latents were made from other traces (digest "
             f"{card.traces_digest[:12]}) than those of this seed ({traces_digest(orders)[:12]})"
         )
-    counts = {order.name: len(order.neurons) for order in orders}
-    exported = arrange(matrices, counts, where)
+    exported = arrange(matrices, {order.name: len(order.neurons) for order in orders}, where)
+    neurons = [np.flatnonzero(dataset.culture == i)[o.neurons] for i, o in enumerate(orders)]
     latents = np.empty_like(exported)
-    start = 0
-    for order in orders:
-        latents[start + order.neurons] = exported[start : start + len(order.neurons)]
-        start += len(order.neurons)
+    latents[np.concatenate(neurons)] = exported
     return latents

@@ -4,18 +4,19 @@ import json
 import pytest
 
 from simbench import SimbenchError
-from simbench.benchmark import reproduce as provenance
-from simbench.benchmark import run as benchmark
+from simbench.benchmark import reproduce as module
+from simbench.benchmark.plan import plan
 from simbench.benchmark.reproduce import reproduce
 from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
-from simbench.scenario.scenario_file import keep_scenario
+from simbench.benchmark.run import run
+from simbench.scenario.scenario_file import write_scenario
 
 
 @pytest.fixture
 def results(tiny, tmp_path):
-    rows = benchmark.run(benchmark.plan([tiny], ["trace-stats"], seeds=[1]))
+    rows = run(plan([tiny], ["trace-stats"], seeds=[1]))
     write_rows(tmp_path / ROWS_FILE, rows)
-    keep_scenario(tiny, tmp_path)
+    write_scenario(tiny, tmp_path)
     return tmp_path / ROWS_FILE
 
 
@@ -50,7 +51,7 @@ def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
 def test_what_a_row_stood_on_and_no_longer_does_is_named(results, monkeypatch, then, now, named):
     rows = read_rows(results)
     again = rows.assign(versions=[now] * len(rows))
-    monkeypatch.setattr(provenance, "run", lambda units, n_jobs: again)
+    monkeypatch.setattr(module, "run", lambda units, n_jobs: again)
     edit(results, 20, versions=then)
     assert reproduce(results, 20).other_versions == named
 

@@ -18,7 +18,7 @@ from simbench.culture.model import Network
 from simbench.culture.network import prepare_target, run_network
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "culture"))
 from plain import grow_plain

@@ -25,7 +25,7 @@ import json, resource, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 from simbench.imaging import image
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.culture.spikes import SpikeTrains
 
 n, duration_s, preset = int(sys.argv[1]), 300.0, sys.argv[2]

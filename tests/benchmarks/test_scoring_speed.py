@@ -3,6 +3,7 @@
 Run on one core with ``OMP_NUM_THREADS=1 pytest tests/benchmarks/test_scoring_speed.py``.
 """
 
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,8 @@ import pytest
 
 from simbench.scoring.disentanglement import truth_matrix
 from simbench.scoring.evaluate import score
-from simbench.scoring.metric_registry import METRICS
-from simbench.scoring.probes import predict
-from simbench.scoring.splits import neuron_split
+from simbench.scoring.metrics import METRICS
+from simbench.scoring.probes import neuron_split, predict
 
 N, D, N_TYPES, N_CULTURES = 5000, 16, 7, 40
 
@@ -48,7 +48,7 @@ def _probe(given, probe, target):
 
 @pytest.mark.parametrize(
     "metric",
-    [m for m in METRICS.values() if m.needs[0] == "latents" and m.field in ("", "disentanglement")],
+    [m for m in METRICS.values() if "latents" in signature(m.function).parameters],
     ids=lambda m: m.name,
 )
 def test_metric(benchmark, given, metric):

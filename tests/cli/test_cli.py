@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -13,9 +14,13 @@ from typer.testing import CliRunner
 
 from simbench.benchmark.rows import read_rows, read_text
 from simbench.cli import app
+from simbench.cli.choices import Backend, Probe
+from simbench.core.parallel import BACKENDS
+from simbench.scoring.probes import PROBES
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 README = Path(__file__).parents[2] / "README.md"
+HEAVY = {"brian2", "torch", "pandas", "matplotlib", "sklearn", "numba", "scipy"}
 
 
 def simbench(*arguments, cwd=None):
@@ -147,7 +152,6 @@ def test_list_names_everything():
     assert result.returncode == 0
     for word in ("quickstart", "avae-published", "spike-oracle", "in_degree"):
         assert word in result.stdout
-    refused(simbench("list", "moods"), "unknown 'moods'; allowed: scenarios, methods")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,6 @@ def test_unknown_names_are_one_line(tmp_path):
     refused(simbench("leaderboard", tmp_path), "no rows.jsonl.gz")
     refused(simbench("report", tmp_path), "rows.jsonl.gz")
     refused(simbench("run", TINY, "-j", "0", "--out", out), "--n-jobs 0: allowed")
-    refused(simbench("run", TINY, "--backend", "ray", "--out", out), "allowed: loky, dask")
     refused(
         simbench("run", TINY, "--timeout", "nan", "--out", out), "--timeout nan: allowed: 0.001"
     )
@@ -207,11 +210,72 @@ def test_importing_and_helping_need_no_heavy_library():
     code = (
         "import sys, simbench, simbench.cli, typer.testing\n"
         "typer.testing.CliRunner().invoke(simbench.cli.app, ['run', '--help'])\n"
-        "heavy = {'brian2', 'torch', 'pandas', 'matplotlib', 'sklearn', 'numba', 'scipy'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        f"print(sorted({HEAVY} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["list", "moods"], "'moods' is not one of 'scenarios', 'methods'"),
+        (["run", "--backend", "ray"], "'--backend': 'ray' is not one of 'loky', 'dask'"),
+        (["export", "a", "b", "--to", "hdf"], "'--to': 'hdf' is not one of 'nwb', 'suite2p'"),
+        (["show", "mood", "quickstart"], "'mood' is not one of 'culture', 'optics'"),
+        (["leaderboard", "x", "--probe", "best"], "not one of 'linear', 'nonlinear'"),
+        (["cache", "empty"], "'empty' is not one of 'info', 'clear'"),
+        (["check", "scenario", "x"], "'scenario' is not one of 'method'"),
+        (["simulate"], "missing argument 'SCENARIO'; see .*simbench simulate --help"),
+        (["simulate", "quickstart"], "missing option '--out'"),
+        (["run", "--moods"], "no such option: --moods"),
+        (["run", "--seed"], "requires an argument"),
+        (["run", "--seed", "one"], "invalid value for '--seed'"),
+        (["walk"], "no such command 'walk'"),
+        (["verify", "a", "b"], "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, complaint):
+    refused(simbench(*arguments), complaint)
+
+
+def test_without_arguments_it_helps():
+    result = simbench()
+    assert result.returncode == 0
+    assert "Commands" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("export a b --to ", {"nwb", "suite2p", "cascade", "csv"}),
+        ("run qu", {"quickstart"}),
+        ("run quickstart -m avae-p", {"avae-published"}),
+        ("cache ", {"info", "clear"}),
+        ("simulate topolo", {"topologies"}),
+    ],
+)
+def test_the_shell_completes_choices_and_names(words, found):
+    """Without the libraries that simulate, fit or draw."""
+    code = (
+        "import sys\n"
+        f"for name in {sorted(HEAVY)}: sys.modules[name] = None\n"
+        "sys.argv = ['simbench']\n"
+        "import simbench.cli\n"
+        "simbench.cli.main()"
+    )
+    words = f"simbench {words}"
+    asked = {"_SIMBENCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
+             "COMP_CWORD": str(len(words.split(" ")) - 1)}  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | asked
+    )
+    assert set(result.stdout.split()) == found, result.stderr
+
+
+def test_choices_are_those_of_the_package():
+    assert get_args(Backend) == BACKENDS
+    assert set(get_args(Probe)) == set(PROBES)
 
 
 def test_the_readme_snippet_runs():

@@ -1,46 +1,34 @@
-"""The keys of the cache hold whatever decides what an entry contains."""
+"""The keys of the cache hold whatever decides what an entry contains, and nothing else."""
 
 import ast
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import simbench
+from simbench.benchmark.plan import plan
+from simbench.benchmark.run import run
 from simbench.core import cache
+from simbench.core.errors import SimbenchError
 
 PACKAGE = Path(simbench.__file__).parent
-# Kind of entry -> the module that makes it, and what that imports without a say in the content.
+# The module that makes each kind of entry.
 MAKERS = {
-    "cultures": (
-        "data/cultures.py",
-        {"scenario/presets.py", "imaging/dff.py", "imaging/slow_courses.py"},
-    ),
-    "recordings": (
-        "data/simulation.py",
-        {"data/dataset.py", "scenario/scenario.py", "scenario/labels.py"},
-    ),
-    "scores": ("benchmark/run.py", set()),
-}
-SILENT = {
-    "__init__.py",
-    "core/cache.py",
-    "core/errors.py",
-    "core/parallel.py",
-    "benchmark/rows.py",
-    "data/dataset_card.py",
+    "cultures": "data/cultures.py",
+    "recordings": "data/simulation.py",
+    "traces": "data/traces.py",
+    "latents": "methods/embedding.py",
+    "scores": "scoring/protocols.py",
 }
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 EXTRAS = {"aeon", "oasis", "cebra"}  # their versions go with the method
 SILENT_LIBRARIES = {
-    "distributed",
-    "filelock",
-    "joblib",
-    "platformdirs",
-    "pydantic",
-    "threadpoolctl",
-    "typing_extensions",
-}
+    "dask", "distributed", "filelock", "joblib", "pebble", "platformdirs", "pydantic", "rich",
+    "threadpoolctl", "typing_extensions",
+}  # fmt: skip
 
 
 def imported(path):
@@ -60,7 +48,7 @@ def file_of(name):
 
 
 def reached(maker):
-    """Files of the package that a module brings along, and the libraries that these import."""
+    """Folders of the package that a module brings along, and the libraries that these import."""
     files, libraries, waiting = set(), set(), {PACKAGE / maker}
     while waiting:
         file = waiting.pop()
@@ -68,22 +56,107 @@ def reached(maker):
         names = set(imported(file))
         libraries |= {name.split(".")[0] for name in names}
         waiting |= {file_of(name) for name in names} - files - {None}
-    named = {path.relative_to(PACKAGE) for path in files if path.read_text().count("\n") > 1}
-    return {path.as_posix() for path in named}, libraries
+    return {path.relative_to(PACKAGE).parts[0] for path in files} - {"__init__.py"}, libraries
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_every_source_that_makes_an_entry_is_in_its_key(kind):
-    maker, silent = MAKERS[kind]
-    files = reached(maker)[0] - silent - SILENT
-    named = cache._SOURCES[kind]
-    assert not {file for file in files if not {file, file.split("/")[0]} & set(named)}
+@pytest.mark.parametrize("kind", cache.STATIONS)
+def test_every_folder_that_makes_an_entry_is_in_its_key(kind):
+    folders = reached(MAKERS[kind])[0]
+    if kind == "cultures":  # a recording reads dF/F, a culture has none
+        folders -= {"imaging"}
+    if kind == "scores":  # through the key of the latents
+        folders |= {"methods"}
+    assert folders == set(cache.STATIONS[kind][0])
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", cache.STATIONS)
 def test_every_library_that_makes_an_entry_is_in_its_key(kind):
-    maker, _ = MAKERS[kind]
-    libraries = reached(maker)[1] - {"simbench"} - set(sys.stdlib_module_names) - EXTRAS
+    libraries = reached(MAKERS[kind])[1] - {"simbench"} - set(sys.stdlib_module_names) - EXTRAS
     needed = {DISTRIBUTIONS.get(name, name) for name in libraries - SILENT_LIBRARIES}
+    if kind in ("cultures", "recordings", "traces"):
+        needed -= {"scikit-learn"}  # splits the neurons of the published protocol
     assert needed <= set(cache.versions(kind))
-    assert "pillow" in needed
+    assert "numpy" in needed
+
+
+def test_a_text_changes_no_key_and_code_does():
+    code = b'def f(x):\n    """Doc."""\n    return x + 1  # why\n'
+    assert cache._code(code) == cache._code(b"def f(x):\n    return x + 1\n")
+    assert cache._code(code) != cache._code(b"def f(x):\n    return x + 2\n")
+    assert cache._code(b'x = "a"\n') != cache._code(b'x = "b"\n')
+
+
+def write(number):
+    return lambda draft: np.save(draft / "number.npy", number)
+
+
+def read(folder):
+    return float(np.load(folder / "number.npy"))
+
+
+def test_an_entry_is_made_once_and_again_when_damaged(tmp_path):
+    folder = tmp_path / "entry"
+    assert cache.fetch(folder, write(1.0), read) == 1
+    assert cache.fetch(folder, write(2.0), read) == 1
+    (folder / "number.npy").write_bytes(b"x")
+    assert not cache.holds(folder)
+    assert cache.fetch(folder, write(3.0), read) == 3
+
+
+def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path):
+    def fail(draft):
+        write(1.0)(draft)
+        raise SimbenchError("no luck")
+
+    with pytest.raises(SimbenchError, match="no luck"):
+        cache.fetch(tmp_path / "entry", fail, read)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def stations(tiny, monkeypatch, tmp_path):
+    """Runs the tiny scenario after a change of a folder; says which stations worked again."""
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    digest = cache.source_digest
+
+    def entries(kind):
+        return set((tmp_path / kind).glob("*/*"))
+
+    def run_after_change_of(folder):
+        def changed(kind):
+            return digest(kind) + (folder if folder in cache.STATIONS[kind][0] else "")
+
+        before = {kind: entries(kind) for kind in cache.STATIONS}
+        monkeypatch.setattr(cache, "source_digest", changed)
+        rows = run(plan([tiny], ["pca"], seeds=[1]))
+        assert (rows["status"] == "ok").all()
+        return [kind for kind in cache.STATIONS if entries(kind) - before[kind]]
+
+    return run_after_change_of
+
+
+def test_a_change_reaches_only_the_stations_behind_it(stations):
+    assert stations("nothing") == list(cache.STATIONS)
+    for folder in ("report", "cli", "board", "benchmark", "submission"):
+        assert stations(folder) == []
+    assert stations("scoring") == ["scores"], "a changed metric trains no method"
+    assert stations("methods") == ["latents", "scores"], "a changed method simulates nothing"
+    assert stations("imaging") == ["recordings", "traces", "latents", "scores"]
+
+
+def test_the_worker_that_fits_a_method_is_given_no_label(tiny, monkeypatch, tmp_path):
+    """The recordings are gone when the method is fitted: it lives on its traces."""
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    from simbench.benchmark import run as module
+
+    (unit,) = (u for u in plan([tiny], ["pca"], seeds=[1]) if u.method == "pca")
+    recordings, _ = module._record([unit], 1, lambda *_: None)
+    job = module._job(unit, recordings[unit.scenario, unit.seed], 1)
+    for kind in ("recordings", "cultures"):
+        shutil.rmtree(tmp_path / kind)
+    assert job.truth is None
+    assert job.seed != unit.seed
+    module.make_latents(unit.latents_folder, job)
+    assert module.latents_of(unit).shape == (6 * 24, 3)
+    told = {name for path in job.traces for name in (p.name for p in path.iterdir())}
+    assert told == {"dff.npy", "entry.json"}

@@ -5,7 +5,7 @@ import pytest
 
 from simbench import SimbenchError
 from simbench.core.parallel import parallel_backend
-from simbench.data.export.nwb import export_nwb
+from simbench.data.export import export
 
 
 def test_missing_extras_are_one_line(monkeypatch, small_dataset, tmp_path):
@@ -13,7 +13,7 @@ def test_missing_extras_are_one_line(monkeypatch, small_dataset, tmp_path):
     monkeypatch.setitem(sys.modules, "pynwb", None)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SimbenchError) as no_nwb:
-        export_nwb(small_dataset, tmp_path)
+        export(small_dataset, tmp_path, "nwb")
     with pytest.raises(SimbenchError) as no_dask, parallel_backend("dask"):
         pass
     assert str(no_nwb.value) == (

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from simbench.core.errors import SimbenchError
 from simbench.core.files import (
@@ -8,6 +9,7 @@ from simbench.core.files import (
     new_folder,
     read_array,
     read_json,
+    read_model,
     write_text,
 )
 
@@ -99,7 +101,7 @@ def test_asking_whether_a_folder_can_be_written_makes_none(tmp_path):
     for check in (check_writable, check_new):
         with pytest.raises(SimbenchError, match="cannot be written"):
             check(tmp_path / "file" / "b")
-    with pytest.raises(SimbenchError, match="already there and not empty"):
+    with pytest.raises(SimbenchError, match="exists and is not empty"):
         check_new(tmp_path)
 
 
@@ -133,3 +135,31 @@ def test_broken_json_is_one_line(tmp_path, text):
         read_json(tmp_path / "x.json")
     assert "x.json" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class Point(BaseModel, extra="forbid"):
+    x: int
+    y: int = 0
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{}", "missing key 'x'"),
+        ('{"x": 1, "z": 2}', "unknown key 'z'"),
+        ('{"x": "one"}', "x = 'one': input should be a valid integer"),
+        ("[1]", "not a JSON object"),
+        pytest.param('{"x": "' + "one" * 1000 + '"}', "x = 'oneone", id="long"),
+    ],
+)
+def test_a_file_that_does_not_fit_its_model_is_one_line(tmp_path, text, complaint):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(SimbenchError, match=complaint) as error:
+        read_model(tmp_path / "x.json", Point)
+    assert str(error.value).startswith(f"{tmp_path / 'x.json'}: ")
+    assert len(str(error.value)) < 500
+
+
+def test_a_file_is_read_into_its_model(tmp_path):
+    (tmp_path / "x.json").write_text('{"x": 1}')
+    assert read_model(tmp_path / "x.json", Point) == Point(x=1)

@@ -1,29 +1,49 @@
-import threading
+import os
 import time
 
 import pytest
 
 from simbench import SimbenchError
-from simbench.core.parallel import UnitTimeout, parallel_backend, time_limit
+from simbench.core.parallel import parallel_backend, run_alone, run_jobs
 
 
-def test_a_slow_block_is_stopped_and_a_quick_one_is_not():
-    with pytest.raises(UnitTimeout, match=r"longer than 0\.05 s"), time_limit(0.05):
-        while True:
-            time.sleep(0.001)
-    with time_limit(60):
-        pass
-    with time_limit(None):
-        pass
+def double(number):
+    if number == 3:
+        os._exit(9)
+    if number == 4:
+        time.sleep(60)
+    if number == 5:
+        raise ValueError("no luck")
+    return 2 * number
+
+
+def pid_of(_):
+    return os.getpid()
+
+
+def test_a_job_that_dies_sleeps_or_fails_does_so_alone():
+    found = dict(run_alone(double, {n: (n,) for n in range(7)}, 2, timeout_s=15))
+    assert {n: found[n] for n in (0, 1, 2, 6)} == {0: 0, 1: 2, 2: 4, 6: 12}
+    assert str(found[3]) == "its process died: out of memory?"
+    assert str(found[4]) == "took longer than 15 s"
+    assert isinstance(found[5], ValueError)
+
+
+def test_every_job_has_a_process_of_its_own_unless_it_may_share_one():
+    jobs = {n: (n,) for n in range(4)}
+    assert len(set(dict(run_alone(pid_of, jobs, 1)).values())) == 4
+    assert len(set(dict(run_alone(pid_of, jobs, 1, jobs_per_process=0)).values())) == 1
 
 
 @pytest.mark.parametrize("seconds", [1e11, float("inf")])
-def test_a_limit_beyond_what_a_thread_can_wait_for_is_none(seconds, monkeypatch):
-    failed = []
-    monkeypatch.setattr(threading, "excepthook", failed.append)
-    with time_limit(seconds):
-        time.sleep(0.05)
-    assert not failed
+def test_a_limit_beyond_what_can_be_waited_for_is_none(seconds):
+    assert dict(run_alone(double, {1: (1,)}, 1, timeout_s=seconds)) == {1: 2}
+
+
+def test_a_backend_never_works_in_this_process():
+    assert dict(run_jobs(pid_of, {0: (0,)}, 1)) == {0: os.getpid()}
+    with parallel_backend():
+        assert dict(run_jobs(pid_of, {0: (0,)}, 1))[0] != os.getpid()
 
 
 def test_unknown_backends_are_refused():

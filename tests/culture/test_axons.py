@@ -8,7 +8,7 @@ from simbench.culture.axon_kernel import advance, crossing_probability, grow, me
 from simbench.culture.axons import grow_axons
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm, place_somata
-from simbench.scenario.recipes import CultureRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, WiringRecipe
 
 
 def draw(topology, seed, n=200, length=0.1):

@@ -5,7 +5,7 @@ RUN = """
 import os, signal, threading, time
 from simbench.culture import grow_culture
 from simbench.culture.brian import load_brian2
-from simbench.scenario.recipes import CultureRecipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in some shells' background
 network = load_brian2().Network

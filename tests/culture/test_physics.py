@@ -10,7 +10,12 @@ from simbench.culture import grow_culture
 from simbench.culture.bursts import find_network_bursts
 from simbench.culture.model import Network
 from simbench.culture.network import run_network
-from simbench.scenario.recipes import FIRING_TYPES, CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import (
+    FIRING_TYPES,
+    CultureRecipe,
+    SynapseRecipe,
+    WiringRecipe,
+)
 
 pytestmark = pytest.mark.usefixtures("kept_builds")
 CURRENTS = np.arange(0, 21, 1.0)

@@ -9,7 +9,7 @@ from simbench.core.errors import SimbenchError
 from simbench.culture import build_culture, graphs
 from simbench.culture.neuron_labels import clustering
 from simbench.culture.wiring import draw_weights, link_delays_ms, place_somata
-from simbench.scenario.recipes import CultureRecipe, SynapseRecipe, WiringRecipe
+from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
 
 GRAPHS = ("random", "small-world", "scale-free", "modular", "distance")
 TOPOLOGIES = ("flat", "tracks", "squares", *GRAPHS)

@@ -5,13 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbench import simulate
+from simbench.core.files import validated
 from simbench.culture import grow_culture
-from simbench.data import cultures as grown
-from simbench.data.cultures import culture_folder, grown_culture
+from simbench.data import cultures as module
+from simbench.data.cultures import cached_culture, culture_folder
 from simbench.data.simulation import recording_folders
-from simbench.scenario.recipes import CultureRecipe, read_recipe
+from simbench.scenario.culture_recipe import CultureRecipe
 
-RECIPE = read_recipe(
+RECIPE = validated(
     CultureRecipe,
     {"n_neurons": 16, "duration_s": 2.0, "settle_s": 0.5, "noise_sigma": 8.0},
 )
@@ -26,7 +27,7 @@ def counted(monkeypatch):
         indices.append(index)
         return grow_culture(recipe, seed, index, target)
 
-    monkeypatch.setattr(grown, "grow_culture", grow)
+    monkeypatch.setattr(module, "grow_culture", grow)
     return indices
 
 
@@ -56,9 +57,9 @@ def assert_same(one, other):
 @given(st.integers(0, 2**31), st.integers(0, 50), st.sampled_from([0.0, 8.0, 30.0]))
 def test_a_kept_culture_is_the_grown_one_bit_by_bit(seed, index, sigma):
     recipe = RECIPE.model_copy(update={"noise_sigma": sigma})  # 0: silent, all intervals missing
-    first = grown_culture(recipe, seed, index)
+    first = cached_culture(recipe, seed, index)
     assert culture_folder(recipe, seed, index).is_dir()
-    again = grown_culture(recipe, seed, index)
+    again = cached_culture(recipe, seed, index)
     assert_same(first, again)
     assert_same(again, grow_culture(recipe, seed, index))
 
@@ -91,14 +92,14 @@ def test_recordings_have_the_same_bytes_with_and_without_kept_cultures(
 @pytest.mark.parametrize("name", ["labels.csv", "spikes.npz", "lead_in.npz", "culture.json"])
 @pytest.mark.parametrize("damage", ["altered", "missing"])
 def test_damaged_cultures_are_grown_again(name, damage, counted, own_cache):
-    first = grown_culture(RECIPE, 1, 0)
+    first = cached_culture(RECIPE, 1, 0)
     path = culture_folder(RECIPE, 1, 0) / name
     content = path.read_bytes()
     path.unlink()
     if damage == "altered":
         path.write_bytes(content[: len(content) // 2])
-    assert_same(first, grown_culture(RECIPE, 1, 0))
-    assert_same(first, grown_culture(RECIPE, 1, 0))
+    assert_same(first, cached_culture(RECIPE, 1, 0))
+    assert_same(first, cached_culture(RECIPE, 1, 0))
     assert counted == [0, 0]
 
 

@@ -293,7 +293,7 @@ def test_any_label_survives(tmp_path_factory, rows):
 
 def test_large_traces_are_memory_mapped_and_give_the_same_latents(small_dataset, monkeypatch):
     from simbench import embed
-    from simbench.data import dataset as module
+    from simbench.data import traces as module
     from simbench.methods.baselines import TraceStats
 
     in_memory, latents = small_dataset.traces(), embed(TraceStats(), small_dataset)

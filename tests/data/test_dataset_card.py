@@ -1,4 +1,3 @@
-from simbench.data.dataset_card import dataset_card
 from simbench.scenario.labels import LABELS
 
 
@@ -21,7 +20,7 @@ def test_every_column_is_described_with_its_unit(small_dataset, tmp_path):
 
 
 def test_the_card_says_what_how_and_whose(small_dataset):
-    card = dataset_card(small_dataset)
+    card = small_dataset.card()
     scenario = small_dataset.scenario
     assert card.startswith("---\nlicense: cc-by-4.0\n")
     for part in (
@@ -39,7 +38,7 @@ def test_the_card_says_what_how_and_whose(small_dataset):
 
 
 def test_the_card_of_a_blinded_dataset_gives_nothing_away(small_dataset):
-    card = dataset_card(small_dataset.blind(), [])
+    card = small_dataset.blind().card()
     for secret in ("quickstart", "firing_type", "GCaMP6s", "labels.csv", "seed 7"):
         assert secret not in card
     assert "fluorescence.npy" in card

@@ -18,7 +18,7 @@ def test_bytes_do_not_depend_on_workers_or_on_what_was_there(tiny, monkeypatch, 
         simulate(tiny, seed=1, n_jobs=n_jobs)
         results.append(all_bytes(tiny, 1))
     one, two = results
-    assert len(one) == tiny.replicates * 6
+    assert len(one) == tiny.replicates * 7
     assert one == two
 
 

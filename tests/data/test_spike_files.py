@@ -6,10 +6,10 @@ import pytest
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset, verify
-from simbench.data.export.nwb import export_nwb
+from simbench.data.export import export
 from simbench.data.spike_files import import_spikes
 from simbench.imaging import image
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 TIMES = np.array([0.5, 1.25, 3.0, 0.1, 4.5])
 NEURONS = np.array([0, 0, 0, 2, 2])
@@ -102,7 +102,7 @@ def test_a_saved_dataset_can_be_imaged_again(small_dataset, tmp_path):
 
 def test_nwb_comes_back_with_labels_and_positions(tiny_dataset, tmp_path):
     pytest.importorskip("pynwb", reason="pynwb reads NWB files")
-    export_nwb(tiny_dataset, tmp_path / "nwb")
+    export(tiny_dataset, tmp_path / "nwb", "nwb")
     again = import_spikes(tmp_path / "nwb" / "recording-001.nwb", ImagingRecipe(nu=2.0))
     verify(again.save(tmp_path / "again"))
     recording, truth = again.recordings[0], tiny_dataset.recordings[1].truth
@@ -134,25 +134,30 @@ def test_times_in_nwb_count_from_the_first_observation(tmp_path):
         ({"times": np.array([0.5, np.nan, 1, 2, 3])}, "not finite"),
         ({"times": np.array([0.5, np.inf, 1, 2, 3])}, "not finite"),
         ({"times": -TIMES}, "allowed is 0 <= t"),
-        ({"times": np.arange(5)}, "needed is a list of floats, in seconds"),
-        ({"times": TIMES[:3]}, "do not match"),
+        ({"times": np.arange(5)}, "'times' is int64; needed: floats, in seconds"),
+        ({"times": TIMES[:3]}, "'neurons' has shape \\(5,\\); needed: \\(3,\\)"),
+        ({"times": TIMES[:, None]}, "'times' has shape"),
+        ({"duration": np.ones(2)}, "'duration' has shape"),
         ({"neurons": NEURONS - 1}, "must lie in"),
         ({"neurons": NEURONS + 0.5}, "whole numbers"),
         ({"n_neurons": 2}, "must lie in"),
         ({"offsets": [0, 3, 5]}, "either 'neurons' or 'offsets'"),
         ({"bananas": np.zeros(3)}, "unknown array 'bananas'"),
         ({"x_mm": np.zeros(3), "y_mm": np.zeros(2)}, "'y_mm' has shape"),
-        ({"x_mm": np.full(3, np.nan), "y_mm": np.zeros(3)}, "position is not finite"),
+        (
+            {"x_mm": np.full(3, np.nan), "y_mm": np.zeros(3)},
+            "'x_mm' holds .* not finite",
+        ),
         ({"duration": -1.0}, "allowed is a positive number"),
         ({"duration": 0.01}, "at least 2 frames"),
         ({"duration": 1e12}, "allowed: up to 1e\\+10 samples"),
         ({"n_neurons": 10**12}, "allowed: up to 1e\\+10 samples"),
-        ({"x_mm": np.array(list("abc")), "y_mm": np.zeros(3)}, "label 'x_mm' is <U1"),
-        ({"in_degree": np.array(list("abc"))}, "label 'in_degree' is <U1; needed: numbers"),
-        ({"firing_type": np.arange(3)}, "label 'firing_type' is int64; needed: text"),
-        ({"a": np.ones(3, complex)}, "label 'a' is complex128; needed: numbers"),
-        ({"inhibitory": np.zeros(3)}, "label 'inhibitory' is float64; needed: true or false"),
-        ({"module": np.zeros(3)}, "label 'module' is float64; needed: whole numbers"),
+        ({"x_mm": np.array(list("abc")), "y_mm": np.zeros(3)}, "'x_mm' is <U1"),
+        ({"in_degree": np.array(list("abc"))}, "'in_degree' is <U1; needed: numbers"),
+        ({"firing_type": np.arange(3)}, "'firing_type' is int64; needed: text"),
+        ({"a": np.ones(3, complex)}, "'a' is complex128; needed: numbers"),
+        ({"inhibitory": np.zeros(3)}, "'inhibitory' is float64; needed: true or false"),
+        ({"module": np.zeros(3)}, "'module' is float64; needed: whole numbers"),
     ],
 )
 def test_impossible_spikes_are_one_line(tmp_path, arrays, message):

@@ -18,12 +18,13 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 import simbench
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import COLUMNS
 from simbench.cli import app
 from simbench.methods.checking import SHORT
 from simbench.methods.controls.control import Control
-from simbench.methods.registry import fit_method, get_method, known_methods, set_known_parameters
-from simbench.scenario.scenario import available_scenarios
+from simbench.methods.embedding import fit_method
+from simbench.methods.registry import get_method, known_methods, set_known_parameters
+from simbench.scenario.scenario_file import available_scenarios
 from simbench.submission import export_traces, pack_submission, read_card
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from simbench.core.errors import SimbenchError
 from simbench.imaging import dff as room
 from simbench.imaging.dff import delta_f_over_f
-from simbench.scenario.recipes import ImagingRecipe
+from simbench.scenario.imaging_recipe import ImagingRecipe
 
 
 def transients(n_frames, rng):

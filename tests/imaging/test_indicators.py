@@ -15,7 +15,8 @@ from simbench.imaging.indicators import (
     presets,
 )
 from simbench.scenario import presets as tables
-from simbench.scenario.recipes import INDICATOR_NAMES, IndicatorRecipe
+from simbench.scenario.imaging_recipe import IndicatorRecipe
+from simbench.scenario.presets import INDICATOR_NAMES
 
 # Error of the culture fits on one-spike kinetics: half-rise and half-decay, relative. GCaMP6f's
 # and jGCaMP7c's half-decay are the fits' known misses.

@@ -4,11 +4,11 @@ import pytest
 
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
-from simbench.imaging import image, trace_blocks
+from simbench.imaging import image, trace_arrays
 from simbench.imaging.dff import delta_f_over_f
+from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.presets import CAMERAS
-from simbench.scenario.recipes import ImagingRecipe
 
 N, DURATION = 40, 30.0
 RNG = np.random.default_rng(5)
@@ -89,7 +89,7 @@ def test_presets_image_and_state_their_noise(preset):
 @pytest.mark.parametrize("preset", ["harsh", "two-photon"])
 def test_blocks_change_no_bit(preset, monkeypatch):
     whole = film(preset=preset)
-    monkeypatch.setattr(trace_blocks, "_BLOCK", 600 * 7)
+    monkeypatch.setattr(trace_arrays, "_BLOCK", 600 * 7)
     same(whole, film(preset=preset))
 
 

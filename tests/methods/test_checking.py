@@ -95,7 +95,7 @@ def test_good_methods_keep_every_rule(method):
         (Fails(), "fits", "RuntimeError: no luck"),
         (Leaves(), "fits", "SystemExit: 0"),
         (Flat(), "unseen culture", "17 neurons have the shape (17,)"),
-        (IgnoresSize(), "unseen culture", "2 latents a neuron, n_components is 4"),
+        (IgnoresSize(), "unseen culture", "2 latents per neuron, n_components is 4"),
         (DividesByNothing(), "finite", "neurons are not finite"),
         (OneNeuronMore(), "any number", "shapes (1, 4), (60, 2)"),
         (ShiftsInPlace(), "left as they were", "transform changes the traces"),

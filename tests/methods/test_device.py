@@ -7,8 +7,8 @@ from sklearn.base import clone
 
 from simbench import SimbenchError
 from simbench.methods.checking import SHORT, made_up_traces
+from simbench.methods.learned import resolve_device
 from simbench.methods.registry import METHODS, get_method
-from simbench.methods.training import resolve_device
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 LEARNED = [

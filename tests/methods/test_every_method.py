@@ -1,22 +1,24 @@
 """One conformance test over every registered method, and scikit-learn's own checks."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from simbench import SimbenchError, embed
+from simbench import embed
+from simbench.methods.avae.estimator import AVAE
+from simbench.methods.avae.published_network import PublishedAVAE
 from simbench.methods.baselines import TraceStats
 from simbench.methods.checking import SHORT, check_method
 from simbench.methods.contrastive import SegmentContrastive
 from simbench.methods.controls.control import Control
+from simbench.methods.controls.shuffled import ShuffledTimeAVAE
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
 from simbench.methods.extras.oasis_events import OasisEvents
 from simbench.methods.features import Autocorrelation, PowerSpectrum, TraceSpectrum
 from simbench.methods.registry import METHODS, get_method
+from simbench.methods.windowed_pca import WindowedPCA
 
 COMPILES = {"catch22", "minirocket"}  # numba takes a minute over aeon's kernels
 
@@ -62,51 +64,47 @@ def test_obeys_the_rules(name):
     assert not broken
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "linear-autoencoder", "mlp-vae", "segment-contrastive", "shuffled-time", "untrained",
-        "avae", "avae-published",
-    ],
-)  # fmt: skip
-def test_saved_and_loaded_is_the_same(name, tiny_dataset, tmp_path):
-    method = short(name, frame_rate=20.0).fit(tiny_dataset.traces([0, 1]))
-    method.save(tmp_path / "method.npz")
-    loaded = type(method).load(tmp_path / "method.npz")
-    X = tiny_dataset.traces([2])
-    assert np.array_equal(loaded.transform(X), method.transform(X))
-    assert loaded.get_params() == method.get_params()
-    with np.load(tmp_path / "method.npz", allow_pickle=False) as file:
-        assert json.loads(str(file["about"]))["parameters"] == method.get_params()
-
-
-@pytest.mark.parametrize("name", ["linear-autoencoder", "mlp-vae", "segment-contrastive"])
-def test_a_broken_file_is_one_line(name, tmp_path):
-    (tmp_path / "method.npz").write_bytes(b"nothing")
-    with pytest.raises(SimbenchError, match="not the saved weights"):
-        type(get_method(name)).load(tmp_path / "method.npz")
-
-
 _REASON = "features are in seconds: transform takes any number of frames"
 SECONDS_NOT_FRAMES = dict.fromkeys(
     ("check_n_features_in_after_fitting", "check_transformer_general"), _REASON
 )
-ANY_LENGTH = (PowerSpectrum, Autocorrelation, TraceSpectrum, SegmentContrastive, OasisEvents)
+ANY_LENGTH = (PowerSpectrum, Autocorrelation, TraceSpectrum, OasisEvents)
 
 
 def expected_failures(estimator):
-    return SECONDS_NOT_FRAMES if isinstance(estimator, ANY_LENGTH) else {}
+    any_length = isinstance(estimator, ANY_LENGTH) or getattr(estimator, "any_length", False)
+    gives_back = getattr(estimator, "latents_per_minute", None) is not None
+    return SECONDS_NOT_FRAMES if any_length and not gives_back else {}
 
 
+class Lengthened(AVAE):
+    """The avae on the few frames of scikit-learn's checks, each repeated."""
+
+    min_frames = 1
+
+    def _scaled(self, X):
+        return np.repeat(super()._scaled(X), AVAE.min_frames // 2, axis=1)
+
+
+class LengthenedShuffled(Lengthened, ShuffledTimeAVAE):
+    pass
+
+
+QUICK = {"n_steps": 1, "device": "cpu"}
 ESTIMATORS = [
     TraceStats(),
     PowerSpectrum(frame_rate=1.0),
     Autocorrelation(frame_rate=1.0),
     TraceSpectrum(frame_rate=1.0),
     OasisEvents(frame_rate=1.0),
-    LinearAutoencoder(2, n_steps=5, device="cpu"),
-    MLPVAE(2, n_steps=5, width=8, device="cpu"),
-    SegmentContrastive(2, n_steps=5, width=4, frame_rate=1.0, device="cpu"),
+    WindowedPCA(latents_per_minute=1e6),
+    LinearAutoencoder(2, **QUICK),
+    MLPVAE(2, width=8, **QUICK),
+    SegmentContrastive(2, width=4, frame_rate=1.0, **QUICK),
+    PublishedAVAE(2, n_epochs=2, device="cpu"),
+    Lengthened(2, frame_rate=1.0, width=4, **QUICK),
+    Lengthened(2, frame_rate=1.0, width=4, n_dynamic_steps=1, latents_per_minute=60.0, **QUICK),
+    LengthenedShuffled(2, frame_rate=1.0, width=4, **QUICK),
 ]
 
 
@@ -117,10 +115,14 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+def test_scikit_learns_checks_of_cebra():
+    pytest.importorskip("cebra")
+    method = get_method("cebra", n_components=2, max_iterations=2, device="cpu", frame_rate=1.0)
+    check_estimator(method, expected_failed_checks=SECONDS_NOT_FRAMES)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMPILES))
 def test_scikit_learns_checks_of_aeons(name):
     pytest.importorskip("aeon")
-    from sklearn.utils.estimator_checks import check_estimator
-
     check_estimator(clone(get_method(name)), expected_failed_checks=SECONDS_NOT_FRAMES)

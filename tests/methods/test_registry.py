@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from simbench import SimbenchError, embed
-from simbench.benchmark import run as benchmark
+from simbench.benchmark.plan import Unit, plan
 from simbench.methods import catalogue
 from simbench.methods.loading import load_home, source_digest
 from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
@@ -109,13 +109,13 @@ def test_wrong_settings_are_one_line_before_anything_runs(name, message, tiny):
     with pytest.raises(SimbenchError, match=message):
         get_method(name)
     with pytest.raises(SimbenchError, match=message):
-        benchmark.plan([tiny], [name])
+        plan([tiny], [name])
 
 
 def test_a_plan_makes_what_may_not_be_makeable(home, tiny, tmp_path, monkeypatch):
     with pytest.raises(SimbenchError, match="making it failed"):
-        benchmark.plan([tiny], [home.replace("Mean", "Raises")])
-    planned = benchmark.plan([tiny], [home, "pca[n_components=3]", "nmf[nmf__alpha_W=0.1]"])
+        plan([tiny], [home.replace("Mean", "Raises")])
+    planned = plan([tiny], [home, "pca[n_components=3]", "nmf[nmf__alpha_W=0.1]"])
     assert [unit.method for unit in planned[-3:]] == [
         home, "pca[n_components=3]", "nmf[nmf__alpha_W=0.1]",
     ]  # fmt: skip
@@ -206,11 +206,11 @@ def test_a_file_that_fails_is_one_line(tmp_path, text):
 
 
 def test_an_edited_file_is_another_unit(home, tiny, tmp_path):
-    unit = benchmark.Unit(tiny, 1, home)
-    folder, first = unit.folder, load_home(home)
-    assert unit.folder == folder
+    unit = Unit(tiny, 1, home)
+    folder, first = unit.latents_folder, load_home(home)
+    assert unit.latents_folder == folder
     (tmp_path / "mine.py").write_text(SOURCE + "\n# changed\n")
-    assert unit.folder != folder
+    assert Unit(tiny, 1, home).latents_folder != folder
     assert load_home(home) is not first
 
 
@@ -227,12 +227,12 @@ def test_an_edited_helper_is_another_unit(home, tiny, tmp_path):
     )
     (tmp_path / "broken.py").write_text("def (")
     for name in helpers:
-        folder = benchmark.Unit(tiny, 1, home).folder
+        folder = Unit(tiny, 1, home).latents_folder
         (tmp_path / name).write_text((tmp_path / name).read_text().replace("3", "5"))
-        assert benchmark.Unit(tiny, 1, home).folder != folder, name
-    folder = benchmark.Unit(tiny, 1, home).folder
+        assert Unit(tiny, 1, home).latents_folder != folder, name
+    folder = Unit(tiny, 1, home).latents_folder
     (tmp_path / "idle.py").write_text("N = 5")
-    assert benchmark.Unit(tiny, 1, home).folder == folder
+    assert Unit(tiny, 1, home).latents_folder == folder
 
 
 def test_what_lies_beside_an_installed_file_is_not_looked_at(tmp_path):
@@ -284,12 +284,12 @@ def piped():
     others = ["pca", "avae[device=cpu]", home]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not [name for name in names if "device" in identity(name)]
-    without = {name: benchmark.Unit(tiny, 1, name).folder for name in names + others}
+    without = {name: Unit(tiny, 1, name).latents_folder for name in names + others}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert {identity(name)["device"] for name in [*names, "avae[device=cuda]"]} == {"cuda"}
     for name, folder in without.items():
-        assert (benchmark.Unit(tiny, 1, name).folder == folder) == (name in others), name
+        assert (Unit(tiny, 1, name).latents_folder == folder) == (name in others), name
 
 
 def test_an_extra_stands_in_what_latents_depend_on(monkeypatch):

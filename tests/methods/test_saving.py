@@ -1,131 +1,60 @@
-"""Every method to a file and back: the same latents to the bit, and nothing that can run code."""
+"""A learned method to a file and back: the same latents, and nothing that can run code."""
 
-import io
 import json
 import pickle
-import zipfile
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
-from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+import torch
+from safetensors.torch import save
+from sklearn.exceptions import NotFittedError
 
-from simbench import SimbenchError, embed
+from simbench import SimbenchError
+from simbench.methods.avae.estimator import AVAE
 from simbench.methods.checking import SHORT, made_up_traces
-from simbench.methods.controls.control import Control
-from simbench.methods.dense import LinearAutoencoder
+from simbench.methods.dense import MLPVAE, LinearAutoencoder
+from simbench.methods.learned import LearnedTransformer
 from simbench.methods.registry import METHODS, get_method
-from simbench.methods.saving import load, save
 
-COMPILES = {"catch22", "minirocket"}  # numba takes a minute over aeon's kernels
 TRAIN, UNSEEN = made_up_traces(0), made_up_traces(1)
+LEARNED = [
+    name for name, entry in METHODS.items()
+    if entry.is_available and isinstance(get_method(name), LearnedTransformer)
+]  # fmt: skip
 
 
-class Halved(TransformerMixin, BaseEstimator):
-    """A method of somebody else's."""
-
-    def fit(self, X, y=None):
-        self.mean_ = X.mean(axis=0)
-        return self
-
-    def transform(self, X):
-        return (X - self.mean_)[:, ::2]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in COMPILES else ()) for n in METHODS],
-)
-def test_every_method_comes_back_the_same_to_the_bit(name, tiny_dataset, tmp_path):
-    if not METHODS[name].is_available:
-        pytest.skip(METHODS[name].description)
-    method = get_method(name, n_components=3, device="cpu", **SHORT)
-    latents = embed(method, tiny_dataset, random_state=5)
-    save(method, tmp_path / "method.npz")
-    loaded = load(tmp_path / "method.npz")
-    assert type(loaded) is type(method)
-    assert loaded.get_params(deep=False).keys() == method.get_params(deep=False).keys()
-    if isinstance(method, Control):
-        again = loaded.embed(tiny_dataset)
-    else:
-        again = np.concatenate([loaded.transform(r.dff) for r in tiny_dataset.recordings])
-    assert again.dtype == latents.dtype
-    np.testing.assert_array_equal(again, latents)
+@pytest.mark.parametrize("name", [*LEARNED, "avae[latents_per_minute=60, n_dynamic_steps=3]"])
+def test_saved_and_loaded_is_the_same(name, tmp_path):
+    method = get_method(name, n_components=3, device="cpu", **SHORT).fit(TRAIN)
+    method.save(tmp_path / "method.safetensors")
+    loaded = type(method).load(tmp_path / "method.safetensors")
+    assert loaded.get_params() == method.get_params()
+    latents = method.transform(UNSEEN)
+    np.testing.assert_array_equal(loaded.transform(UNSEEN), latents)
+    if hasattr(method, "inverse_transform"):
+        given_back = loaded.inverse_transform(latents)
+        np.testing.assert_array_equal(given_back, method.inverse_transform(latents))
 
 
-def test_pipelines_may_hold_networks(tmp_path):
-    method = make_pipeline(StandardScaler(), LinearAutoencoder(2, n_steps=5, device="cpu"))
-    expected = method.fit(TRAIN).transform(UNSEEN)
-    save(method, tmp_path / "method.npz")
-    np.testing.assert_array_equal(load(tmp_path / "method.npz").transform(UNSEEN), expected)
+@pytest.fixture
+def fitted():
+    return LinearAutoencoder(2, n_steps=2, device="cpu").fit(TRAIN)
 
 
-def test_a_method_that_is_not_fitted_keeps_its_parameters(tmp_path):
-    save(PCA(3, svd_solver="full"), tmp_path / "method.npz")
-    loaded = load(tmp_path / "method.npz")
-    assert loaded.get_params() == PCA(3, svd_solver="full").get_params()
-    with pytest.raises(NotFittedError):
-        loaded.transform(UNSEEN)
+def write(path, about, **weights):
+    path.write_bytes(save(weights, {"simbench": json.dumps(about)}))
 
 
-def test_values_keep_their_types(tmp_path):
-    values = {
-        "nothing": None, "yes": True, "whole": 3, "number": 0.1, "infinite": float("inf"),
-        "text": "µ", "pair": (1, "a"), "names": np.array(["a", "bc"]), "single": np.float32(0.1),
-        "flag": np.bool_(True), "columns": np.ones((3, 9), order="F")[:2],
-        "nested": {"a": [np.arange(3), (2.5,)]}, "empty": np.zeros((0, 2)),
-    }  # fmt: skip
-    method = Halved()
-    vars(method).update(values)
-    save(method, tmp_path / "method.npz")
-    loaded = vars(load(tmp_path / "method.npz", [Halved]))
-    assert list(loaded) == list(values)
-    for name, value in values.items():
-        assert type(loaded[name]) is type(value)
-    np.testing.assert_equal(loaded, values)
-    assert loaded["single"].dtype == np.float32
-    assert loaded["columns"].flags.f_contiguous
-
-
-@pytest.mark.parametrize(
-    ("method", "complaint"),
-    [
-        (FunctionTransformer(np.log), "FunctionTransformer.func is a ufunc"),
-        (make_pipeline(FunctionTransformer(str)), r"Pipeline.steps\[0\]\[1\].func is a type"),
-        (PCA(random_state=np.random.RandomState(0)), "PCA.random_state is a RandomState"),
-    ],
-)
-def test_what_cannot_be_saved_is_one_line(method, complaint, tmp_path):
-    with pytest.raises(SimbenchError, match=complaint + " and can't be saved; allowed: numbers"):
-        save(method, tmp_path / "method.npz")
-    assert not list(tmp_path.iterdir())
-
-
-def test_classes_of_others_have_to_be_named(tmp_path):
-    method = Halved().fit(TRAIN)
-    save(method, tmp_path / "method.npz")
-    with pytest.raises(SimbenchError, match=r"holds a .*:Halved; allowed: estimators of simbench"):
-        load(tmp_path / "method.npz")
-    loaded = load(tmp_path / "method.npz", classes=[Halved])
-    np.testing.assert_array_equal(loaded.transform(UNSEEN), method.transform(UNSEEN))
-
-
-def write(path, about, **arrays):
-    with path.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
-
-
-@pytest.mark.parametrize(
-    "home",
-    ["os:system", "subprocess:Popen", "sklearn.utils:Bunch", "simbench.core.files:write_text"],
-)
-def test_a_file_cannot_name_what_is_no_estimator(home, tmp_path):
-    write(tmp_path / "m.npz", {"method": {"estimator": [home, {}]}, "scikit-learn": "1"})
-    with pytest.raises(SimbenchError, match=f"holds a {home}"):
-        load(tmp_path / "m.npz")
+def test_a_file_is_numbers_and_json(fitted, tmp_path):
+    fitted.save(tmp_path / "method.safetensors")
+    content = (tmp_path / "method.safetensors").read_bytes()
+    size = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:size])
+    about = json.loads(header.pop("__metadata__")["simbench"])
+    assert about["parameters"] == fitted.get_params()
+    assert header.keys() == fitted.network_.state_dict().keys()
+    n_bytes = sum(weights.nbytes for weights in fitted.network_.state_dict().values())
+    assert len(content) == size + n_bytes
 
 
 class Bomb:
@@ -133,38 +62,41 @@ class Bomb:
         return (pytest.fail, ("unpickled",))
 
 
-def test_pickles_are_never_opened(tmp_path):
-    path = tmp_path / "m.npz"
-    write(path, {"method": {"array": "array0"}, "scikit-learn": "1"}, array0=np.array([None]))
-    with pytest.raises(SimbenchError, match="pickle"):
-        load(path)
-    path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(SimbenchError, match=r"m\.npz: truncated or not of the right form"):
-        load(path)
+ABOUT = {
+    "method": "LinearAutoencoder", "parameters": {}, "n_features_in": 400,
+    "scaling": {"offset": 0.0, "span": 1.0},
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("about", [[], {}, {"method": {"a": 1, "b": 2}}, {"method": {"odd": 1}}])
-def test_damaged_files_are_one_line(about, tmp_path):
-    write(tmp_path / "m.npz", about)
-    with pytest.raises(SimbenchError, match=r"m\.npz: truncated or not of the right form"):
-        load(tmp_path / "m.npz")
-    with pytest.raises(SimbenchError, match=r"none\.npz: missing"):
-        load(tmp_path / "none.npz")
+@pytest.mark.parametrize(
+    "about", [[], {}, ABOUT, ABOUT | {"parameters": {"odd": 1}}, ABOUT | {"n_features_in": "few"}]
+)
+def test_damaged_files_are_one_line(about, fitted, tmp_path):
+    path = tmp_path / "m.safetensors"
+    write(path, about, **{"encoder.weight": torch.zeros(2, 2)})
+    with pytest.raises(SimbenchError, match=r"m\.safetensors: truncated or not of the right form"):
+        LinearAutoencoder.load(path)
 
 
-def test_files_hold_json_and_arrays_only(tmp_path):
-    save(PCA(2).fit(TRAIN), tmp_path / "method.npz")
-    with zipfile.ZipFile(tmp_path / "method.npz") as archive:
-        for name in archive.namelist():
-            assert name.endswith(".npy")
-            np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
+def test_other_files_are_one_line(fitted, tmp_path):
+    path = tmp_path / "m.safetensors"
+    fitted.save(path)
+    whole = path.read_bytes()
+    for content in (b"nothing", whole[:-1], save({}), pickle.dumps(Bomb())):
+        path.write_bytes(content)
+        with pytest.raises(SimbenchError, match=r"m\.safetensors: truncated or not of the right"):
+            LinearAutoencoder.load(path)
+    with pytest.raises(SimbenchError, match=r"none\.safetensors: missing"):
+        LinearAutoencoder.load(tmp_path / "none.safetensors")
 
 
-def test_another_version_of_scikit_learn_is_said(tmp_path):
-    save(PCA(2).fit(TRAIN), tmp_path / "method.npz")
-    with np.load(tmp_path / "method.npz") as file:
-        arrays = dict(file)
-    about = json.loads(str(arrays.pop("about"))) | {"scikit-learn": "0.1"}
-    write(tmp_path / "method.npz", about, **arrays)
-    with pytest.warns(InconsistentVersionWarning, match=r"PCA from version 0\.1"):
-        load(tmp_path / "method.npz")
+def test_the_file_of_another_method_is_refused(fitted, tmp_path):
+    fitted.save(tmp_path / "m.safetensors")
+    with pytest.raises(SimbenchError, match="holds LinearAutoencoder, expected MLPVAE"):
+        MLPVAE.load(tmp_path / "m.safetensors")
+
+
+def test_only_a_fitted_method_is_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        AVAE().save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())

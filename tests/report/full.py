@@ -5,7 +5,7 @@ from made import made_rows
 
 from simbench.benchmark.rows import ROWS_FILE, write_rows
 from simbench.methods.registry import METHODS
-from simbench.scenario.scenario import available_scenarios, load_scenario
+from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 SHOWN = {
     "chance": 0.0, "spike-oracle": 1.0, "untrained": 0.6, "supervised": 0.82,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from simbench.report.culture_figure import draw_culture
-from simbench.scenario.scenario import Scenario, load_scenario
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
 
 
 @pytest.mark.parametrize("topology", ["flat", "squares", "modular"])

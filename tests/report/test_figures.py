@@ -8,7 +8,7 @@ from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
 from simbench.report.level_tables import axis_name, find_scenario, is_log, level_scores
 from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.3", "1.2", "5.0")
 

@@ -1,15 +1,16 @@
 import numpy as np
 
+from simbench.core.files import validated
 from simbench.report.optics_figure import draw_optics
 from simbench.scenario.presets import CULTURE_MEDIANS
-from simbench.scenario.recipes import read_recipe
-from simbench.scenario.scenario import Scenario, load_scenario
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
 
 
 def small_scenario(**imaging):
     data = load_scenario("quickstart").model_dump(exclude_unset=True)
     data["culture"] |= {"n_neurons": 30, "duration_s": 10.0}
-    return read_recipe(Scenario, {**data, "imaging": imaging})
+    return validated(Scenario, {**data, "imaging": imaging})
 
 
 def points(axes):

@@ -287,7 +287,7 @@ def test_failures_alone_make_a_page_too(tmp_path):
 
 
 def test_scenario_beside_the_rows_gives_question_and_axis(tmp_path):
-    from simbench.scenario.scenario import load_scenario
+    from simbench.scenario.scenario_file import load_scenario
 
     scenario = load_scenario("quickstart").model_copy(update={"levels": {"imaging.nu": [0.3, 1.2]}})
     rows = [

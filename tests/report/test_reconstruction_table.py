@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import COLUMNS
 from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves
 from simbench.report.level_tables import has_reconstruction, level_scores, reconstruction_table

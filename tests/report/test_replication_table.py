@@ -11,7 +11,7 @@ from simbench.report.level_tables import over_levels, replication_table
 from simbench.report.page import write_page
 from simbench.report.result_tables import table_texts
 from simbench.report.texts import leaderboard_text, readable, replication_text
-from simbench.scenario.scenario import load_scenario
+from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.0508, 2", "0.254, 16")
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simbench import SimbenchError, load_scenario
+from simbench.core.files import validated
 from simbench.data.simulation import recording_folders, recording_units
-from simbench.scenario.recipes import read_recipe
-from simbench.scenario.scenario import Scenario, available_scenarios
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import available_scenarios
 
 RAW = tomllib.loads((Path(__file__).parents[1] / "tiny.toml").read_text())
 
@@ -73,32 +74,32 @@ def test_quickstart_is_what_it_promises():
         ("axes", {"culture.duration_s": [0.01]}, "culture.duration_s = 0.01: 0.2 frames; at least"),
         ("axes", {"culture.duration_s": [10.0, 20.0]}, "axes: cultures must share duration_s"),
         ("axes", {"imaging.nu": []}, "axes.imaging.nu = .*: list should have at least 1 item"),
-        ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: '1.0' is there twice"),
+        ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: duplicate '1.0'"),
         ("levels", {"imaging.nu": []}, "levels.imaging.nu = .*: list should have at least 1 item"),
-        ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: '1.0' is there twice"),
+        ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: duplicate '1.0'"),
         ("levels", {"culture.duration_s": [10.0, 0.01]}, "0.2 frames"),
         ("levels", {"version": [1, 2]}, "levels: 'version' can't vary; allowed: keys of culture"),
         ("levels", {"name": ["a", "b"]}, "levels: 'name' can't vary"),
         ("levels", {"replicates": [4, 6]}, "levels: 'replicates' can't vary"),
         ("levels", {"imaging.nu, split.test_fraction": [0.5]}, "'split.test_fraction' can't vary"),
-        ("targets", ["a", "a"], "targets: 'a' is there twice; allowed: once"),
+        ("targets", ["a", "a"], "targets: duplicate 'a'"),
         ("targets", ["topology"], "targets: 'topology' is 'flat' in all training cultures"),
         ("targets", ["condition"], "targets: 'condition' is 'tiny' in all training cultures"),
-        ("nuisances", ["culture", "culture"], "nuisances: 'culture' is there twice"),
-        ("protocols", ["latents", "latents"], "protocols: 'latents' is there twice"),
+        ("nuisances", ["culture", "culture"], "nuisances: duplicate 'culture'"),
+        ("protocols", ["latents", "latents"], "protocols: duplicate 'latents'"),
         ("name", "Two Words", "name = 'Two Words'"),
     ],
 )
 def test_impossible_scenarios_are_refused_in_one_line(path, value, complaint):
     with pytest.raises(SimbenchError, match=complaint) as caught:
-        read_recipe(Scenario, changed(path, value))
+        validated(Scenario, changed(path, value))
     assert "\n" not in str(caught.value)
 
 
 def test_a_key_is_an_axis_or_a_level():
     noise = {"imaging.nu": [0.5, 2.0]}
-    with pytest.raises(SimbenchError, match="axes and levels: 'imaging.nu' is there twice"):
-        read_recipe(Scenario, RAW | {"axes": noise, "levels": noise})
+    with pytest.raises(SimbenchError, match="axes and levels: duplicate 'imaging.nu'"):
+        validated(Scenario, RAW | {"axes": noise, "levels": noise})
 
 
 @pytest.mark.parametrize(
@@ -112,18 +113,18 @@ def test_a_key_is_an_axis_or_a_level():
 def test_a_target_of_one_class_is_refused(culture, target):
     data = changed("targets", [target]) | {"culture": RAW["culture"] | culture}
     with pytest.raises(SimbenchError, match=f"targets: '{target}' is .* a target needs two"):
-        read_recipe(Scenario, data)
-    assert read_recipe(Scenario, data | {"targets": [], "protocols": ["reconstruction"]})
-    assert read_recipe(Scenario, data | {"culture": RAW["culture"]})
+        validated(Scenario, data)
+    assert validated(Scenario, data | {"targets": [], "protocols": ["reconstruction"]})
+    assert validated(Scenario, data | {"culture": RAW["culture"]})
 
 
 def test_a_target_that_varies_between_conditions_is_no_target_of_one_class():
     topologies = ["flat", "tracks"]
     data = changed("axes", {"culture.wiring.topology": topologies}) | {"targets": ["topology"]}
-    assert read_recipe(Scenario, data).targets == ["topology"]
+    assert validated(Scenario, data).targets == ["topology"]
     one_is_trained = {"train_with": {"culture.wiring.topology": "flat"}}
     with pytest.raises(SimbenchError, match="'topology' is 'flat' in all training cultures"):
-        read_recipe(Scenario, data | {"split": one_is_trained})
+        validated(Scenario, data | {"split": one_is_trained})
 
 
 @given(
@@ -138,7 +139,7 @@ def test_a_target_that_varies_between_conditions_is_no_target_of_one_class():
 )
 def test_any_value_anywhere_is_accepted_or_refused_in_one_line(value, path):
     try:
-        read_recipe(Scenario, changed(path, value))
+        validated(Scenario, changed(path, value))
     except SimbenchError as error:
         assert "\n" not in str(error)
 
@@ -155,7 +156,7 @@ def test_joined_keys_of_an_axis_take_the_same_value(tiny):
 
 def test_axes_expand_to_the_grid_of_their_values():
     grid = {"culture.noise_sigma": [2.0, 3.0], "imaging.nu": [0.5, 1.0, 2.0]}
-    conditions = read_recipe(Scenario, changed("axes", grid)).conditions
+    conditions = validated(Scenario, changed("axes", grid)).conditions
     assert [(c.culture.noise_sigma, c.imaging.nu) for c in conditions] == [
         (sigma, nu) for sigma in (2.0, 3.0) for nu in (0.5, 1.0, 2.0)
     ]
@@ -163,10 +164,10 @@ def test_axes_expand_to_the_grid_of_their_values():
 
 
 def test_digest_follows_the_content_and_not_the_question():
-    digest = read_recipe(Scenario, RAW).digest()
-    assert read_recipe(Scenario, changed("question", "Another?")).digest() == digest
-    assert read_recipe(Scenario, changed("culture.duration_s", 11.0)).digest() != digest
-    assert read_recipe(Scenario, dict(reversed(RAW.items()))).digest() == digest
+    digest = validated(Scenario, RAW).digest()
+    assert validated(Scenario, changed("question", "Another?")).digest() == digest
+    assert validated(Scenario, changed("culture.duration_s", 11.0)).digest() != digest
+    assert validated(Scenario, dict(reversed(RAW.items()))).digest() == digest
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_missing_files_and_unknown_names_are_refused(tmp_path):
 
 
 def test_a_copy_with_other_values_takes_nothing_derived_along():
-    scenario = read_recipe(Scenario, RAW)
+    scenario = validated(Scenario, RAW)
     before = scenario.digest(), scenario.conditions
     longer = scenario.culture.model_copy(update={"duration_s": 20.0})
     copied = scenario.model_copy(update={"culture": longer})
@@ -206,11 +207,11 @@ def test_a_copy_with_other_values_takes_nothing_derived_along():
 
 
 def test_levels_are_problems_of_their_own():
-    scenario = read_recipe(Scenario, changed("levels", {"imaging.nu": [0.5, 2.0]}))
+    scenario = validated(Scenario, changed("levels", {"imaging.nu": [0.5, 2.0]}))
     assert list(scenario.at_levels) == ["0.5", "2.0"]
     assert [level.imaging.nu for level in scenario.at_levels.values()] == [0.5, 2.0]
     assert all(not level.levels for level in scenario.at_levels.values())
-    assert list(read_recipe(Scenario, RAW).at_levels) == [""]
+    assert list(validated(Scenario, RAW).at_levels) == [""]
 
 
 def test_digest_follows_the_content_of_a_wiring_file(tmp_path):
@@ -219,17 +220,17 @@ def test_digest_follows_the_content_of_a_wiring_file(tmp_path):
     digests = set()
     for text in ("pre,post\n0,1\n", "pre,post\n1,0\n"):
         path.write_text(text)
-        digests.add(read_recipe(Scenario, changed("culture.wiring", wiring)).digest())
+        digests.add(validated(Scenario, changed("culture.wiring", wiring)).digest())
     assert len(digests) == 2
     path.unlink()
     with pytest.raises(SimbenchError, match="cannot be read"):
-        read_recipe(Scenario, changed("culture.wiring", wiring)).digest()
+        validated(Scenario, changed("culture.wiring", wiring)).digest()
 
 
 def test_training_cultures_can_differ_from_test_cultures():
     changes = {"split": {"train_with": {"imaging.indicator": "GCaMP6f"}}}
     levels = {"levels": {"imaging.indicator": ["GCaMP6f", "jGCaMP8m"]}}
-    scenario = read_recipe(Scenario, RAW | changes | levels)
+    scenario = validated(Scenario, RAW | changes | levels)
     for indicator, level in scenario.at_levels.items():
         units = recording_units(level)
         seen = [condition.imaging.indicator for _, condition in units]
@@ -252,9 +253,9 @@ def test_training_cultures_can_differ_from_test_cultures():
 )
 def test_impossible_transfers_are_refused(changes, complaint):
     with pytest.raises(SimbenchError, match=complaint):
-        read_recipe(Scenario, changed("split", {"train_with": changes}))
+        validated(Scenario, changed("split", {"train_with": changes}))
 
 
 def test_a_preset_is_no_axis_for_it_would_change_nothing():
     with pytest.raises(SimbenchError, match="a preset can't vary"):
-        read_recipe(Scenario, changed("levels", {"imaging.preset": ["ideal", "harsh"]}))
+        validated(Scenario, changed("levels", {"imaging.preset": ["ideal", "harsh"]}))

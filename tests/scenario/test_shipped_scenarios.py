@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from simbench.data.simulation import recording_folders, recording_units
-from simbench.scenario.recipes import FIRING_TYPES
-from simbench.scenario.scenario import available_scenarios, load_scenario
+from simbench.scenario.culture_recipe import FIRING_TYPES
+from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 ALL = {name: load_scenario(name) for name in available_scenarios()}
 RANKED = (

@@ -1,5 +1,7 @@
 """Wrong latents are refused in one line; standardising is safe at any size."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +10,14 @@ from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import StandardScaler
 
 from simbench.core.errors import SimbenchError
-from simbench.scoring.checks import LARGEST, check_labels, check_latents, standardize
-from simbench.scoring.metric_registry import METRICS
+from simbench.scoring.checks import (
+    LARGEST,
+    check_labels,
+    check_latents,
+    standardize,
+    standardize_with,
+)
+from simbench.scoring.metrics import METRICS
 from simbench.scoring.probes import PROBES, predict
 
 N = 30
@@ -18,9 +26,11 @@ WRONG = {
     "infinite": (np.full((N, 2), np.inf), "not finite"),
     "huge": (np.full((N, 2), -1e300), "largest value 1e\\+300; allowed: up to 1e\\+100"),
     "wrong rows": (np.zeros((N + 1, 2)), r"expected \(30, n_components\)"),
-    "1-D": (np.zeros(N), "one row a neuron"),
-    "3-D": (np.zeros((N, 2, 2)), "one row a neuron"),
-    "no component": (np.zeros((N, 0)), "one row a neuron"),
+    "1-D": (np.zeros(N), "one row per neuron"),
+    "3-D": (np.zeros((N, 2, 2)), "one row per neuron"),
+    "no component": (np.zeros((N, 0)), "one row per neuron"),
+    "no neuron": (np.zeros((0, 2)), "one row per neuron"),
+    "a single number": (1.0, "one row per neuron"),
     "complex": (np.zeros((N, 2), dtype=complex), "expected real numbers"),
     "text": (np.full((N, 2), "a"), "expected real numbers"),
     "objects": (np.full((N, 2), None), "expected real numbers"),
@@ -33,7 +43,9 @@ def test_wrong_latents_are_refused(latents, message):
         standardize(latents, N)
 
 
-@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.needs[0] == "latents"])
+@pytest.mark.parametrize(
+    "metric", [m for m in METRICS.values() if "latents" in signature(m.function).parameters]
+)
 @pytest.mark.parametrize(("latents", "message"), WRONG.values(), ids=list(WRONG))
 def test_every_metric_refuses_wrong_latents(metric, latents, message):
     rng = np.random.default_rng(0)
@@ -51,6 +63,11 @@ def test_every_metric_refuses_wrong_latents(metric, latents, message):
 def test_wrong_labels_are_refused(labels):
     with pytest.raises(SimbenchError, match="culture"):
         check_labels(labels, N, "culture")
+
+
+def test_an_error_names_the_label_that_is_wrong():
+    with pytest.raises(SimbenchError, match="^culture: shape"):
+        standardize_with(np.zeros((N, 2)), labels=np.arange(N), culture=np.arange(N - 1))
 
 
 def test_standardize_agrees_with_scikit_learn():

@@ -1,129 +1,58 @@
-"""The catalogue: complete, true to the functions, and respected by every metric at its extremes."""
+"""The decorator: what is said of a metric stands at its function, once."""
 
-import inspect
-
-import numpy as np
 import pytest
 
-from simbench.scoring.disentanglement import truth_matrix
-from simbench.scoring.metric_registry import METRICS, Metric
-
-N, D = 240, 4
-OF_LATENTS = [m for m in METRICS.values() if m.needs[0] == "latents"]
+from simbench.scoring import metric_registry
+from simbench.scoring.metric_registry import metric
 
 
-def inputs(latents, seed=0):
-    """What a metric of latents may ask for; classes, cultures and a number, all independent."""
-    rng = np.random.default_rng(seed)
-    labels = rng.choice(["RS", "IB", "CH"], N)
-    factors = {"firing_type": labels, "d": rng.normal(size=N)}
-    culture = np.arange(N) % 8
-    return {
-        "latents": latents, "labels": labels, "culture": culture, "train": culture < 4,
-        "factors": factors, "nuisance": rng.integers(0, 2, N).astype(float),
-        "reference": truth_matrix(factors),
-    }  # fmt: skip
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(metric_registry, "REGISTERED", {})
+    return metric_registry.REGISTERED
 
 
-def perfect(seed=0):
-    return inputs(None, seed)["reference"] @ np.diag([2.0, 3.0, 4.0, 5.0])
+def test_a_metric_says_what_the_first_line_of_its_function_says(registered):
+    @metric("share", "class", source="somebody")
+    def share(latents, k=2):
+        """Share of something.
+
+        More about it.
+        """
+        return len(latents) / k
+
+    assert registered["share"].meaning == "Share of something"
+    assert registered["share"](latents=[1, 2, 3], labels="not taken") == 1.5
+    assert registered["share"](latents=[1, 2, 3], k=3) == 1
+    assert share([1]) == 0.5  # the function is what it was
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
-def test_record_is_true_to_the_function(metric: Metric):
-    parameters = inspect.signature(metric.function).parameters.values()
-    assert metric.needs == tuple(p.name for p in parameters if p.default is p.empty)
-    assert metric.direction in ("higher", "lower", "nominal")
-    assert metric.low < metric.high
-    assert metric.chance is None or metric.low <= metric.chance <= metric.high
-    assert metric.meaning
-    assert "\n" not in metric.meaning
-    assert metric.source
+def test_one_function_makes_several_metrics_by_an_option_or_by_the_names_of_its_values(registered):
+    def power(latents, exponent):
+        return latents**exponent
+
+    for exponent in (2, 3):
+        name = f"power_{exponent}"
+        metric(name, "class", "A power", source="somebody", options={"exponent": exponent})(power)
+
+    @metric("sum", "class", "The sum", source="somebody")
+    @metric("product", "class", "The product", source="somebody")
+    def both(latents, labels):
+        return {"sum": latents + labels, "product": latents * labels}
+
+    values = {name: found(latents=5, labels=2) for name, found in registered.items()}
+    assert values == {"power_2": 25, "power_3": 125, "sum": 7, "product": 10}
 
 
-def test_metrics_tuned_on_labels_say_so():
-    tuned = [m.name for m in METRICS.values() if m.tuned_on_labels]
-    assert tuned == ["oracle_dbscan_ari", "published_ari"]
+def test_a_missing_input_is_an_error(registered):
+    @metric("share", "class", source="somebody")
+    def share(latents):
+        """Share."""
+
+    with pytest.raises(TypeError, match="latents"):
+        registered["share"](labels=[1])
 
 
-EXTREMES = {
-    "random": np.random.default_rng(1).normal(size=(N, D)),
-    "constant": np.full((N, D), 0.1),
-    "one component": np.random.default_rng(2).normal(size=(N, 1)),
-    "two values": np.repeat(np.arange(2.0), N // 2)[:, None] * np.ones((1, D)),
-    "identical components": np.random.default_rng(3).normal(size=(N, 1)) * np.ones((1, D)),
-    "huge": 1e99 * np.random.default_rng(4).normal(size=(N, D)),
-    "tiny": 1e-300 * np.random.default_rng(5).normal(size=(N, D)),
-    "whole numbers": np.random.default_rng(6).integers(0, 3, (N, D)),
-    "booleans": np.random.default_rng(7).random((N, D)) < 0.5,
-    "more components than neurons": np.random.default_rng(8).normal(size=(N, N + 10)),
-}
-
-
-@pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)
-@pytest.mark.parametrize("latents", EXTREMES.values(), ids=list(EXTREMES))
-def test_any_finite_latents_have_a_score_within_bounds(metric: Metric, latents):
-    value = metric(**inputs(latents))
-    assert isinstance(value, float)
-    if metric.name == "completeness" and np.shape(latents)[1] == 1:
-        assert np.isnan(value)  # one latent serves every factor
-        return
-    assert metric.low - 1e-9 <= value <= metric.high + 1e-9
-
-
-@pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)
-def test_uninformative_latents_score_chance(metric: Metric):
-    if metric.chance is None:
-        pytest.skip("depends on the data")
-    values = [
-        metric(**inputs(np.random.default_rng(100 + seed).normal(size=(N, D)), seed))
-        for seed in range(8)
-    ]
-    error = np.std(values, ddof=1) / np.sqrt(len(values))
-    assert abs(np.mean(values) - metric.chance) < 0.03 + 2 * error
-
-
-@pytest.mark.parametrize(
-    "metric",
-    [m for m in OF_LATENTS if "culture" not in m.needs or "labels" in m.needs[:2]],
-    ids=lambda m: m.name,
-)
-def test_perfect_latents_beat_random_and_constant_ones(metric: Metric):
-    sign = -1 if metric.direction == "lower" else 1
-    best = sign * metric(**inputs(perfect()))
-    for name in ("random", "constant"):
-        assert best > sign * metric(**inputs(EXTREMES[name])) + 0.1
-
-
-@pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)
-def test_permuted_latents_lose_what_they_held(metric: Metric):
-    order = np.random.default_rng(3).permutation(N)
-    shuffled = metric(**inputs(perfect()[order]))
-    random = metric(**inputs(EXTREMES["random"]))
-    # entropy and mixing say how neurons lie, whoever they are: discrete latents lie in heaps
-    tolerance = 0.5 if metric.name in ("label_entropy", "ilisi", "cilisi", "bras") else 0.2
-    assert shuffled == pytest.approx(random, abs=tolerance)
-
-
-@pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)
-def test_units_signs_and_order_of_components_do_not_matter(metric: Metric):
-    if metric.name == "cka":
-        pytest.skip("alike up to one common scale only, see test_disentanglement")
-    latents = perfect() + EXTREMES["random"]
-    other = (latents * [1, -10, 0.01, -3])[:, [2, 0, 3, 1]]
-    # trees and k-means break near-ties by the order of the columns
-    tolerance = 0.05 if metric.path.startswith(("disentanglement:dci", "clustering")) else 1e-6
-    expected = metric(**inputs(latents))
-    assert metric(**inputs(other)) == pytest.approx(expected, abs=tolerance)
-
-
-@pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)
-def test_the_order_of_neurons_does_not_matter(metric: Metric):
-    given = inputs(perfect() + EXTREMES["random"])
-    order = np.random.default_rng(9).permutation(N)
-    moved = {key: value[order] for key, value in given.items() if key != "factors"}
-    moved["factors"] = {key: value[order] for key, value in given["factors"].items()}
-    # trees and k-means are drawn by place, and so are the neurons that name the culture
-    drawn = metric.path.startswith(("disentanglement:dci", "clustering", "label_free"))
-    tolerance = 0.1 if drawn else 1e-6
-    assert metric(**moved) == pytest.approx(metric(**given), abs=tolerance)
+def test_a_property_that_no_metric_has_is_an_error(registered):
+    with pytest.raises(TypeError, match="lowest"):
+        metric("share", "class", lowest=0, source="somebody")(len)

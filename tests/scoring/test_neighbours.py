@@ -40,7 +40,7 @@ def mixture():
 
 def test_lisi_agrees_with_scib_metrics(mixture):
     latents, label, culture = mixture
-    values = lisi(latents, culture, 30)
+    values = lisi(latents, np.eye(4)[culture], 30)
     assert values.mean() == pytest.approx(2.829583219528333, rel=1e-4)
     np.testing.assert_allclose(values[:3], [2.74196272, 2.32586319, 2.93249845], rtol=1e-4)
     assert ilisi(latents, culture) == pytest.approx(0.626252718327989, rel=1e-4)
@@ -72,14 +72,12 @@ def test_goodness_of_fit_is_calibrated_when_the_sample_is_half_of_the_population
     assert np.mean(naive < 0.05) < 0.01
 
 
-@pytest.mark.parametrize("by_label", [False, True])
-def test_well_mixed_latents_reject_at_alpha_and_not_at_zero(by_label):
+def test_well_mixed_latents_reject_at_five_percent_and_not_at_zero():
     rejections = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
         latents, culture = rng.normal(size=(400, 4)), rng.permutation(np.arange(400) % 8)
-        labels = np.arange(400) // 8 % 2 if by_label else None
-        rejections.append(kbet_rejection(latents, culture, labels))
+        rejections.append(kbet_rejection(latents, culture))
     error = np.std(rejections, ddof=1) / np.sqrt(len(rejections))
     assert np.mean(rejections) == pytest.approx(0.05, abs=3 * error + 0.005)
     assert np.mean(rejections) > 0.02
@@ -111,13 +109,12 @@ def test_cilisi_sees_what_ilisi_does_not():
     assert cilisi(truthful, culture, labels) > 0.8
     assert ilisi(truthful, culture) < 0.45
     assert kbet_rejection(truthful, culture) == 1
-    assert kbet_rejection(truthful, culture, labels) < 0.15
     assert bras(truthful, culture, labels) > 0.95
 
 
 def test_purity_of_perfect_latents_is_one_and_entropy_zero():
     labels, culture = np.arange(300) % 3, np.arange(300) // 30
-    assert knn_purity(np.eye(3)[labels], labels, culture) == 1
+    assert knn_purity(np.eye(3)[labels], labels, culture) == pytest.approx(1, abs=1e-12)
     assert label_entropy(np.eye(3)[labels], labels, culture) == pytest.approx(0, abs=1e-12)
 
 
@@ -161,7 +158,8 @@ def test_what_lives_in_one_culture_has_no_score():
     assert np.isnan(knn_purity(latents, labels, one))
     assert np.isnan(label_entropy(latents, labels, one))
     assert np.isnan(ilisi(latents, one))
-    for metric in (cilisi, bras, kbet_rejection):
+    assert np.isnan(kbet_rejection(latents, one))
+    for metric in (cilisi, bras):
         assert np.isnan(metric(latents, one, labels))
         assert np.isnan(metric(latents, labels, labels))
 

@@ -1,4 +1,4 @@
-"""The probes choose their strength as scikit-learn's grid search would, only faster."""
+"""Probes choose their strength as scikit-learn's grid search would; metrics of predictions."""
 
 import warnings
 
@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import balanced_accuracy_score, f1_score, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from simbench.scoring.probes import predict
-from simbench.scoring.splits import grouped_folds
+from simbench.scoring.probes import (
+    balanced_accuracy,
+    grouped_folds,
+    macro_f1,
+    nuisance_accuracy,
+    nuisance_r2,
+    predict,
+    within_type_r2,
+)
 
 N, N_CULTURES = 960, 8
 CULTURE = np.arange(N) % N_CULTURES
@@ -80,3 +88,70 @@ def test_folds_may_lack_a_class():
     assert (predict(z, topology, TRAIN, ~TRAIN, CULTURE, "linear", True) == topology[~TRAIN]).all()
     lonely = np.where(CULTURE == 0, "flat", "tracks")
     predict(z, lonely, TRAIN, ~TRAIN, CULTURE, "linear", True)
+
+
+def test_balanced_accuracy_agrees_with_scikit_learn():
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)
+    assert balanced_accuracy(truth, predicted) == pytest.approx(
+        balanced_accuracy_score(truth, predicted)
+    )
+
+
+def test_macro_f1_agrees_with_scikit_learn():
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)
+    expected = f1_score(truth, predicted, average="macro")
+    assert macro_f1(truth, predicted) == pytest.approx(expected)
+    # a class that is called but not there takes precision from nobody but itself
+    few = truth != "3"
+    expected = f1_score(truth[few], predicted[few], labels=["0", "1", "2"], average="macro")
+    assert macro_f1(truth[few], predicted[few]) == pytest.approx(expected)
+
+
+def test_within_type_r2_closed_form():
+    residual = np.array([1.0, -1.0, 2.0, -2.0])
+    assert within_type_r2(residual, residual) == 1
+    assert within_type_r2(residual, np.zeros(4)) == 0
+    assert within_type_r2(residual, residual / 2) == pytest.approx(0.75)
+    assert np.isnan(within_type_r2(np.zeros(3), np.zeros(3)))
+
+
+RNG = np.random.default_rng(0)
+HOME = np.repeat(np.arange(20), 30)
+LEARNS = HOME < 10
+GAIN = RNG.lognormal(0, 0.5, 20)[HOME]  # one for a whole culture
+NOISE = RNG.standard_normal((600, 4))
+
+
+def test_latents_that_hold_the_nuisance_give_it_away():
+    assert nuisance_r2(np.column_stack((NOISE, GAIN)), GAIN, HOME, LEARNS) > 0.99
+    lot = np.where(HOME % 2, "a", "b")
+    assert nuisance_accuracy(np.column_stack((NOISE, HOME % 2)), lot, HOME, LEARNS) == 1
+
+
+def test_latents_that_ignore_it_score_chance():
+    assert abs(nuisance_r2(NOISE, RNG.standard_normal(600), HOME, LEARNS)) < 0.05
+    lot = np.where(HOME % 2, "a", "b")
+    assert abs(nuisance_accuracy(NOISE, lot, HOME, LEARNS) - 0.5) < 0.1
+
+
+def test_fingerprints_of_training_cultures_earn_nothing_in_unseen_ones():
+    """Latents that name the culture predict the gain of the cultures seen, and of no other."""
+    fingerprint = RNG.standard_normal((20, 8))[HOME] + 0.01 * RNG.standard_normal((600, 8))
+    seen = LinearRegression().fit(fingerprint[LEARNS], GAIN[LEARNS])
+    assert r2_score(GAIN[LEARNS], seen.predict(fingerprint[LEARNS])) > 0.8
+    assert nuisance_r2(fingerprint, GAIN, HOME, LEARNS) < 0.3
+
+
+def test_it_is_the_r2_of_a_weakly_penalised_regression():
+    latents = np.column_stack((NOISE, GAIN + 0.2 * RNG.standard_normal(600)))
+    plain = LinearRegression().fit(latents[LEARNS], GAIN[LEARNS])
+    error = np.sum((GAIN[~LEARNS] - plain.predict(latents[~LEARNS])) ** 2)
+    expected = 1 - error / np.sum((GAIN[~LEARNS] - GAIN[LEARNS].mean()) ** 2)
+    assert nuisance_r2(latents, GAIN, HOME, LEARNS) == pytest.approx(expected, abs=0.02)
+
+
+def test_missing_values_are_left_out():
+    some = np.where(np.arange(600) % 7 == 0, np.nan, GAIN)
+    assert nuisance_r2(GAIN[:, None], some, HOME, LEARNS) > 0.99

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 
 from simbench import SimbenchError
-from simbench.benchmark import run as benchmark
+from simbench.benchmark.plan import plan
 from simbench.benchmark.rows import read_rows
-from simbench.scenario.scenario import load_scenario
+from simbench.data.recording import clean_trace
+from simbench.data.traces import Traces
+from simbench.methods.embedding import reconstruct
+from simbench.scenario.scenario_file import load_scenario
 from simbench.scoring.evaluate import place, score
-from simbench.scoring.metric_registry import METRICS
-from simbench.scoring.protocols import PROTOCOLS, Trial, apply_protocols
-from simbench.scoring.reconstruction_rows import clean_trace
+from simbench.scoring.metrics import METRICS
+from simbench.scoring.protocols import PROTOCOLS, score_reconstruction
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 
@@ -35,7 +37,10 @@ class Foretells(GivesBack):
 
 
 def rows_of(method, latents, dataset):
-    rows = apply_protocols(Trial(method, latents, dataset, 1), ["reconstruction"])
+    dff = [recording.dff for recording in dataset.recordings]
+    traces = Traces(dff, dataset.frame_rate, ~dataset.test, np.arange(len(dff)))
+    outputs = {"latents": latents} | reconstruct(method, traces, latents)
+    rows = list(score_reconstruction(outputs, dataset))
     assert all(row["target"] == "trace" and row["metric"] in METRICS for row in rows)
     assert all(len(row["per_culture"]) == dataset.test.sum() for row in rows)
     return {row["metric"]: row["value"] for row in rows}
@@ -115,7 +120,7 @@ def test_every_protocol_that_a_scenario_may_name_is_there(tiny):
 )
 def test_reconstructions_are_planned_beside_the_linear_one(asked, planned):
     scenario = load_scenario("reconstruction")
-    units = benchmark.plan([scenario], asked)
+    units = plan([scenario], asked)
     assert [u.method for u in units if u.level == "6"] == planned
     assert len({u.level for u in units}) >= 5
 

@@ -8,15 +8,14 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import train_test_split
 
 from simbench.core.errors import SimbenchError
+from simbench.data.published_traces import published_scale, published_split
 from simbench.imaging.camera import measure_nu
 from simbench.scoring.published_protocol import (
     EPSILONS,
     pooled_correlation,
     published_ari,
     published_mse,
-    published_scale,
     published_sigma,
-    published_split,
 )
 
 RNG = np.random.default_rng(0)

@@ -84,9 +84,8 @@ def test_fewest_cultures_that_can_reject(n_methods, n_cultures):
 
 
 def test_min_cultures_refuses_what_makes_no_sense():
-    for wrong in ((1, 0.05), (3, 0), (3, 1.5)):
-        with pytest.raises(SimbenchError, match="min_cultures"):
-            min_cultures(*wrong)
+    with pytest.raises(SimbenchError, match="n_methods is 1; allowed: 2 or more"):
+        min_cultures(1)
 
 
 @pytest.mark.parametrize(("n_methods", "n_cultures"), [(3, 20), (6, 12), (6, 20)])
@@ -125,11 +124,6 @@ def test_methods_that_cannot_be_told_apart_share_a_group():
     assert groups[["a", "c"]].eq(2).all()
     assert groups["e"] == 3
     assert list(groups.index[:2]) == list(scores[["b", "d"]].mean().sort_values()[::-1].index)
-
-
-def test_lower_can_be_better():
-    groups = tie_groups(board(0.7, 0.9, 0.5), higher_is_better=False)
-    assert groups.to_dict() == {"c": 1, "a": 2, "b": 3}
 
 
 def test_a_group_reaches_down_to_the_last_method_its_best_is_not_separable_from():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from latents_files import savez
-from principal import outside
+from principal import exported_components
 
 from simbench.submission import (
     export_traces,
@@ -22,8 +22,10 @@ def exported(tiny_dataset, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def latents_file(tiny_dataset, tmp_path_factory):
-    """Principal components of the tiny scenario, as an outside group would send them."""
-    return savez(tmp_path_factory.mktemp("latents") / "pca.npz", **outside(tiny_dataset))
+    """Principal components of the tiny scenario, as another group would send them."""
+    return savez(
+        tmp_path_factory.mktemp("latents") / "pca.npz", **exported_components(tiny_dataset)
+    )
 
 
 @pytest.fixture(scope="module")

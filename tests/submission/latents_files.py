@@ -1,4 +1,4 @@
-"""Latents files, honest and other, as outside groups may send them."""
+"""Latents files, honest and hostile."""
 
 import struct
 import zipfile

@@ -1,4 +1,4 @@
-"""What the examples for outside groups send: principal components."""
+"""What the examples in an export of traces send: principal components."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def principal_components(dataset):
     return (dataset.traces() - train.mean(axis=0)) @ components.T
 
 
-def outside(dataset):
+def exported_components(dataset):
     latents = np.split(
         principal_components(dataset), np.cumsum([r.n_neurons for r in dataset.recordings])[:-1]
     )

@@ -27,7 +27,7 @@ from simbench.submission import (
     read_latents,
     read_submission,
 )
-from simbench.submission.latents_file import write_matrices, zip_bytes
+from simbench.submission.packing import write_matrices, zip_bytes
 
 WRITING = {
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate",

@@ -10,12 +10,13 @@ from latents_files import CARD, clear, content, savez
 from principal import principal_components
 
 from simbench import SimbenchError, evaluate
-from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
-from simbench.benchmark.run import COLUMNS
+from simbench.benchmark.rows import COLUMNS, ROWS_FILE, read_rows, read_text, write_rows
 from simbench.board.leaderboard import leaderboard
+from simbench.core.files import validated
 from simbench.scenario.scenario import Scenario
 from simbench.submission import (
     MethodCard,
+    accept_submission,
     add_submission,
     pack_submission,
     read_card,
@@ -49,7 +50,7 @@ def test_packing_gives_the_same_bytes_whoever_zipped(latents_file, card, tmp_pat
         for i, source in enumerate([latents_file, latents_file, other])
     ]
     assert files[0] == files[1] == files[2]
-    with pytest.raises(SimbenchError, match="already there"):
+    with pytest.raises(SimbenchError, match="exists; name a new file"):
         pack_submission(latents_file, card, tmp_path / "0.zip")
 
 
@@ -64,7 +65,7 @@ def test_what_was_packed_is_read(submission, card, latents_file):
 
 def test_a_card_must_fit_its_latents(latents_file, card, tmp_path):
     wrong = card.model_copy(update={"latent_size": 7})
-    with pytest.raises(SimbenchError, match="8 latents a neuron; the card says latent_size = 7"):
+    with pytest.raises(SimbenchError, match="8 latents per neuron; the card says latent_size = 7"):
         pack_submission(latents_file, wrong, tmp_path / "out.zip")
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +90,7 @@ def test_latents_of_other_traces_are_refused(latents_file, tiny, small_dataset, 
     with np.load(latents_file) as file:
         arrays = {name: file[name] for name in file.files}
     cut = {name: array[:-1] if name == min(arrays) else array for name, array in arrays.items()}
-    with pytest.raises(SimbenchError, match="has 23 rows; expected one for each of 24 neurons"):
+    with pytest.raises(SimbenchError, match="has 23 rows; expected is one for each of 24 neurons"):
         score_latents(savez(tmp_path / "cut.npz", **cut), tiny, 1)
 
 
@@ -102,7 +103,7 @@ def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
     )
     assert set(rows["level"]) == {"3"}
     assert set(rows["scenario_digest"]) == {digest}
-    with pytest.raises(SimbenchError, match="2 levels; a card must tell which"):
+    with pytest.raises(SimbenchError, match="2 levels; a card must name one"):
         score_latents(latents_file, levels, 1)
 
 
@@ -116,7 +117,7 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     write_rows(path, board_rows(rows, "pca"))
     before, written = path.read_bytes(), read_text(path)
     for name in ("pca", "P.C.A"):
-        with pytest.raises(SimbenchError, match="has rows of 'pca' already"):
+        with pytest.raises(SimbenchError, match="'pca' has rows there already"):
             add_submission(
                 rows.assign(method=name), card.model_copy(update={"name": name}), tmp_path
             )
@@ -132,11 +133,14 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     assert read_text(path).startswith(written)
     told = json.loads((tmp_path / "submissions" / "spike2vec.json").read_text())
     assert MethodCard.model_validate(told) == card
-    with pytest.raises(SimbenchError, match="'Spike2Vec' already"):
+    with pytest.raises(SimbenchError, match="'Spike2Vec' has rows there already"):
         add_submission(rows, card, tmp_path)
 
 
-def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, card, tmp_path):
+@pytest.mark.usefixtures("submission")
+def test_a_board_that_could_not_place_a_submission_is_refused_untouched(
+    rows, tiny, card, latents_file, tmp_path
+):
     advice = "simbench run tiny -m all --seed 1 --out "
     board = board_rows(rows, "pca")
     failed = board.assign(status=board["method"].map({"chance": "failed"}).fillna("ok"))
@@ -153,6 +157,8 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, ca
         before = content(path.parent)
         with pytest.raises(SimbenchError, match=complaint):
             add_submission(rows, card, path.parent)
+        with pytest.raises(SimbenchError, match=complaint):
+            accept_submission(latents_file.with_name("submission.zip"), tiny, path.parent, 1)
         assert content(path.parent) == before, name
     with pytest.raises(SimbenchError, match=f"{advice}{tmp_path}$"):
         add_submission(rows, card, tmp_path / "new")
@@ -181,11 +187,9 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(rows, ca
     ],
 )  # fmt: skip
 def test_a_bad_card_is_one_short_line(tmp_path, key, value):
-    from simbench.submission.card import check_card
-
-    check_card(CARD, "card")
+    validated(MethodCard, CARD)
     with pytest.raises(SimbenchError) as error:
-        check_card(CARD | {key: value}, "card")
+        validated(MethodCard, CARD | {key: value}, "card")
     clear(error.value)
     assert key in str(error.value)
 

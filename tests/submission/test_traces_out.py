@@ -1,4 +1,4 @@
-"""Blinded traces for outside groups, and the examples that come with them."""
+"""Blinded traces for other groups, and the examples that come with them."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from latents_files import content
-from principal import outside
+from principal import exported_components
 
 from simbench import SimbenchError
 from simbench.data.dataset import Dataset
@@ -101,7 +101,7 @@ def test_the_examples_send_principal_components(program, exported, tiny_dataset,
         command, cwd=tmp_path / "work", capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
-    expected = outside(tiny_dataset)
+    expected = exported_components(tiny_dataset)
     counts = {recording: len(latents) for recording, latents in expected.items()}
     sent = read_latents(tmp_path / "work" / name, counts)
     latents = np.concatenate(list(expected.values()))

@@ -1,32 +1,26 @@
-"""Datasets in the formats that other groups' tools read."""
+"""Datasets in the formats of other groups' tools: one module per format."""
 
-from importlib import import_module
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
+from simbench import __version__
 from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
     from simbench.data.dataset import Dataset
 
-FORMATS: dict[str, str] = {
-    "nwb": "Neurodata Without Borders: one file a recording",
-    "suite2p": "suite2p: one folder a recording, for its GUI and for roiextractors",
-    "cascade": "Cascade: ground truth (.mat) to train and to test spike inference",
-    "csv": "CSV tables and .npz arrays, for R, MATLAB, Julia and pandas",
-}
-_HOMES = {
-    "nwb": ("nwb", "export_nwb"),
-    "suite2p": ("suite2p", "export_suite2p"),
-    "cascade": ("cascade", "export_cascade"),
-    "csv": ("csv_files", "export_csv"),
-}
+Format = Literal["nwb", "suite2p", "cascade", "csv"]
+_MARKER = "export.json"
 
 
 def export(
-    dataset: "Dataset", folder: str | Path, to: str = "nwb", overwrite: bool = False
+    dataset: "Dataset", folder: str | Path, to: Format = "nwb", overwrite: bool = False
 ) -> list[Path]:
     """Write a dataset in another tool's format, whole or not at all.
+
+    Beside the recordings, the folder holds a card and the checksum of every file.
 
     Parameters
     ----------
@@ -34,22 +28,34 @@ def export(
         Not blinded.
     folder : str or Path
         New or empty.
-    to : {"nwb", "suite2p", "cascade", "csv"}
     overwrite : bool
-        Replace an export that is there already.
+        Replace an earlier export.
 
     Returns
     -------
     list of Path
         Every file written.
-
-    Raises
-    ------
-    SimbenchError
-        If the format is unknown, the folder holds files, or the writer of the format is not
-        installed.
     """
-    if to not in _HOMES:
-        raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(FORMATS)}")
-    module, function = _HOMES[to]
-    return getattr(import_module(f"{__name__}.{module}"), function)(dataset, folder, overwrite)
+    from simbench.core.files import checksum, new_folder
+    from simbench.data.export import cascade, csv_files, nwb, suite2p
+
+    if to not in get_args(Format):
+        raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
+    module = {"nwb": nwb, "suite2p": suite2p, "cascade": cascade, "csv": csv_files}[to]
+    folder = Path(folder)
+    with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
+        columns: dict[str, None] = {}  # of all label tables, in order
+        for recording in map(replace, dataset.recordings):  # copies: their truth is not kept
+            module.write(recording, draft, dataset)
+            columns |= dict.fromkeys(recording.truth.labels)
+        (draft / "README.md").write_text(dataset.card(columns, module.CONTENTS), encoding="utf-8")
+        names = [p.relative_to(draft).as_posix() for p in sorted(draft.rglob("*")) if p.is_file()]
+        about = {
+            "format": to,
+            "simbench": __version__,
+            "scenario_digest": dataset.scenario.digest() if dataset.scenario else None,
+            "seed": dataset.seed,
+            "files": {name: checksum(draft / name) for name in names},
+        }
+        (draft / _MARKER).write_text(json.dumps(about, indent=1))
+    return [folder / name for name in (*names, _MARKER)]

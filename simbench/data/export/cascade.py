@@ -1,4 +1,4 @@
-"""Export to Cascade: ground truth to train spike inference on, traces to test it on."""
+"""Export to Cascade: ground truth to train spike inference with, traces to test it with."""
 
 from pathlib import Path
 
@@ -6,30 +6,25 @@ import numpy as np
 from scipy import io
 
 from simbench.data.dataset import Dataset
-from simbench.data.export.writing import write_export
 from simbench.data.recording import Recording
 
 _TICKS_PER_S = 1e4
 _HEADER = b"MATLAB 5.0 MAT-file, simulated with simbench"
-_CONTENTS = """\
+CONTENTS = """\
 The folder is a Cascade ground-truth dataset: put it into `Ground_truth/` to train a model on it.
 Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not percent.
 
 | file | content |
 |---|---|
-| `*_mini.mat` | one a recording: cell `CAttached`, one struct a neuron with `fluo_mean` (dF/F), \
-`fluo_time` (s, centres of the frames) and `events_AP` (spike times in 1e-4 s) |
+| `*_mini.mat` | one per recording: cell `CAttached`, one struct per neuron with `fluo_mean` \
+(dF/F), `fluo_time` (s, centres of the frames) and `events_AP` (spike times in 1e-4 s) |
 | `*_dF_traces.mat` | the traces alone: `dF_traces`, neurons x frames, and `frame_rate` in Hz |
-| `*_labels.csv` | one row a neuron, in the order of the structs; columns below |
+| `*_labels.csv` | one row per neuron, in the order of the structs; columns below |
 """
 
 
-def export_cascade(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write Cascade ground truth, one file a recording; see `simbench.data.export.export`."""
-    return write_export(dataset, folder, "cascade", _CONTENTS, _write, overwrite)
-
-
-def _write(recording: Recording, folder: Path) -> None:
+def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
+    """Write the ground truth, the traces alone, and the labels of a recording."""
     truth, dff = recording.truth, recording.dff
     centres = (np.arange(dff.shape[1]) + 0.5) / recording.frame_rate
     cells = np.empty((1, recording.n_neurons), dtype=object)
@@ -47,7 +42,5 @@ def _write(recording: Recording, folder: Path) -> None:
 
 def _save(path: Path, variables: dict) -> None:
     io.savemat(path, variables, do_compression=True)
-    with path.open(
-        "r+b"
-    ) as file:  # the header names the time of writing: the same bytes every time
+    with path.open("r+b") as file:  # scipy's header holds the time of writing
         file.write(_HEADER.ljust(116))

@@ -7,32 +7,27 @@ import numpy as np
 import pandas as pd
 
 from simbench.data.dataset import Dataset
-from simbench.data.export.writing import write_export
 from simbench.data.recording import Recording, Truth
 
-_CONTENTS = """\
-One folder a recording. Neurons are counted from 0, in the order of `labels.csv`. Times are seconds
+CONTENTS = """\
+One folder per recording. Neurons are counted from 0, in the order of `labels.csv`. Times are seconds
 from the start of the recording; the time of a frame is its start.
 
 | file | content |
 |---|---|
-| `fluorescence.csv` | `time_s`, then one column a neuron: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
+| `fluorescence.csv` | `time_s`, then one column per neuron: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 | `dff.csv` | the same form: dF/F against a running percentile baseline |
 | `clean_dff.csv` | the same form: true dF/F |
 | `neuropil.csv` | the same form, if neuropil was imaged: fluorescence around each cell |
-| `labels.csv` | one row a neuron; columns below |
+| `labels.csv` | one row per neuron; columns below |
 | `spikes.csv` | `neuron`, `time_s` |
 | `wiring.csv` | `pre`, `post`, `weight` (signed), if the wiring is known |
 | `arrays.npz` | the traces, neurons x frames, spikes, wiring and frame rate as numpy arrays |
 """  # noqa: E501
 
 
-def export_csv(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write CSV tables and npz arrays, one folder per recording; see `export`."""
-    return write_export(dataset, folder, "csv", _CONTENTS, _write, overwrite)
-
-
-def _write(recording: Recording, folder: Path) -> None:
+def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
+    """Write the tables and the arrays of a recording into a folder of its name."""
     folder = folder / recording.name
     folder.mkdir()
     traces, tables = _traces(recording), _tables(recording.truth)

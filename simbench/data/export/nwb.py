@@ -1,4 +1,4 @@
-"""Export to Neurodata Without Borders: one file a recording, truth inside."""
+"""Export to Neurodata Without Borders: one file per recording, with its truth."""
 
 import hashlib
 import json
@@ -16,7 +16,6 @@ from simbench.core.errors import SimbenchError, needs_extra
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
-from simbench.data.export.writing import write_export
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 
@@ -26,42 +25,34 @@ if TYPE_CHECKING:
     from pynwb.ophys import PlaneSegmentation
 
 _DATE = datetime(2025, 1, 1, tzinfo=UTC)
-"""A file needs a date, a simulation has none; one for all keeps the bytes the same."""
-_CONTENTS = """\
-One NWB file a recording; open it with pynwb, pynapple or MatNWB. Times are seconds from the start
+"""A placeholder: the format asks for a date. The same one gives the same bytes."""
+CONTENTS = """\
+One NWB file per recording; open it with pynwb, pynapple or MatNWB. Times are seconds from the start
 of the recording; the time of a frame is its start.
 
 | object | content |
 |---|---|
 | `processing/ophys/Fluorescence` | `RoiResponseSeries`: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless); `Neuropil` if imaged |
 | `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F |
-| `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row a neuron: round ROI at the soma, and the labels below |
-| `units` | true spike times, one row a neuron, with its ROI and firing type; absent if no neuron fired |
-| `processing/misc/wiring` | one row a link: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
+| `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row per neuron: round ROI at the soma, and the labels below |
+| `units` | true spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired |
+| `processing/misc/wiring` | one row per synapse: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
 """  # noqa: E501
 
 
-def export_nwb(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write NWB files, one a recording; see `simbench.data.export.export`.
+def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
+    """Write the NWB file of a recording.
 
-    The files pass ``nwbinspector --config dandi``, but for one remark where a recording has more
-    neurons than frames: the inspector then takes neurons for time. They are the same bytes for the
-    same dataset and library versions.
+    It passes ``nwbinspector --config dandi``, but for one remark if a recording has more neurons
+    than frames: the inspector then takes neurons for time. The same dataset and library versions
+    give the same bytes.
     """
     try:
-        import pynwb  # noqa: F401
+        from pynwb import NWBHDF5IO
     except ImportError:
         raise SimbenchError(f"export to nwb {needs_extra('nwb')}") from None
 
-    def write(recording: Recording, draft: Path) -> None:
-        _write(dataset, recording, draft / f"{recording.name}.nwb")
-
-    return write_export(dataset, folder, "nwb", _CONTENTS, write, overwrite)
-
-
-def _write(dataset: Dataset, recording: Recording, path: Path) -> None:
-    from pynwb import NWBHDF5IO
-
+    path = folder / f"{recording.name}.nwb"
     identifier = content_digest(recording)
     file = _new_file(dataset, recording, identifier)
     segmentation = _add_rois(file, dataset, recording)
@@ -121,7 +112,7 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
 
 
 def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "PlaneSegmentation":
-    """Microscope, plane, one round ROI a neuron, and the labels as columns."""
+    """Microscope, plane, one round ROI per neuron, and the labels as columns."""
     from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 
     rois = draw_rois(recording, recording.truth)
@@ -186,15 +177,12 @@ def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[
         elif not pd.api.types.is_numeric_dtype(column):
             yield str(name), column.fillna("").astype(str).to_list()
         elif np.isin(column, (0, 1)).all() or pd.api.types.is_integer_dtype(column):
-            # in few bytes, or a count that is 0 or 1 in this culture passes for a flag
+            # in few bytes: the inspector takes a wide column of 0 and 1 for a flag
             values = column.to_numpy(dtype=np.int64)
-            yield str(name), values.astype(np.result_type(*map(np.min_scalar_type, _ends(values))))
+            ends = np.min_scalar_type(int(values.min())), np.min_scalar_type(int(values.max()))
+            yield str(name), values.astype(np.result_type(*ends))
         else:
             yield str(name), column.to_numpy(dtype=np.float64)
-
-
-def _ends(values: np.ndarray) -> tuple[int, int]:
-    return int(values.min()), int(values.max())
 
 
 def _description(name: str) -> str:
@@ -208,36 +196,30 @@ def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegme
     from pynwb import H5DataIO
     from pynwb.ophys import DfOverF, Fluorescence, RoiResponseSeries
 
-    everyone = list(range(recording.n_neurons))
-
-    def series(name: str, data: np.ndarray, unit: str, description: str) -> RoiResponseSeries:
-        return RoiResponseSeries(
-            name=name,
-            data=H5DataIO(np.asarray(data).T, compression="gzip", shuffle=True),
-            unit=unit,
-            rois=segmentation.create_roi_table_region("all somata", region=everyone),
-            starting_time=0.0,
-            rate=float(recording.frame_rate),
-            description=description,
-        )
-
     truth = recording.truth
-    fluorescence, relative = Fluorescence(), DfOverF()
-    file.processing["ophys"].add([fluorescence, relative])
-    unit = "counts per frame above the offset (photons at gain 1), or F/F0 if noiseless"
-    fluorescence.add_roi_response_series(
-        series("RoiResponseSeries", recording.fluorescence, unit, "SIMULATED fluorescence")
-    )
-    if truth.neuropil is not None:
-        fluorescence.add_roi_response_series(
-            series("Neuropil", truth.neuropil, unit, "SIMULATED fluorescence around each cell")
-        )
-    relative.add_roi_response_series(
-        series("RoiResponseSeries", recording.dff, "n.a.", "dF/F against a running percentile")
-    )
-    relative.add_roi_response_series(
-        series("TrueRoiResponseSeries", truth.clean_dff, "n.a.", "true dF/F, without camera")
-    )
+    light, relative = Fluorescence(), DfOverF()
+    file.processing["ophys"].add([light, relative])
+    counts = "counts per frame above the offset (photons at gain 1), or F/F0 if noiseless"
+    neuropil = "SIMULATED fluorescence around each cell"
+    percentile = "dF/F against a running percentile"
+    for container, name, traces, unit, description in (
+        (light, "RoiResponseSeries", recording.fluorescence, counts, "SIMULATED fluorescence"),
+        (light, "Neuropil", truth.neuropil, counts, neuropil),
+        (relative, "RoiResponseSeries", recording.dff, "n.a.", percentile),
+        (relative, "TrueRoiResponseSeries", truth.clean_dff, "n.a.", "true dF/F, without camera"),
+    ):
+        if traces is not None:
+            everyone = list(range(recording.n_neurons))
+            series = RoiResponseSeries(
+                name=name,
+                data=H5DataIO(np.asarray(traces).T, compression="gzip", shuffle=True),
+                unit=unit,
+                rois=segmentation.create_roi_table_region("all somata", region=everyone),
+                starting_time=0.0,
+                rate=float(recording.frame_rate),
+                description=description,
+            )
+            container.add_roi_response_series(series)
 
 
 def _add_units(
@@ -278,7 +260,7 @@ def _add_units(
 
 
 def _resolution_s(dataset: Dataset, spikes: SpikeTrains) -> float:
-    """Time step of the simulation; of spikes from elsewhere the smallest difference seen."""
+    """Time step of the simulation; for imported spikes the smallest difference between times."""
     if dataset.scenario:
         return min(c.culture.dt_ms for c in dataset.scenario.conditions) / 1000
     differences = np.diff(np.unique(spikes.times))
@@ -292,7 +274,7 @@ def _add_wiring(file: "NWBFile", recording: Recording) -> None:
     if weights is None or weights.nnz == 0:
         return
     links, n = weights.tocoo(), len(weights.indptr) - 1
-    # Sorted by neuron, the first rows would hold neurons 0 and 1 only, and pass for a flag.
+    # Sorted by neuron, the first rows would be 0 and 1 only: the inspector takes that for flags.
     order = np.lexsort((links.row, (links.col - links.row) % n))
     index = np.min_scalar_type(n - 1)
     columns = {

@@ -7,15 +7,14 @@ import numpy as np
 from scipy.stats import skew
 
 from simbench.core.seeds import stream
+from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
-from simbench.data.export.mean_image import mean_image
-from simbench.data.export.rois import Rois, draw_rois
-from simbench.data.export.writing import spike_counts, write_export
+from simbench.data.export.rois import Rois, draw_rois, mean_image
 from simbench.data.recording import Recording, write_truth
 
 _NEUROPIL_SHARE = 0.7
-_CONTENTS = """\
-One folder a recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
+CONTENTS = """\
+One folder per recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
 GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the true soma positions; the
 images are synthetic.
 
@@ -26,16 +25,12 @@ images are synthetic.
 | `suite2p/plane0/spks.npy` | **true** spikes in each frame, not deconvolved ones |
 | `suite2p/plane0/iscell.npy` | all cells, with probability 1 |
 | `suite2p/plane0/stat.npy`, `ops.npy` | ROIs; frame rate and images (numpy pickles, as suite2p reads them) |
-| `truth/` | `labels.csv` (one row a neuron; columns below), `spikes.npz`, `wiring.npz`, `clean_dff.npy` |
+| `truth/` | `labels.csv` (one row per neuron; columns below), `spikes.npz`, `wiring.npz`, `clean_dff.npy` |
 """  # noqa: E501
 
 
-def export_suite2p(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write suite2p folders, one a recording; see `simbench.data.export.export`."""
-    return write_export(dataset, folder, "suite2p", _CONTENTS, _write, overwrite)
-
-
-def _write(recording: Recording, folder: Path) -> None:
+def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
+    """Write the suite2p folder of a recording, and its truth beside it."""
     truth = recording.truth
     plane = folder / recording.name / "suite2p" / "plane0"
     plane.mkdir(parents=True)
@@ -53,7 +48,7 @@ def _write(recording: Recording, folder: Path) -> None:
 
 
 def _stat(rois: Rois, traces: np.ndarray) -> list[dict[str, Any]]:
-    """One dictionary an ROI, with the keys that suite2p's panels show."""
+    """One dictionary per ROI, with the keys that suite2p's panels show."""
     cover = np.zeros(rois.shape, dtype=np.int32)
     for rows, columns, _ in rois.pixels:
         cover[rows, columns] += 1
@@ -119,3 +114,13 @@ def _enhanced(image: np.ndarray) -> np.ndarray:
     """Contrast stretched to 0..1 between the 1st and 99th percentile."""
     low, high = np.percentile(image, [1, 99])
     return ((image - low) / (high - low)).clip(0, 1).astype(np.float32)
+
+
+def spike_counts(spikes: SpikeTrains, frame_rate: float, n_frames: int) -> np.ndarray:
+    """Spikes of each neuron in each frame, float32, shape (n_neurons, n_frames)."""
+    # Spike times lie on the simulation's grid: rounding must not move one into the frame before.
+    frames = np.floor(spikes.times * frame_rate + 1e-6).astype(np.int64)
+    inside = frames < n_frames
+    counts = np.zeros((spikes.n_neurons, n_frames), dtype=np.float32)
+    np.add.at(counts, (spikes.neurons[inside], frames[inside]), 1)
+    return counts

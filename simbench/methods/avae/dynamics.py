@@ -1,12 +1,13 @@
 """Dynamic latents: a few numbers for every block of a trace, from which it can be given back.
 
-The encoder and the decoder start as principal components of the blocks; networks that also see the
-blocks around bend them. The noisy trace is all that is known, so the network learns to predict one
-recorruption of it from another: the noise of the two is independent, hence it learns the trace
-below the noise, and not to copy.
+The encoder and the decoder start as principal components of the blocks and are corrected by
+networks that also see the blocks around. Only noisy traces are known, so they learn to predict one
+recorrupted version of a trace from another. The noise of the two is independent, so what they learn
+is the trace without its noise.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-from simbench.methods.budget import cut
 from simbench.methods.features import noise_levels
-from simbench.methods.learned import Course, divide, train
-from simbench.methods.training import in_batches
+from simbench.methods.learned import Course, Division, in_batches, train
+from simbench.methods.windowed_pca import cut
 
+_WIDTH = 256  # units of the hidden layers, two on each side
+_BETA = 0.03  # weight of the KL divergence; 1 for the evidence bound at the level of the noise
+_TRAINED = 48  # traces per step
 _BLOCK_S = 1.0  # shortest block
 _REACH_S = 2.0  # what the networks see beyond a block, at least, on either side
 _CROP = 12  # most blocks of a training example
@@ -48,6 +51,7 @@ def choose_layout(n_values: int, n_frames: int, frame_rate: float) -> Layout:
     n_values : int
         Most values that may be spent on a trace, 1 or more.
     n_frames : int
+        Of a trace.
     frame_rate : float
         Hz.
     """
@@ -66,15 +70,14 @@ class Dynamics(nn.Module):
     Parameters
     ----------
     layout : Layout
+        Of the blocks.
     n_static : int
-        Latents of the neuron as a whole that the decoder is told.
-    width : int
-        Units of the hidden layers, two on each side.
+        Latents of the neuron as a whole, which the decoder is told.
     """
 
     scale: torch.Tensor
 
-    def __init__(self, layout: Layout, n_static: int = 0, width: int = 256) -> None:
+    def __init__(self, layout: Layout, n_static: int = 0) -> None:
         super().__init__()
         block, k, context = layout.block, layout.n_values, 2 * layout.reach + 1
         self.layout = layout
@@ -82,8 +85,8 @@ class Dynamics(nn.Module):
         self.mean = nn.Parameter(torch.zeros(block))
         self.analysis = nn.Parameter(torch.zeros(block, k))
         self.synthesis = nn.Parameter(torch.zeros(k, block))
-        self.encoder = _bend(context * block + 1, width, 2 * k)
-        self.decoder = _bend(context * k + n_static, width, block)
+        self.encoder = _correction(context * block + 1, 2 * k)
+        self.decoder = _correction(context * k + n_static, block)
 
     def start(self, X: np.ndarray) -> None:
         """Become the principal components of the blocks of traces (n_neurons, n_frames)."""
@@ -103,6 +106,7 @@ class Dynamics(nn.Module):
         Parameters
         ----------
         x : tensor, shape (n, n_frames)
+            dF/F.
         noise : tensor, shape (n,)
             S.d. of the frame noise.
 
@@ -129,10 +133,9 @@ class Dynamics(nn.Module):
         return (self.scale * (self.mean + z @ self.synthesis + self.decoder(seen))).flatten(1)
 
     def loss(
-        self, beta: float,
-        x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor,
-    ) -> torch.Tensor:  # fmt: skip
-        """Negative evidence bound a frame, in units of the scale's square, without constants.
+        self, x: torch.Tensor, target: torch.Tensor, noise: torch.Tensor, static: torch.Tensor
+    ) -> torch.Tensor:
+        """Negative evidence bound per frame, in units of the scale's square, without constants.
 
         In evaluation mode z is the posterior mean, and only the error counts.
         """
@@ -145,69 +148,76 @@ class Dynamics(nn.Module):
             return error
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2))
         variance = (noise / self.scale) ** 2
-        return error + 2 * beta * (variance * kl).mean() / x.shape[1]
+        return error + 2 * _BETA * (variance * kl).mean() / x.shape[1]
 
+    def learn(
+        self, X: np.ndarray, static: np.ndarray, groups: Any, rng: np.random.Generator,
+        course: Course,
+    ) -> None:  # fmt: skip
+        """Start from principal components, then learn from crops of recorrupted traces.
 
-def train_dynamics(
-    dynamics: Dynamics,
-    X: np.ndarray,
-    static: np.ndarray,
-    groups: Any,
-    rng: np.random.Generator,
-    course: Course,
-    beta: float = 0.03,
-    batch_size: int = 48,
-) -> None:
-    """Start from principal components, then learn from crops of recorrupted traces.
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_neurons, n_frames)
+            dF/F.
+        static : ndarray of float32, shape (n_neurons, n_static)
+            Latents of the neuron as a whole.
+        groups : array_like or None
+            Cultures; some stop the training.
+        rng : Generator
+            Draws examples.
+        course : Course
+            Without steps the principal components stay.
 
-    Parameters
-    ----------
-    dynamics : Dynamics
-    X : ndarray of float32, shape (n_neurons, n_frames)
-        dF/F.
-    static : ndarray of float32, shape (n_neurons, n_static)
-    groups : array_like or None
-        Cultures; some stop the training.
-    rng : Generator
-    course : Course
-    beta : float
-        Weight of the KL divergence; 1 for the evidence bound at the level of the noise.
-    batch_size : int
+        References
+        ----------
+        Pang et al. 2021, CVPR:2043 (recorrupted-to-recorrupted).
+        """
+        self.start(X)
+        if course.n_steps == 0:
+            return
+        noise = noise_levels(X)
+        division = Division(len(X), groups, rng)
+        # half of a recording at most, so that no example says when in the recording it was taken
+        n_frames = min(-(-X.shape[1] // 2), _CROP * self.layout.block)
 
-    References
-    ----------
-    Pang et al. 2021, CVPR:2043 (recorrupted-to-recorrupted).
-    """
-    dynamics.start(X)
-    if course.n_steps == 0:
-        return
-    device = dynamics.mean.device
-    noise = noise_levels(X)
-    trains, stops = divide(X, groups, rng)
-    # half of a recording at most, so that no example says when in the recording it was taken
-    n_frames = min(-(-X.shape[1] // 2), _CROP * dynamics.layout.block)
+        def example(neurons: np.ndarray, length: int) -> list[torch.Tensor]:
+            begin = rng.integers(0, X.shape[1] - length + 1, (len(neurons), 1))
+            x = X[neurons[:, None], begin + np.arange(length)]
+            parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
+            return [torch.from_numpy(part).to(self.mean.device) for part in parts]
 
-    def example(neurons: np.ndarray, length: int) -> list[torch.Tensor]:
-        begin = rng.integers(0, X.shape[1] - length + 1, (len(neurons), 1))
-        x = X[neurons[:, None], begin + np.arange(length)]
-        parts = (*recorrupt(x, noise[neurons], rng), noise[neurons], static[neurons])
-        return [torch.from_numpy(part).to(device) for part in parts]
+        held_out = example(division.stops, X.shape[1])
 
-    held_out = example(stops, X.shape[1])
+        def loss(step: int) -> torch.Tensor:
+            return self.loss(*example(rng.choice(division.trains, _TRAINED), n_frames))
 
-    def loss(step: int) -> torch.Tensor:
-        return dynamics.loss(beta, *example(rng.choice(trains, batch_size), n_frames))
+        train(self, course, loss, [partial(self.loss, *held_out)] if len(division.stops) else [])
 
-    def check() -> float:
-        return float(dynamics.loss(beta, *held_out))
+    def encode_traces(self, X: np.ndarray) -> np.ndarray:
+        """Posterior means of dF/F (n_neurons, n_frames), one block after the other."""
 
-    train(dynamics, course, loss, check if len(stops) else None)
+        def encode(x: torch.Tensor) -> torch.Tensor:
+            return self.encode(x[:, :-1], x[:, -1])[0].flatten(1)
+
+        X = np.column_stack([X, noise_levels(X)])
+        return in_batches(encode, X, _BATCH, self.mean.device)
+
+    def decode_traces(self, Z: np.ndarray, static: np.ndarray) -> np.ndarray:
+        """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row per neuron."""
+        n_static = static.shape[1]
+
+        def decode(z: torch.Tensor) -> torch.Tensor:
+            blocks = z[:, n_static:].unflatten(1, (-1, self.layout.n_values))
+            return self.decode(blocks, z[:, :n_static])
+
+        return in_batches(decode, np.column_stack([static, Z]), _BATCH, self.mean.device)
 
 
 def recorrupt(
     x: np.ndarray, noise: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two noisier versions of traces whose noise is independent of each other's.
+    """Two noisier versions of traces; the noise of one is independent of that of the other.
 
     Parameters
     ----------
@@ -216,6 +226,7 @@ def recorrupt(
     noise : ndarray of float32, shape (n,)
         S.d. of the noise at rest.
     rng : Generator
+        Draws the noise that is added.
 
     Returns
     -------
@@ -227,36 +238,16 @@ def recorrupt(
     return x + np.float32(_RECORRUPTION) * added, x - added / np.float32(_RECORRUPTION)
 
 
-def encode_traces(dynamics: Dynamics, X: np.ndarray) -> np.ndarray:
-    """Posterior means of dF/F (n_neurons, n_frames), one block after the other."""
-
-    def encode(x: torch.Tensor) -> torch.Tensor:
-        return dynamics.encode(x[:, :-1], x[:, -1])[0].flatten(1)
-
-    X = np.column_stack([X, noise_levels(X)])
-    return in_batches(encode, X, _BATCH, dynamics.mean.device)
-
-
-def decode_traces(dynamics: Dynamics, Z: np.ndarray, static: np.ndarray) -> np.ndarray:
-    """dF/F (n_neurons, n_blocks * block) of dynamic and static latents, one row a neuron each."""
-    n_static = static.shape[1]
-
-    def decode(z: torch.Tensor) -> torch.Tensor:
-        blocks = z[:, n_static:].unflatten(1, (-1, dynamics.layout.n_values))
-        return dynamics.decode(blocks, z[:, :n_static])
-
-    return in_batches(decode, np.column_stack([static, Z]), _BATCH, dynamics.mean.device)
-
-
-def _bend(n_in: int, width: int, n_out: int) -> nn.Sequential:
-    """Two hidden layers that say nothing at first."""
-    first, second, last = nn.Linear(n_in, width), nn.Linear(width, width), nn.Linear(width, n_out)
+def _correction(n_in: int, n_out: int) -> nn.Sequential:
+    """Two hidden layers and an output that is zero at first."""
+    first, second = nn.Linear(n_in, _WIDTH), nn.Linear(_WIDTH, _WIDTH)
+    last = nn.Linear(_WIDTH, n_out)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
 
 
 def _mirrored(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Frames within a recording: beyond its ends it is run back and forth."""
+    """Frames within a recording: beyond its ends it runs backwards."""
     there = torch.remainder(frames, max(2 * (n_frames - 1), 1))
     return torch.minimum(there, 2 * (n_frames - 1) - there).clamp(min=0)

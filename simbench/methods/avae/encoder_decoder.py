@@ -1,4 +1,9 @@
-"""The network of the AVAE: an encoder pooled over time, a causal decoder driven by its latent."""
+"""The network of the AVAE: an encoder pooled over time, a causal decoder driven by its latent.
+
+The decoder predicts mixtures of Gaussians; their density and their quantiles stand here, too.
+"""
+
+import math
 
 import numpy as np
 import torch
@@ -6,14 +11,19 @@ from torch import nn
 from torch.nn import functional as F
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.avae.mixtures import mixture_nll
 from simbench.methods.contrastive import info_nce
 
 POOLINGS = ("both", "quantiles", "spectrum")
+Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""log_weight, mean, log_sd: tensors of the same shape (..., n_parts)."""
+
+_N_BISECTIONS = 40
+_REACH_SD = 12.0
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Statistics(nn.Module):
-    """What a trace holds, whenever it happened: the window that the encoder reads through.
+    """What the encoder reads of a trace: statistics that do not say when something happened.
 
     Quantiles of the frames and of the steps between frames at three lags, and the logarithm of
     the power in bands. Takes (n, n_frames), any number of frames; gives (n, n_statistics).
@@ -23,6 +33,7 @@ class Statistics(nn.Module):
     frame_rate : float
         Hz.
     pooling : {"both", "quantiles", "spectrum"}
+        Quantiles alone, power alone, or both.
     """
 
     quantiles = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997)
@@ -100,7 +111,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x_t | x_<t, z): the ``reach`` frames before t, bent by z, give a mixture of Gaussians.
+    """p(x_t | x_<t, z): the ``reach`` frames before t, modulated by z, give a mixture of Gaussians.
 
     The reach is short, so that everything slower must come from z.
     """
@@ -113,17 +124,20 @@ class Decoder(nn.Module):
         self.mixture = nn.Linear(width, 3 * n_parts)
         self.modulation = nn.Linear(n_latents, 4 * width)
 
-    def forward(self, past: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, past: torch.Tensor, z: torch.Tensor) -> Mixture:
         """Distribution of the frame that follows each past.
 
         Parameters
         ----------
         past : tensor, shape (n, n_targets, reach)
+            Frames in the order of time.
         z : tensor, shape (n, n_latents)
+            Of each neuron.
 
         Returns
         -------
         log_weight, mean, log_sd : tensors, shape (n, n_targets, n_parts)
+            Of the Gaussians.
         """
         scale1, shift1, scale2, shift2 = self.modulation(z)[:, None].chunk(4, dim=2)
         h = F.leaky_relu(self.first(past) * (1 + scale1) + shift1, 0.1)
@@ -131,7 +145,7 @@ class Decoder(nn.Module):
         log_weight, step, log_sd = self.mixture(h).chunk(3, dim=2)
         return log_weight.log_softmax(dim=2), past[:, :, -1:] + step, log_sd.clamp(-6, 4)
 
-    def predict(self, x: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def predict(self, x: torch.Tensor, z: torch.Tensor) -> Mixture:
         """Distribution of x[:, reach:], each frame given the true frames before it."""
         return self(x.unfold(1, self.reach, 1)[:, :-1], z)
 
@@ -186,3 +200,29 @@ class AVAENetwork(nn.Module):
         nll = mixture_nll(frames[:, :, -1], self.decoder(frames[:, :, :-1], here)).mean()
         error = F.huber_loss(self.head(here), self.encoder.scaled(other))
         return nll, kl, error, info_nce(self.projection(here), self.projection(there))
+
+
+def mixture_nll(x: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    """Negative logarithm of the density at x, in the shape of ``x`` (...)."""
+    log_weight, mean, log_sd = mixture
+    error = (x[..., None] - mean) * torch.exp(-log_sd)
+    return -torch.logsumexp(log_weight - 0.5 * error**2 - log_sd - _LOG_SQRT_2PI, dim=-1)
+
+
+def mixture_cdf(x: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    """Probability of a value up to x, in the shape of ``x`` (...)."""
+    log_weight, mean, log_sd = mixture
+    standard = (x[..., None] - mean) * torch.exp(-log_sd)
+    return (log_weight.exp() * torch.special.ndtr(standard)).sum(dim=-1)
+
+
+def mixture_quantile(probability: float, mixture: Mixture) -> torch.Tensor:
+    """Value that is not passed with a probability between 0 and 1, shape (...)."""
+    _, mean, log_sd = mixture
+    reach = _REACH_SD * log_sd.exp()
+    low, high = (mean - reach).amin(dim=-1), (mean + reach).amax(dim=-1)
+    for _ in range(_N_BISECTIONS):
+        middle = (low + high) / 2
+        is_below = mixture_cdf(middle, mixture) < probability
+        low, high = torch.where(is_below, middle, low), torch.where(is_below, high, middle)
+    return (low + high) / 2

@@ -5,16 +5,18 @@ and the forget gate are then multiplied by zero, and what is left is `GatedLayer
 training constants: github.com/AbanteLab/CaGenNet at 18c4fd8, folder eccb2025.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from simbench.core.console import track
-from simbench.methods import training
-from simbench.methods.learned import LearnedTransformer
+from simbench.methods.dense import WholeTrace
+from simbench.methods.learned import BestWeights, Division
+
+_HELD_OUT = 0.2
 
 
 class GatedLayer(nn.Module):
@@ -64,7 +66,8 @@ def _draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 
-class PublishedAVAE(LearnedTransformer):
+@dataclass(kw_only=True, repr=False, eq=False)
+class PublishedAVAE(WholeTrace):
     """The acting part of the published AVAE.
 
     Traces are scaled to -0.5 .. 0.5 by the minimum and maximum of all training traces. Blind to
@@ -72,74 +75,53 @@ class PublishedAVAE(LearnedTransformer):
 
     Parameters
     ----------
-    n_components : int
+    n_components
         Latents per neuron. Published: 2, 4, 8, 16.
-    frame_rate : float
-        Hz; the network does not use it.
-    random_state : int or None
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    n_hidden : int or None
+    random_state, device
+        As in `LearnedTransformer`.
+    n_hidden
         Hidden units; None for 16 times ``n_components``, the published pairs.
-    beta : float
+    beta
         Weight of the KL divergence. Published: 0, 0.5, 1.
-    n_epochs, batch_size : int
-    learning_rate : float
-        Of Adam; falls by 1 % an epoch.
-    patience : int
+    n_epochs
+        At most.
+    batch_size
+        Neurons per step.
+    learning_rate
+        Of Adam; falls by 1 % per epoch.
+    patience
         Epochs without an improvement of ``min_improvement`` before training stops.
-    min_improvement : float
+    min_improvement
+        Of the held-out loss.
 
     References
     ----------
     Abante et al. 2025, arXiv 2501.14615.
     """
 
-    def __init__(
-        self,
-        n_components: int = 8,
-        *,
-        frame_rate: float = 20.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        n_hidden: int | None = None,
-        beta: float = 1.0,
-        n_epochs: int = 200,
-        batch_size: int = 256,
-        learning_rate: float = 5e-4,
-        patience: int = 5,
-        min_improvement: float = 0.005,
-    ) -> None:
-        self.n_components = n_components
-        self.frame_rate = frame_rate
-        self.random_state = random_state
-        self.device = device
-        self.n_hidden = n_hidden
-        self.beta = beta
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
-        self.min_improvement = min_improvement
+    n_hidden: int | None = None
+    beta: float = 1.0
+    n_epochs: int = 200
+    batch_size: int = 256
+    learning_rate: float = 5e-4
+    patience: int = 5
+    min_improvement: float = 0.005
+
+    seed_name = "PublishedAVAE"
 
     def sample(self, X: Any) -> np.ndarray:
-        """One draw from each posterior, shape (n_neurons, n_components); as `transform`."""
+        """One draw from the posterior of each trace, shape (n_neurons, n_components)."""
         return self._apply(lambda x: _draw(*self.network_.posterior(x)), self._prepared(X))
-
-    def inverse_transform(self, Z: Any) -> np.ndarray:
-        """Decoded dF/F, shape (n_neurons, n_frames), of latents (n_neurons, n_components)."""
-        check_is_fitted(self, "network_")
-        scaled = self._apply(self.network_.decoder, np.asarray(Z, dtype=np.float32))
-        low, span = np.float32(self.scaling_["low"]), np.float32(self.scaling_["span"])
-        return (scaled + np.float32(0.5)) * span + low
 
     def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
         low, high = float(X.min()), float(X.max())
-        return {"low": low, "span": (high - low) or 1.0}
+        return {"offset": low, "span": (high - low) or 1.0}
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
-        low, span = np.float32(self.scaling_["low"]), np.float32(self.scaling_["span"])
-        return (X - low) / span - np.float32(0.5)
+        return super()._scaled(X) - 0.5
+
+    def _unscaled(self, X: np.ndarray) -> np.ndarray:
+        return super()._unscaled(X + 0.5)
 
     def _network(self) -> GatedVAE:
         n_hidden = self.n_hidden or 16 * self.n_components
@@ -150,9 +132,10 @@ class PublishedAVAE(LearnedTransformer):
 
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         rng = self._rng("training")
-        held = training.held_out(groups, len(X), 0.2, rng)
-        seen, check = (torch.from_numpy(X[part]).to(device) for part in (~held, held))
-        best = training.BestWeights(self.network_, self.patience, self.min_improvement)
+        division = Division(len(X), groups, rng, _HELD_OUT)
+        parts = (division.trains, division.stops)
+        seen, check = (torch.from_numpy(X[part]).to(device) for part in parts)
+        best = BestWeights(self.network_, self.patience, self.min_improvement)
         optimizer = torch.optim.Adam(self.network_.parameters(), self.learning_rate, eps=1e-6)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
         for _ in track(range(self.n_epochs), "training avae-published"):

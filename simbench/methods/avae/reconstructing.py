@@ -1,6 +1,7 @@
-"""Dynamic latents and predictive intervals for a method whose latents say what a neuron is."""
+"""Reconstruction and prediction of traces, for a method whose latents say what a neuron is."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -9,18 +10,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from simbench.methods.avae.dynamics import (
-    Dynamics,
-    choose_layout,
-    decode_traces,
-    encode_traces,
-    train_dynamics,
-)
-from simbench.methods.avae.mixtures import Mixture, mixture_nll, mixture_quantile
-from simbench.methods.budget import affordable
+from simbench.methods.avae.dynamics import Dynamics, choose_layout
+from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll, mixture_quantile
 from simbench.methods.features import expand
-from simbench.methods.learned import Course, LearnedTransformer
-from simbench.methods.training import quiet_torch, resolve_device
+from simbench.methods.learned import Course, LearnedTransformer, quiet_torch
+from simbench.methods.windowed_pca import affordable
 
 _STATIC_SHARE = 20  # latents of the neuron count among the budget up to a twentieth of it
 
@@ -29,16 +23,19 @@ def _has_budget(method: "Reconstructing") -> bool:
     return method.latents_per_minute is not None
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class Reconstructing(LearnedTransformer):
     """A learned method that gives traces back if ``latents_per_minute`` is set.
 
-    The subclass has the parameters ``n_components``, ``frame_rate``, ``latents_per_minute``,
-    ``n_dynamic_steps``, ``learning_rate`` and ``patience``, traces scaled by `compress`, and a
-    network with a causal ``decoder``, to which `add_dynamics` adds one for the dynamic latents.
+    The subclass scales traces by their noise. Its network has a causal ``decoder``, and what
+    `_add_dynamics` adds.
     """
 
-    latents_per_minute: float | None
-    n_components: int
+    frame_rate: float = 20.0
+    learning_rate: float = 3e-3
+    patience: int = 30
+    latents_per_minute: float | None = None
+    n_dynamic_steps: int = 1500
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Train on dF/F (n_neurons, n_frames); ``groups`` (cultures) choose who stops."""
@@ -48,8 +45,8 @@ class Reconstructing(LearnedTransformer):
             static = super().transform(X)[:, : self._n_static]
             course = Course(self.n_dynamic_steps, self.learning_rate, self.patience)
             rng = self._rng("dynamics")
-            with quiet_torch(self.random_state, resolve_device(self.device)):
-                train_dynamics(self.network_.dynamics, X, static, groups, rng, course)
+            with quiet_torch(self.random_state, self.device):
+                self.network_.dynamics.learn(X, static, groups, rng, course)
             self.network_.eval()
         return self
 
@@ -59,8 +56,8 @@ class Reconstructing(LearnedTransformer):
         if not _has_budget(self):
             return latents
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        with quiet_torch(self.random_state, resolve_device(self.device)):
-            dynamic = encode_traces(self.network_.dynamics, X)
+        with quiet_torch(self.random_state, self.device):
+            dynamic = self.network_.dynamics.encode_traces(X)
         return np.column_stack([latents[:, : self._n_static], dynamic])
 
     @available_if(_has_budget)
@@ -69,8 +66,8 @@ class Reconstructing(LearnedTransformer):
         check_is_fitted(self, "network_")
         Z = check_array(Z, dtype=np.float32, estimator=self)
         static, dynamic = np.split(Z, [self._n_static], axis=1)
-        with quiet_torch(self.random_state, resolve_device(self.device)):
-            traces = decode_traces(self.network_.dynamics, dynamic, static)
+        with quiet_torch(self.random_state, self.device):
+            traces = self.network_.dynamics.decode_traces(dynamic, static)
         return traces[:, : self.n_features_in_]
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -138,12 +135,12 @@ class Reconstructing(LearnedTransformer):
         predicted = self._apply(predict, self._scaled(X))
         return np.pad(predicted, ((0, 0), (0, 0), (half, 0)), constant_values=np.nan)
 
-    def add_dynamics(self, network: nn.Module) -> None:
+    def _add_dynamics(self, network: nn.Module) -> None:
         """Give the network one for the dynamic latents, if there is a budget for them."""
         if _has_budget(self):
             n_values = self._n_values - self._n_static
             layout = choose_layout(n_values, self.n_features_in_, self.frame_rate)
-            with torch.random.fork_rng(devices=[]):  # all else is as it were without them
+            with torch.random.fork_rng(devices=[]):  # what is drawn later stays the same
                 network.dynamics = Dynamics(layout, self._n_static)
 
     @property

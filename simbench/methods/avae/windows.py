@@ -1,7 +1,7 @@
-"""Windows of a recording: two of the same neuron that don't overlap must tell about each other."""
+"""Pairs of windows of the same neuron that don't overlap: what one must say about the other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +9,7 @@ N_STARTS = 16
 _MOST = 3 / 8  # of a recording, so that pairs of windows can lie in many ways
 
 
-@dataclass(frozen=True)
-class Pairs:
+class Pairs(NamedTuple):
     """Two windows of each neuron: their statistics, and frames of the second one.
 
     ``seen`` and ``other`` (n, n_statistics); ``frames`` (n, n_targets, reach + 1), each target
@@ -39,13 +38,9 @@ class Windows:
     """
 
     def __init__(
-        self,
-        X: np.ndarray,
-        describe: Callable[[np.ndarray], np.ndarray],
-        length: int,
-        reach: int,
-        n_targets: int,
-    ) -> None:
+        self, X: np.ndarray, describe: Callable[[np.ndarray], np.ndarray],
+        length: int, reach: int, n_targets: int,
+    ) -> None:  # fmt: skip
         n_frames = X.shape[1]
         self.X, self.reach, self.n_targets = X, reach, n_targets
         self.length = min(length, int(_MOST * n_frames))
@@ -53,8 +48,7 @@ class Windows:
         self.statistics = np.stack(
             [describe(X[:, start : start + self.length]) for start in self.starts], axis=1
         )
-        apart = np.abs(self.starts[:, None] - self.starts) >= self.length
-        self.places = np.argwhere(apart)
+        self.places = np.argwhere(np.abs(self.starts[:, None] - self.starts) >= self.length)
 
     def draw(self, neurons: np.ndarray, rng: np.random.Generator) -> Pairs:
         """Two windows of each neuron, and targets in the second."""

@@ -13,6 +13,8 @@ from simbench.methods.avae.estimator import AVAE
 class ShuffledTimeAVAE(AVAE):
     """The AVAE on time-shuffled traces. Parameters are those of `AVAE`."""
 
+    seed_name = "ShuffledTimeAVAE"
+
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Shuffle the frames of each trace (n_neurons, n_frames), then train on them."""
         return super().fit(self._shuffled(X), y, groups)

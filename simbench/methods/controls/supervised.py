@@ -1,29 +1,29 @@
-"""The ceiling for what traces hold: a small network that is told the training cultures' labels."""
+"""The ceiling of what traces hold: a small network that learns the training cultures' labels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
 
 from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
-from simbench.methods import training
 from simbench.methods.contrastive import PooledEncoder
 from simbench.methods.controls.control import Control
 from simbench.methods.features import TraceSpectrum, compress, noise_level
-from simbench.methods.learned import Course, train
+from simbench.methods.learned import Course, in_batches, quiet_torch, train
+from simbench.methods.windowed_pca import culture_folds
 from simbench.scenario.labels import LABELS
 
 _LOG_NEVER = np.log(1e-4)
-"""Score of a class that the linear model has never met."""
+"""Score of a class that the linear model has not seen."""
 
 
 class Answers:
@@ -31,7 +31,7 @@ class Answers:
 
     Parameters
     ----------
-    labels : DataFrame, one row a neuron
+    labels : DataFrame, one row per neuron
         Of the training cultures only.
     names : sequence of str
         Columns to learn.
@@ -76,25 +76,22 @@ class LinearModel:
     answers : Answers
     neurons : ndarray of int
         Whose answers are learned.
+    features : ndarray, shape (n_neurons, n_features)
+        Of these neurons.
     """
 
-    def __init__(self, answers: Answers, neurons: np.ndarray) -> None:
-        self.answers, self.neurons = answers, neurons
+    def __init__(self, answers: Answers, neurons: np.ndarray, features: np.ndarray) -> None:
+        self.answers = answers
+        self.models = [self._fit(part[neurons], features) for part in answers.parts]
 
-    def fit(self, features: np.ndarray) -> "LinearModel":
-        """Learn from features of the neurons, shape (n_neurons, n_features)."""
-        self.models = []
-        for part in self.answers.parts:
-            answer = part[self.neurons]
-            known = np.ones(len(answer), bool) if part.ndim == 1 else ~np.isnan(answer[:, 0])
-            model = (
-                LogisticRegression(class_weight="balanced", max_iter=500)
-                if part.ndim == 1
-                else RidgeCV(np.logspace(-1, 5, 7))
-            )
-            model = make_pipeline(StandardScaler(), model)
-            self.models.append(model.fit(features[known], answer[known]))
-        return self
+    @staticmethod
+    def _fit(answer: np.ndarray, features: np.ndarray) -> Pipeline:
+        if answer.ndim == 1:
+            logistic = LogisticRegression(class_weight="balanced", max_iter=500)
+            return make_pipeline(StandardScaler(), logistic).fit(features, answer)
+        known = ~np.isnan(answer[:, 0])
+        ridge = RidgeCV(np.logspace(-1, 5, 7))
+        return make_pipeline(StandardScaler(), ridge).fit(features[known], answer[known])
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """What `Answers.scores` gives for a network: (n_neurons, n_outputs)."""
@@ -122,88 +119,75 @@ class _Network(nn.Module):
         return self.join(torch.cat([self.encoder(x), self.described(described)], dim=1))
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class Supervised(Control):
-    """Models that learn the scenario's targets from the training cultures, and what they say.
+    """Models that learn the scenario's targets from the training cultures; latents are outputs.
 
-    A network (convolutions of the trace pooled over time, beside the features of `TraceSpectrum`)
-    and a linear model of the same features; their outputs are averaged. One pair a fold of the
-    training cultures: each gives the outputs of the fold that it was stopped on and never trained
-    on, so that these are no better than those of unseen cultures; the outputs of the test cultures
-    are means over folds. Test cultures' labels are never seen.
+    A network (convolutions of the trace pooled over time, and the features of `TraceSpectrum`) and
+    a linear model of the same features; their outputs are averaged. There is one pair per fold of
+    the training cultures. It gives the outputs of the fold that it was not trained on, so that
+    these are no better than those of unseen cultures. The outputs of the test cultures are means
+    over folds. Labels of test cultures are never seen.
 
     Parameters
     ----------
-    random_state : int or None
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    n_folds : int
+    random_state
+        Seed of the start and of the training; None is 0.
+    device
+        ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+    n_folds
         Of the training cultures.
-    crop : float
+    crop
         Share of the recording that each step sees of a neuron.
-    width : int
+    width
         Channels of the first convolution.
-    n_steps, batch_size : int
-        Gradient steps at most, and neurons a step.
-    learning_rate : float
-    patience : int
+    n_steps
+        Gradient steps at most.
+    batch_size
+        Neurons per step.
+    learning_rate
+        Highest rate of a one-cycle schedule.
+    patience
         Checks of the held-out loss without improvement before training stops.
     """
 
-    def __init__(
-        self,
-        *,
-        random_state: int | None = 0,
-        device: str = "auto",
-        n_folds: int = 4,
-        crop: float = 0.25,
-        width: int = 16,
-        n_steps: int = 400,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        patience: int = 5,
-    ) -> None:
-        self.random_state = random_state
-        self.device = device
-        self.n_folds = n_folds
-        self.crop = crop
-        self.width = width
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
+    random_state: int | None = 0
+    device: str = "auto"
+    n_folds: int = 4
+    crop: float = 0.25
+    width: int = 16
+    n_steps: int = 400
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    patience: int = 5
 
     def embed(self, dataset: Dataset) -> np.ndarray:
         """Log probabilities of classes and predicted numbers, shape (n_neurons, n_outputs)."""
         names = dataset.scenario.targets if dataset.scenario else ("firing_type",)
         learns = ~dataset.test_neurons
         answers = Answers(dataset.labels[learns], names)
-        return self.embed_traces(
-            dataset.traces(), dataset.culture, learns, answers, dataset.frame_rate
-        )
+        X, culture = dataset.traces(), dataset.culture
+        return self.embed_traces(X, culture, learns, answers, dataset.frame_rate)
 
     def embed_traces(
-        self,
-        X: np.ndarray,
-        culture: np.ndarray,
-        learns: np.ndarray,
-        answers: Answers,
+        self, X: np.ndarray, culture: np.ndarray, learns: np.ndarray, answers: Answers,
         frame_rate: float,
-    ) -> np.ndarray:
+    ) -> np.ndarray:  # fmt: skip
         """Outputs for dF/F (n_neurons, n_frames); ``learns`` marks the neurons with answers."""
         features = TraceSpectrum(frame_rate).fit(X[learns]).transform(X)
         X, described = compress(X, noise_level(X[learns])), _whitened(features, learns)
-        device = training.resolve_device(self.device)
-        outputs = np.zeros((len(X), sum(answers.sizes)))
+        n_outputs = sum(answers.sizes)
+        outputs = np.zeros((len(X), n_outputs))
         known, new = np.flatnonzero(learns), np.flatnonzero(~learns)
-        folds = _folds(culture[known], self.n_folds)
-        with training.quiet_torch(self.random_state, device):
+        folds = culture_folds(culture[known], len(known), self.n_folds)
+        with quiet_torch(self.random_state, self.device) as device:
+            traces = torch.from_numpy(X[known]).to(device)
+            descriptions = torch.from_numpy(described[known]).to(device)
             for fold, (trains, stops) in enumerate(folds):
-                network = _Network(described.shape[1], sum(answers.sizes), self.width).to(device)
+                network = _Network(described.shape[1], n_outputs, self.width).to(device)
                 rng = stream(self.random_state or 0, "supervised", fold)
-                self._train(
-                    network, (X[known], described[known]), trains, stops, answers, rng, device
-                )
-                linear = LinearModel(answers, trains).fit(features[known[trains]])
+                self._train(network, traces, descriptions, answers, trains, stops, rng)
+                linear = LinearModel(answers, trains, features[known[trains]])
                 for rows, weight in ((known[stops], 1), (new, 1 / len(folds))):
                     if len(rows):
                         said = _scores(network, X[rows], described[rows], answers, device)
@@ -211,16 +195,9 @@ class Supervised(Control):
         return outputs
 
     def _train(
-        self,
-        network: _Network,
-        parts: tuple[np.ndarray, np.ndarray],
-        trains: np.ndarray,
-        stops: np.ndarray,
-        answers: Answers,
-        rng: np.random.Generator,
-        device: torch.device,
-    ) -> None:
-        X, described = (torch.from_numpy(part).to(device) for part in parts)
+        self, network: _Network, X: torch.Tensor, described: torch.Tensor, answers: Answers,
+        trains: np.ndarray, stops: np.ndarray, rng: np.random.Generator,
+    ) -> None:  # fmt: skip
         length = max(1, round(self.crop * X.shape[1]))
 
         def loss(step: int) -> torch.Tensor:
@@ -229,19 +206,11 @@ class Supervised(Control):
             outputs = network(X[chosen, start : start + length], described[chosen])
             return answers.loss(outputs, chosen)
 
-        def check() -> float:
-            return float(answers.loss(network(X[stops], described[stops]), stops))
+        def check() -> torch.Tensor:
+            return answers.loss(network(X[stops], described[stops]), stops)
 
         course = Course(self.n_steps, self.learning_rate, self.patience, weight_decay=0.02)
-        train(network, course, loss, check)
-
-
-def _folds(groups: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cultures (neurons, if there is one culture only) that train, and that stop the training."""
-    if len(np.unique(groups)) < 2:
-        groups = np.arange(len(groups))
-    splits = GroupKFold(min(n_folds, len(np.unique(groups))))
-    return list(splits.split(groups, groups=groups))
+        train(network, course, loss, [check])
 
 
 def _scores(
@@ -249,7 +218,7 @@ def _scores(
 ) -> np.ndarray:
     network.eval()
     n_frames = X.shape[1]
-    return training.in_batches(
+    return in_batches(
         lambda both: answers.scores(network(both[:, :n_frames], both[:, n_frames:])),
         np.column_stack((X, described)), 128, device,
     )  # fmt: skip

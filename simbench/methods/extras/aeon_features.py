@@ -1,5 +1,6 @@
 """catch22 and MiniRocket, as the aeon toolkit computes them."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from simbench.methods.numpy_seed import seeded_numpy
+from simbench.core.seeds import seeded_numpy
 
 _MIN_FRAMES = 9
 """The length of MiniRocket's kernels; catch22's longest statistic needs no more."""
@@ -38,6 +39,7 @@ class Catch22(TransformerMixin, BaseEstimator):
         return np.nan_to_num(features, posinf=0.0, neginf=0.0)
 
 
+@dataclass(repr=False, eq=False)
 class MiniRocket(TransformerMixin, BaseEstimator):
     """Shares of frames above bias under many dilated kernels, reduced to principal components.
 
@@ -45,19 +47,17 @@ class MiniRocket(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_kernels : int
+    n_kernels
         At least 84; rounded down to a multiple of it.
-    n_principal : int
+    n_principal
         Components of the standardised shares that are kept.
-    random_state : int or None
+    random_state
+        Draws the biases.
     """
 
-    def __init__(
-        self, n_kernels: int = 1000, n_principal: int = 32, random_state: int | None = 0
-    ) -> None:
-        self.n_kernels = n_kernels
-        self.n_principal = n_principal
-        self.random_state = random_state
+    n_kernels: int = 1000
+    n_principal: int = 32
+    random_state: int | None = 0
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the biases from training traces (n_neurons, n_frames); find the components."""

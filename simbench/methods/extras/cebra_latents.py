@@ -1,5 +1,6 @@
 """CEBRA on windows of single neurons, with the neuron as its discrete label."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,77 +8,53 @@ import torch
 from torch import nn
 
 from simbench.core.console import is_watched
-from simbench.methods.features import compress, noise_level
+from simbench.core.seeds import seeded_numpy
 from simbench.methods.learned import LearnedTransformer
-from simbench.methods.numpy_seed import seeded_numpy
 
 _ARCHITECTURE = "offset1-model"
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class CebraLatents(LearnedTransformer):
     """Mean CEBRA embedding of the windows of a neuron.
 
     CEBRA (Schneider, Lee & Mathis 2023, Nature 617:360) embeds samples so that those with the
     same label lie together. Here a sample is a short window of a trace, and its label is the
     neuron that it comes from, so that a latent says what all windows of a neuron have in common.
+    The network is CEBRA's ``offset1-model``.
 
     Parameters
     ----------
-    n_components : int
-        Latents per neuron.
-    frame_rate : float
+    n_components, random_state, device
+        As in `LearnedTransformer`.
+    frame_rate
         Hz.
-    random_state : int or None
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    window_s : float
+    window_s
         Length of a window in seconds.
-    n_hidden : int
+    n_hidden
         Units of the hidden layers.
-    max_iterations, batch_size : int
-        Gradient steps, and windows a step.
-    learning_rate : float
-
-    Attributes
-    ----------
-    network_ : torch.nn.Module
-        CEBRA's ``offset1-model``.
-    scaling_ : dict
-        ``noise``: s.d. of the frame noise in dF/F, the one scale of all traces.
+    max_iterations
+        Gradient steps.
+    batch_size
+        Windows per step.
+    learning_rate
+        Of CEBRA's optimizer.
     """
 
+    frame_rate: float = 20.0
+    window_s: float = 5.0
+    n_hidden: int = 64
+    max_iterations: int = 1000
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+
+    seed_name = "CebraLatents"
     any_length = True
-
-    def __init__(
-        self,
-        n_components: int = 8,
-        *,
-        frame_rate: float = 20.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        window_s: float = 5.0,
-        n_hidden: int = 64,
-        max_iterations: int = 1000,
-        batch_size: int = 512,
-        learning_rate: float = 1e-3,
-    ) -> None:
-        self.n_components = n_components
-        self.frame_rate = frame_rate
-        self.random_state = random_state
-        self.device = device
-        self.window_s = window_s
-        self.n_hidden = n_hidden
-        self.max_iterations = max_iterations
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-
-    def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
-        return {"noise": noise_level(X)}
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         """As many whole windows as there are, shape (n_neurons, n_frames); at least one."""
         missing = max(0, self._n_window - X.shape[1])
-        X = np.pad(compress(X, self.scaling_["noise"]), ((0, 0), (0, missing)), mode="edge")
+        X = np.pad(super()._scaled(X), ((0, 0), (0, missing)), mode="edge")
         return X[:, : X.shape[1] // self._n_window * self._n_window]
 
     @property

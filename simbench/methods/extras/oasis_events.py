@@ -1,12 +1,17 @@
 """Events deconvolved by OASIS, and the intervals between them."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+_QUANTILES = (0.1, 0.5, 0.9, 1.0)
+"""Of the sizes of events."""
 
+
+@dataclass(repr=False, eq=False)
 class OasisEvents(TransformerMixin, BaseEstimator):
     """Rate, sizes and inter-event-interval histogram of the events that OASIS finds.
 
@@ -16,13 +21,13 @@ class OasisEvents(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    frame_rate : float
+    frame_rate
         Hz.
-    threshold : float
+    threshold
         Smallest event, in standard deviations of the trace's noise.
-    n_bins : int
+    n_bins
         Bins of the histogram, of equal logarithmic width.
-    longest_s : float
+    longest_s
         Upper end of the histogram in seconds; longer intervals count in the last bin.
 
     Attributes
@@ -31,19 +36,10 @@ class OasisEvents(TransformerMixin, BaseEstimator):
         Decay of the kernel per frame, the median estimate over the training traces.
     """
 
-    quantiles = (0.1, 0.5, 0.9, 1.0)
-
-    def __init__(
-        self,
-        frame_rate: float = 20.0,
-        threshold: float = 3.0,
-        n_bins: int = 12,
-        longest_s: float = 20.0,
-    ) -> None:
-        self.frame_rate = frame_rate
-        self.threshold = threshold
-        self.n_bins = n_bins
-        self.longest_s = longest_s
+    frame_rate: float = 20.0
+    threshold: float = 3.0
+    n_bins: int = 12
+    longest_s: float = 20.0
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the decay of the indicator from dF/F, shape (n_neurons, n_frames)."""
@@ -78,9 +74,9 @@ class OasisEvents(TransformerMixin, BaseEstimator):
         frames = np.flatnonzero(size >= smallest)
         rate = np.log10(len(frames) / len(trace) * self._second + 0.01)
         sizes = (
-            np.quantile(np.log(size[frames] / noise), self.quantiles)
+            np.quantile(np.log(size[frames] / noise), _QUANTILES)
             if len(frames)
-            else np.zeros(len(self.quantiles))
+            else np.zeros(len(_QUANTILES))
         )
         return np.concatenate(([rate], sizes, self._intervals(frames)))
 

@@ -3,7 +3,7 @@
 
 index <- read.csv("index.csv")
 
-# dF/F, float32, one row a neuron and one column a frame
+# dF/F, float32, one row per neuron and one column per frame
 traces <- function(i) {
   con <- file(file.path("dff", paste0(index$recording[i], ".npy")), "rb")
   on.exit(close(con))

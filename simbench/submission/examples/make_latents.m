@@ -5,7 +5,7 @@ index = textscan(file, '%s %s %f %f %f', 'Delimiter', ',', 'HeaderLines', 1);
 fclose(file);
 [recording, split, n_neurons, n_frames] = index{1:4};
 
-% dF/F, float32, one row a neuron and one column a frame
+% dF/F, float32, one row per neuron and one column per frame
 traces = cell(size(recording));
 for i = 1:numel(recording)
     file = fopen(fullfile('dff', [recording{i} '.npy']), 'r', 'ieee-le');

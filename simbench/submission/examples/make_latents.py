@@ -9,7 +9,7 @@ with open("index.csv", newline="") as file:
 
 
 def traces(row):
-    """dF/F, float32, one row a neuron and one column a frame."""
+    """dF/F, float32, one row per neuron and one column per frame."""
     return np.load(f"dff/{row['recording']}.npy")
 
 

@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from scipy import io
 
-from simbench.data.export.cascade import export_cascade
+from simbench.data.export import export
 
 
 @pytest.fixture(scope="module")
 def folder(small_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cascade") / "out"
-    export_cascade(small_dataset, folder)
+    export(small_dataset, folder, "cascade")
     return folder
 
 

@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from simbench.data.export.csv_files import export_csv
+from simbench.data.export import export
 
 
 @pytest.fixture(scope="module")
 def folder(small_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("csv") / "out"
-    export_csv(small_dataset, folder)
+    export(small_dataset, folder, "csv")
     return folder
 
 

@@ -1,13 +1,15 @@
 """What holds for every format."""
 
+from typing import get_args
+
 import pytest
 
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
-from simbench.data.export import FORMATS, export
+from simbench.data.export import Format, export
 
 
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(params=get_args(Format))
 def to(request):
     if request.param == "nwb":
         pytest.importorskip("pynwb", reason="pynwb writes NWB files")

@@ -7,10 +7,12 @@ from scipy import sparse
 
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
-from simbench.data.export.nwb import content_digest, export_nwb
+from simbench.data.export import export
+from simbench.data.export.nwb import content_digest
 from simbench.data.simulation import simulate
 from simbench.scenario.labels import LABELS
-from simbench.scenario.scenario import Scenario, load_scenario
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
 
 pynwb = pytest.importorskip("pynwb", reason="pynwb writes NWB files")
 
@@ -18,7 +20,7 @@ pynwb = pytest.importorskip("pynwb", reason="pynwb writes NWB files")
 @pytest.fixture(scope="module")
 def folder(small_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nwb") / "out"
-    export_nwb(small_dataset, folder)
+    export(small_dataset, folder, "nwb")
     return folder
 
 
@@ -66,7 +68,7 @@ def test_nor_about_odd_cultures(small_dataset, tmp_path):
         np.array([False, False]),
         origin={"files": {"x.npz": "0"}},
     )
-    export_nwb(dataset, tmp_path / "odd")
+    export(dataset, tmp_path / "odd", "nwb")
     assert issues(tmp_path / "odd") == []
 
 
@@ -140,7 +142,7 @@ def test_every_label_of_a_simulated_culture_passes(tmp_path, monkeypatch):
     quickstart["imaging"] = {"preset": "harsh"}
     scenario = Scenario.model_validate(quickstart | {"replicates": 2})
     dataset = simulate(scenario)
-    export_nwb(dataset, tmp_path / "out")
+    export(dataset, tmp_path / "out", "nwb")
     assert issues(tmp_path / "out") == []
     card = (tmp_path / "out" / "README.md").read_text()
     assert "own label" not in card  # every column that simbench makes is described

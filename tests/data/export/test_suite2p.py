@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from simbench.culture.spikes import SpikeTrains
-from simbench.data.export.suite2p import export_suite2p
-from simbench.data.export.writing import spike_counts
+from simbench.data.export import export
+from simbench.data.export.suite2p import spike_counts
 
 # What the loader of suite2p's GUI and its panels read (suite2p 1.1).
 STAT = {"ypix", "xpix", "lam", "med", "npix", "radius", "overlap", "footprint", "compact", "skew",
@@ -16,7 +16,7 @@ OPS = {"Ly", "Lx", "fs", "tau", "nframes", "diameter", "yrange", "xrange", "mean
 @pytest.fixture(scope="module")
 def folder(small_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite2p") / "out"
-    export_suite2p(small_dataset, folder)
+    export(small_dataset, folder, "suite2p")
     return folder
 
 

@@ -4,8 +4,8 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import norm
 
+from simbench.methods.avae.encoder_decoder import mixture_cdf, mixture_nll, mixture_quantile
 from simbench.methods.avae.estimator import AVAE
-from simbench.methods.avae.mixtures import mixture_cdf, mixture_nll, mixture_quantile
 from simbench.scoring.trace_metrics import interval_coverage, predictive_nll
 
 
@@ -36,7 +36,7 @@ def ar1(seed, n=60, n_frames=1000, decay=0.9):
 @pytest.fixture(scope="module")
 def fitted():
     groups = np.arange(60) // 15
-    return AVAE(2, device="cpu", n_steps=250).fit(ar1(0), groups=groups)
+    return AVAE(2, device="cpu", n_steps=150).fit(ar1(0), groups=groups)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
@@ -80,8 +80,8 @@ def test_no_frame_is_seen_by_the_latents_that_predict_it(fitted):
     changed = X.copy()
     changed[:, 900:] += 0.5
     for before, after in zip(fitted.predict_interval(X), fitted.predict_interval(changed)):
-        np.testing.assert_array_equal(before[:, 500:901], after[:, 500:901])
-        assert (before[:, 901:905] != after[:, 901:905]).any()
+        np.testing.assert_allclose(before[:, 500:901], after[:, 500:901], atol=1e-6)
+        assert not np.allclose(before[:, 901:905], after[:, 901:905], atol=1e-3)
 
 
 def test_frames_without_an_interval_do_not_count():

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest
-from sklearn.base import clone
 
 from simbench.methods.avae.published_network import GatedLayer, PublishedAVAE
 
@@ -80,13 +79,6 @@ def test_same_random_state_same_latents(traces):
     assert not np.allclose(first, other)
 
 
-def test_save_and_load(fitted, traces, tmp_path):
-    fitted.save(tmp_path / "method.npz")
-    loaded = PublishedAVAE.load(tmp_path / "method.npz")
-    assert loaded.get_params() == fitted.get_params()
-    assert np.array_equal(loaded.transform(traces), fitted.transform(traces))
-
-
 def test_constant_traces():
     Z = (
         PublishedAVAE(2, device="cpu", n_epochs=2)
@@ -99,8 +91,3 @@ def test_constant_traces():
 def test_other_length_is_an_error(fitted):
     with pytest.raises(ValueError, match="60 features, but PublishedAVAE is expecting 100"):
         fitted.transform(np.zeros((3, 60)))
-
-
-def test_clone_keeps_parameters():
-    method = PublishedAVAE(4, n_hidden=7, beta=0.5)
-    assert clone(method).get_params() == method.get_params()

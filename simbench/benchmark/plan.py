@@ -1,0 +1,94 @@
+"""Plan: which method is run on which scenario, at which level, with which seed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from simbench.core import cache
+from simbench.core.seeds import seed32
+from simbench.data.simulation import recording_folders
+from simbench.methods.registry import ALL, check_name, expand_names, find_entry, identity
+from simbench.scenario.scenario import Scenario
+
+FLOOR, CEILING = "chance", "spike-oracle"
+CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
+"""Methods that stand in every table of latents."""
+LINEAR_REFERENCE = "windowed-pca"
+"""Stands in every table of reconstructions within a budget."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One method on one scenario (at one of its levels) with one seed."""
+
+    scenario: Scenario
+    seed: int
+    method: str
+    level: str = ""
+
+    @property
+    def method_seed(self) -> int:
+        """Seed of the method: not that of the data."""
+        return seed32(self.seed, "method")
+
+    @cached_property
+    def latents_folder(self) -> Path:
+        """Where the cache holds, or will hold, what the method makes of the traces."""
+        scenario = self.scenario
+        recordings = [folder.name for folder in recording_folders(scenario, self.seed)]
+        asked = {"n_components", "latents_per_minute", "protocols"}
+        key = [
+            recordings,
+            scenario.n_test,
+            self.method,
+            identity(self.method),
+            self.method_seed,
+            scenario.model_dump(mode="json", include=asked),
+            # a control may read which labels are asked for
+            scenario.digest() if find_entry(self.method).is_control else None,
+        ]
+        return cache.entry("latents", key)
+
+    @cached_property
+    def scores_folder(self) -> Path:
+        """Where the cache holds, or will hold, the scores of that."""
+        return cache.entry("scores", [self.latents_folder.name, self.scenario.digest(), self.seed])
+
+    @property
+    def is_cached(self) -> bool:
+        return self.scores_folder.is_dir()
+
+
+def plan(
+    scenarios: Iterable[Scenario], methods: Sequence[str] = (), seeds: Sequence[int] = (0,)
+) -> list[Unit]:
+    """All units of a run, in order: every method on every level of every scenario, seed by seed.
+
+    Where latents are scored, the controls are always among them: without floor and ceiling no
+    score can be placed, and without the amplitudes and the untrained encoder none can be judged.
+    Where a reconstruction has a budget, the linear one is.
+    """
+    units = [
+        Unit(at_level, seed, name, level)
+        for scenario in scenarios
+        for seed in dict.fromkeys(seeds)
+        for level, at_level in scenario.at_levels.items()
+        for name in _methods_of(at_level, methods)
+    ]
+    for name in dict.fromkeys(unit.method for unit in units):
+        check_name(name)
+    return units
+
+
+def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
+    """Methods asked for, or those of the scenario, behind those that stand in every table."""
+    if not asked:
+        asked = scenario.methods
+    elif ALL in asked:
+        everything = [*(scenario.methods or [ALL]), *scenario.variants]
+        asked = [part for name in asked for part in (everything if name == ALL else [name])]
+    always = list(CONTROLS) if "latents" in scenario.protocols else []
+    if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
+        always.append(LINEAR_REFERENCE)
+    return list(dict.fromkeys([*always, *expand_names(asked)]))

@@ -1,0 +1,161 @@
+"""Recipe of a culture: neurons, wiring and synapses, with units in every field.
+
+Sources of the default values: Izhikevich 2003 (neurons), Alvarez-Lacalle & Moses 2009
+(depression), Orlandi et al. 2013 (axon growth).
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import checksum
+from simbench.scenario.recipe import Finite, Fraction, NonNegative, Positive, Recipe
+
+# Izhikevich 2003, figure 2 and the parameters of its text: a, b, c (mV), d.
+FIRING_TYPES: dict[str, tuple[float, float, float, float]] = {
+    "RS": (0.02, 0.2, -65.0, 8.0),
+    "IB": (0.02, 0.2, -55.0, 4.0),
+    "CH": (0.02, 0.2, -50.0, 2.0),
+    "TC": (0.02, 0.25, -65.0, 0.05),
+    "RZ": (0.1, 0.26, -65.0, 2.0),
+    "FS": (0.1, 0.2, -65.0, 2.0),
+    "LTS": (0.02, 0.25, -65.0, 2.0),
+}
+# Continuous families of Izhikevich 2003: one uniform number per neuron sets its parameters.
+CONTINUOUS_FAMILIES = ("excitatory-family", "inhibitory-family")
+
+# Key of the file from which a topology is read.
+_FILE_KEYS = {"custom": "edges", "height-map": "height_map"}
+_GRAPHS = ("random", "small-world", "scale-free", "modular", "distance")
+_NEEDED_KEYS = _FILE_KEYS | dict.fromkeys(_GRAPHS, "mean_in_degree")
+
+
+class FiringTypeRecipe(Recipe):
+    """Parameters of a custom firing type (Izhikevich 2003)."""
+
+    a: Positive
+    b: Finite
+    c_mV: Finite
+    d: Finite
+
+
+class WiringRecipe(Recipe):
+    """Which neurons have synapses onto which."""
+
+    topology: Literal[
+        "flat", "tracks", "squares", "height-map",
+        "random", "small-world", "scale-free", "modular", "distance", "custom",
+    ] = "flat"  # fmt: skip
+    mean_in_degree: Positive | None = None
+    """Mean in-degree, reached within 5 %. None keeps all links of a grown wiring."""
+    # Grown wirings (flat, tracks, squares, height-map)
+    axon_length_mm: Positive = 0.1
+    """Scale L of the Rayleigh distribution of axon lengths."""
+    dendrite_radius_um: Positive = 150.0
+    dendrite_radius_sd_um: NonNegative = 20.0
+    link_probability: Fraction = 0.5
+    """Probability with which a link that an axon could make is kept."""
+    feature_um: Positive = 150.0
+    """Width of a track, or side of a raised square; gaps are as wide."""
+    feature_height_mm: NonNegative = 0.1
+    feature_height_sd: NonNegative = 0.02
+    """Relative spread of the heights of tracks or squares."""
+    height_map: str | None = None
+    """Path of an image or .npy array (mm) that spans the dish, for topology `height-map`."""
+    # Graphs
+    rewiring: Fraction = 0.1
+    """small-world: share of links moved to a random target."""
+    n_modules: Annotated[int, Field(ge=2)] = 4
+    """modular: number of equal blocks."""
+    within_module: Fraction = 0.8
+    """modular: share of links that stay inside the block."""
+    length_constant_mm: Positive = 0.2
+    """distance: decay length of the exponential connection kernel."""
+    edges: str | None = None
+    """Path of the matrix (.npz, pre x post) or edge list (.csv: pre,post[,weight]) for `custom`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "WiringRecipe":
+        key = _NEEDED_KEYS.get(self.topology)
+        if key and getattr(self, key) is None:
+            raise ValueError(f"topology '{self.topology}' needs the key '{key}'")
+        return self
+
+    def file_digest(self) -> str | None:
+        """SHA-256 of the file from which the wiring is read; None if there is none."""
+        key = _FILE_KEYS.get(self.topology)
+        if key is None:
+            return None
+        name = getattr(self, key)
+        try:
+            return checksum(Path(name))
+        except OSError as error:
+            raise SimbenchError(
+                f"wiring.{key} = '{name}': cannot be read ({error.strerror})"
+            ) from None
+
+
+class SynapseRecipe(Recipe):
+    """Strength, depression and delay of the synapses."""
+
+    excitatory_weight: NonNegative = 6.0
+    inhibitory_weight: NonNegative = 12.0
+    """Magnitude; an inhibitory neuron inhibits whoever it reaches."""
+    weight_jitter: NonNegative = 0.1
+    """Relative s.d. of single weights."""
+    decay_ms: Positive = 10.0
+    depression: Fraction = 0.8
+    """Share beta of the resource that a spike uses up; 0 switches depression off."""
+    recovery_s: Positive = 8.0
+    conduction_velocity_mm_per_ms: Positive | None = None
+    """The delay of a link is its length over this velocity. None: one step for all links."""
+
+
+class CultureRecipe(Recipe):
+    """Neurons of a dish, their wiring, and the duration of the recording."""
+
+    n_neurons: Annotated[int, Field(ge=2, le=10**7)] = 2250
+    density_per_mm2: Positive = 250.0
+    min_spacing_um: NonNegative = 7.5
+    duration_s: Positive = 60.0
+    settle_s: NonNegative = 10.0
+    """Time simulated before the recording starts, in which activity and calcium settle."""
+    dt_ms: Positive = 1.0
+    """Integration step. Rates at 1 ms (the reference) are about 10 % below those at 0.2 ms."""
+    inhibitory_fraction: Fraction = 0.2
+    excitatory_types: dict[str, Fraction] = Field(default={"RS": 1.0})
+    """Shares of firing types among excitatory neurons; they add up to 1."""
+    inhibitory_types: dict[str, Fraction] = Field(default={"FS": 1.0})
+    custom_types: dict[str, FiringTypeRecipe] = Field(default={})
+    parameter_jitter: NonNegative = 0.05
+    """Relative s.d. of each neuron's own a, b, c, d."""
+    noise_sigma: NonNegative = 2.25
+    """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt."""
+    type_current: dict[str, Finite] = Field(default={})
+    """Constant input by firing type, in the units of the Izhikevich current."""
+    target_rate_hz: Positive | None = None
+    """If given, noise_sigma is found by bisection on pilot runs."""
+    match_type_rates_hz: Positive | None = None
+    """If given, a constant input per firing type that gives all types this rate is found."""
+    wiring: WiringRecipe = WiringRecipe()
+    synapses: SynapseRecipe = SynapseRecipe()
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CultureRecipe":
+        known = {*FIRING_TYPES, *CONTINUOUS_FAMILIES, *self.custom_types}
+        for key in ("excitatory_types", "inhibitory_types", "type_current"):
+            unknown = sorted(set(getattr(self, key)) - known)
+            if unknown:
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"{key}: unknown firing type '{unknown[0]}'; allowed: {allowed}")
+        for key in ("excitatory_types", "inhibitory_types"):
+            total = sum(getattr(self, key).values())
+            if abs(total - 1) > 1e-6:
+                raise ValueError(f"{key}: the fractions add up to {total:g}; they must add up to 1")
+        if self.target_rate_hz is not None and self.match_type_rates_hz is not None:
+            raise ValueError("give either 'target_rate_hz' or 'match_type_rates_hz', not both")
+        if self.dt_ms > 1:
+            raise ValueError(f"dt_ms = {self.dt_ms:g} is too coarse; allowed: at most 1")
+        return self

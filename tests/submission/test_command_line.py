@@ -1,0 +1,70 @@
+"""All of a submission through the command line: traces out, latents in, on the board."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simbench.cli import main
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+
+
+@pytest.fixture
+def simbench(tmp_path, monkeypatch, capsys):
+    """Runs a command in this process; returns its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["simbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+def test_traces_out_latents_in_and_on_the_board(simbench, tmp_path):
+    seed = ("--seed", 1, "-j", 1)
+    assert simbench("run", TINY, *seed, "--export-traces", "traces")[0] == 0
+    traces = tmp_path / "traces" / "tiny"
+    with (traces / "index.csv").open() as file:
+        recordings = [row["recording"] for row in csv.DictReader(file)]
+    latents = {r: np.load(traces / "dff" / f"{r}.npy")[:, ::40] for r in recordings}
+    np.savez(tmp_path / "latents.npz", **latents)
+
+    score = ("score", "latents.npz", "--scenario", TINY, "-j", 1)
+    code, out, _ = simbench(*score, "--seed", 1)
+    assert code == 0
+    assert "firing_type" in out
+    code, _, err = simbench(*score, "--seed", 2)
+    assert code == 2
+    assert err.count("\n") == 1
+
+    card = (traces / "card.toml").read_text()
+    for key, value in {
+        "name": '"Every 40th frame"', "authors": '["A. Person"]', "link": '"https://example.org"',
+        "latent_size": "5", "hardware": '"a laptop"', "training_time_s": "0.1",
+    }.items():  # fmt: skip
+        line = next(text for text in card.splitlines() if text.startswith(f"{key} ="))
+        card = card.replace(line, f"{key} = {value}")
+    (tmp_path / "card.toml").write_text(card)
+    assert simbench("submit", "latents.npz", "--card", "card.toml")[0] == 0
+
+    accept = ("accept", "submission.zip", "--scenario", TINY, *seed, "--out", "results")
+    code, _, err = simbench(*accept)
+    assert code == 2
+    assert "simbench run tiny -m all --seed 1 --out results" in err
+    assert not (tmp_path / "results").exists()
+    assert simbench("run", TINY, "-m", "pca", *seed, "--out", "results")[0] == 0
+
+    assert simbench(*accept)[0] == 0
+    _, board, _ = simbench("leaderboard", "results")
+    (line,) = (line for line in board.splitlines() if "Every 40th frame" in line)
+    assert line.split()[0] in ("1", "2", "3"), "the submission has no rank"
+    code, _, err = simbench(*accept)
+    assert code == 2
+    assert "choose another name" in err
