@@ -15,20 +15,10 @@ from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.seeds import stream
 from simbench.core.text import number
 from simbench.methods.catalogue import METHODS
-from simbench.report.level_tables import (
-    REPLICATED,
-    axis_name,
-    find_scenario,
-    has_reconstruction,
-    is_log,
-    level_label,
-    level_scores,
-    over_levels,
-    reconstruction_table,
-    replication_table,
-)
-from simbench.report.style import PAGE, use_style
-from simbench.report.summary import SHOWN, draw_summary, summarise
+from simbench.report import level_tables
+from simbench.report.level_tables import find_scenario, level_label, level_scores
+from simbench.report.style import METHOD_COLORS, PAGE, use_style
+from simbench.report.summary import draw_summary, summarise
 from simbench.report.texts import replication_cells
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
@@ -67,7 +57,7 @@ def figures(results: Path) -> dict[str, Figure]:
     summary = summarise(pd.concat(tables.values(), ignore_index=True))
     drawn = {"summary": draw_summary(summary)} if len(summary) else {}
     curves = [
-        (str(rows["scenario"].iloc[0]), axis_name(find_scenario(rows, folder)), levels)
+        (str(rows["scenario"].iloc[0]), level_tables.axis_name(find_scenario(rows, folder)), levels)
         for folder, rows in tables.items()
         for levels in itertools.islice(level_scores(rows).values(), 1)
         if str(rows["scenario"].iloc[0]) in set(summary["scenario"])
@@ -105,8 +95,8 @@ def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
 
 def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     linear = levels[levels["family"] == "linear"].groupby("method")["score"].mean()
-    shown = {linear.idxmax(): ("best linear", SHOWN["best linear"])} if len(linear) else {}
-    shown |= {name: (name, SHOWN[name]) for name in DRAWN}
+    shown = {linear.idxmax(): ("best linear", METHOD_COLORS["best linear"])} if len(linear) else {}
+    shown |= {name: (name, METHOD_COLORS[name]) for name in DRAWN}
     for anchor, style in (("chance", ":"), ("spike-oracle", "--")):
         mine = levels[levels["method"] == anchor].sort_values("x")
         axis.plot(mine["x"], mine["score"], style, color="0.45", lw=1, label=anchor)
@@ -115,7 +105,7 @@ def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
         if len(mine):
             axis.fill_between(mine["x"], mine["low"], mine["high"], color=color, alpha=0.15, lw=0)
             axis.plot(mine["x"], mine["score"], "o-", color=color, lw=1.1, ms=2.5, label=label)
-    if is_log(levels["x"]):
+    if level_tables.is_log(levels["x"]):
         axis.set_xscale("log")
     ticks = levels.drop_duplicates("level")
     labels = ticks["level"].map(level_label)
@@ -289,9 +279,9 @@ def _budgets(rows: pd.DataFrame) -> dict[str, str] | None:
 
 def _noisy(rows: pd.DataFrame) -> dict[str, str]:
     """R2 of the noisy trace itself, by level."""
-    if not has_reconstruction(rows):
+    if not level_tables.has_reconstruction(rows):
         return {}
-    noisy = reconstruction_table(rows)["noisy_r2"].groupby("level").mean()
+    noisy = level_tables.reconstruction_table(rows)["noisy_r2"].groupby("level").mean()
     return {str(level): number(value) for level, value in noisy.items()}
 
 
@@ -315,7 +305,7 @@ def _recipe(scenario: Scenario | None) -> dict[str, str]:
 
 
 def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
-    table = over_levels(replication_table(rows, scenario))
+    table = level_tables.over_levels(level_tables.replication_table(rows, scenario))
     columns = [c for c in table if table[c].notna().any() and "skill" not in c]
     lines = [
         [method, *(cell.replace("-", "−") for cell in cells)]
@@ -329,7 +319,7 @@ def _runs(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
     """In how many runs the published network does better than PCA: by column and latent size."""
     scored = rows[rows["status"] == "ok"].set_index(["target", "metric", "probe", "split"])
     found: dict[str, dict[str, str]] = {}
-    for key, column in REPLICATED.items():
+    for key, column in level_tables.REPLICATED.items():
         if key not in scored.index:
             continue
         mine = scored.loc[[key]].pivot_table(

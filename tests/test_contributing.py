@@ -33,7 +33,7 @@ def code(language, text):
 
 def commands(text):
     """Commands of the shell blocks, word by word, without settings of the environment."""
-    for line in "".join(code("sh", text)).splitlines():
+    for line in "".join(code("sh", text)).replace("\\\n", " ").splitlines():
         for part in line.split("&&"):
             words = shlex.split(part, comments=True)
             yield [word for word in words if not re.match(r"[A-Z_]+=", word)]

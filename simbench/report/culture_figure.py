@@ -1,7 +1,10 @@
-"""A culture to look at: the dish with its wiring, the raster, rates and degrees by type."""
+"""Figure of one culture: the dish with its wiring, the raster, rates and degrees by type."""
+
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -20,16 +23,10 @@ RASTER_S = 60.0
 
 
 def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
-    """Draw the first culture of a scenario, simulated for the purpose.
+    """The culture that ``simulate(scenario, seed)`` has as its first recording.
 
     Somata by firing type and their links on the dish, over the height map; the raster with the
     network bursts that were found; rates and in-degrees by firing type.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    seed : int
-        The culture is the one that ``simulate(scenario, seed)`` has as its first recording.
     """
     use_style()
     condition = scenario.train_conditions[0]
@@ -44,8 +41,7 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
     )  # fmt: skip
     draw_dish(axes["dish"], culture, substrate, colours)
     draw_raster(axes["raster"], culture, colours)
-    _draw_distribution(axes["rates"], culture, "rate_hz", "mean rate (Hz)", colours, log=True)
-    _draw_distribution(axes["degrees"], culture, "in_degree", "in-degree", colours)
+    _draw_distributions(axes["rates"], axes["degrees"], culture, colours)
     figure.suptitle(f"{scenario.name}: {condition.name}", fontsize=11)
     return figure
 
@@ -72,31 +68,27 @@ def draw_dish(
     shade = np.where(edges.data[::step] < 0, INHIBITS, EXCITES)
     axes.add_collection(LineCollection(list(lines), colors=list(shade), lw=0.35, alpha=0.4))
     size = float(np.clip(5000 / len(labels), 5, 30))
-    for kind, colour in colours.items():
-        for inhibitory, marker in ((False, "o"), (True, "^")):
-            some = (labels["firing_type"] == kind) & (labels["inhibitory"] == inhibitory)
-            if some.any():
-                name = f"{kind}, {'inhibitory' if inhibitory else 'excitatory'}"
-                x, y = position[some].T
-                axes.scatter(x, y, size, color=colour, marker=marker, label=name, zorder=3, lw=0)
+    by_kind = labels.groupby([labels["firing_type"].astype(str), "inhibitory"])
+    for (kind, inhibitory), some in by_kind[["x_mm", "y_mm"]]:
+        marker, name = ("^", "inhibitory") if inhibitory else ("o", "excitatory")
+        axes.scatter(
+            some["x_mm"], some["y_mm"], size, color=colours[kind], marker=marker,
+            label=f"{kind}, {name}", zorder=3, lw=0,
+        )  # fmt: skip
     axes.add_patch(Circle((0, 0), radius, fill=False, color="0.4", lw=1))
     axes.set(
         aspect="equal", xlim=(-1.03 * radius, 1.03 * radius), ylim=(-1.03 * radius, 1.03 * radius),
         xlabel="x (mm)", ylabel="y (mm)",
     )  # fmt: skip
-    shown = "" if step == 1 else f", one in {step} drawn"
+    shown = "" if step == 1 else f", 1 in {step} drawn"
     axes.set_title(
         f"{len(labels)} neurons, {edges.nnz} links{shown}\n"
         "lines: blue excite, red inhibit", fontsize=9,
     )  # fmt: skip
     axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.08),
-        ncols=4,
-        fontsize=7,
-        frameon=False,
+        loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=7, frameon=False,
         markerscale=1.5,
-    )
+    )  # fmt: skip
 
 
 def draw_raster(axes: Axes, culture: Culture, colours: dict[str, str]) -> None:
@@ -121,33 +113,21 @@ def draw_raster(axes: Axes, culture: Culture, colours: dict[str, str]) -> None:
     axes.set(xlim=(0, end), ylim=(-1, len(order)), xlabel="time (s)", ylabel="neurons by type")
     axes.set_title(
         f"{summary['mean_rate_hz']:.2g} Hz; {60 * summary['network_burst_rate_hz']:.3g} network "
-        f"bursts a minute (shaded), each with "
+        f"bursts per minute (shaded), each with "
         f"{100 * summary['network_burst_participation']:.0f} % of the neurons", fontsize=9,
     )  # fmt: skip
 
 
-def _draw_distribution(
-    axes: Axes,
-    culture: Culture,
-    column: str,
-    title: str,
-    colours: dict[str, str],
-    log: bool = False,
+def _draw_distributions(
+    rates: Axes, degrees: Axes, culture: Culture, colours: dict[str, str]
 ) -> None:
-    """Stacked histogram of a label by firing type; silent neurons in a bar of their own."""
-    values = culture.labels[column].to_numpy(float)
-    kinds = culture.labels["firing_type"].to_numpy(str)
-    if log:
-        low = 0.5 / culture.spikes.duration
-        edges = np.geomspace(low, max(values.max(), 10 * low) * 1.05, 36)
-        axes.set_xscale("log")
-        title += f"; leftmost bar: no spike in {culture.spikes.duration:g} s"
-    else:
-        edges = np.linspace(-0.5, values.max() + 0.5, min(40, int(values.max()) + 2))
-    shown = np.maximum(values, edges[0])
-    axes.hist(
-        [shown[kinds == kind] for kind in colours], bins=list(edges), stacked=True,
-        color=list(colours.values()), label=list(colours), linewidth=0,
-    )  # fmt: skip
-    axes.set(xlabel=title, ylabel="neurons")
-    axes.legend(fontsize=7, frameon=False)
+    """Stacked histograms by firing type; neurons without a spike in the leftmost bar."""
+    labels = culture.labels
+    rate = labels["rate_hz"].clip(0.5 / culture.spikes.duration)
+    look: dict[str, Any] = {"palette": colours, "multiple": "stack", "linewidth": 0}
+    look["hue"] = labels["firing_type"].astype(str).rename("firing type")
+    sns.histplot(x=rate, bins=36, log_scale=True, ax=rates, hue_order=list(colours), **look)
+    sns.histplot(x=labels["in_degree"], discrete=True, ax=degrees, hue_order=list(colours), **look)
+    silent = f"leftmost bar: no spike in {culture.spikes.duration:g} s"
+    rates.set(xlabel=f"mean rate (Hz); {silent}", ylabel="neurons")
+    degrees.set(xlabel="in-degree", ylabel="neurons")

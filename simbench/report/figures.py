@@ -44,15 +44,8 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
     for axis, neuron in zip(axes[:, 0], chosen):
         color = colors[types[neuron]]
         noisy, clean = dff[neuron, :n_frames], clean_dff[neuron, :n_frames]
-        axis.plot(time, noisy, color=color, lw=0.7, alpha=0.6)
-        axis.plot(time, clean, color="black", lw=0.8)
-        low, high = min(noisy.min(), 0), max(noisy.max(), clean.max())
         spikes = truth.spikes[neuron]
-        spikes = spikes[spikes < shown]
-        axis.vlines(
-            spikes, low - 0.3 * (high - low), low - 0.08 * (high - low), color=color, lw=0.6
-        )
-        axis.set_ylim(low - 0.35 * (high - low), high * 1.05)
+        plot_trace(axis, time, noisy, clean, spikes[spikes < shown], color)
         axis.set_ylabel(types[neuron], rotation=0, ha="right", va="center", color=color)
         axis.locator_params(axis="y", nbins=3)
         axis.tick_params(labelsize=7)
@@ -62,6 +55,22 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
     )
     figure.tight_layout()
     return figure
+
+
+def plot_trace(
+    axis: Axes,
+    time: np.ndarray,
+    noisy: np.ndarray,
+    clean: np.ndarray,
+    spikes: np.ndarray,
+    color: str,
+) -> None:
+    """dF/F of one neuron as methods see it (colour) and as it truly is (black), spikes below."""
+    axis.plot(time, noisy, color=color, lw=0.7, alpha=0.6, label="as methods see it")
+    axis.plot(time, clean, color="black", lw=0.8, label="true")
+    low, high = min(noisy.min(), 0), max(noisy.max(), clean.max())
+    axis.vlines(spikes, low - 0.3 * (high - low), low - 0.08 * (high - low), color=color, lw=0.6)
+    axis.set_ylim(low - 0.35 * (high - low), high * 1.05)
 
 
 def _typical(labels: pd.DataFrame, kind: str, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the optics of a scenario do: responses, traces and noise."""
+"""Figure of what the optics of a scenario do: responses, noise and traces."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,28 +10,22 @@ from simbench.imaging import Imaged, image
 from simbench.imaging.camera import measure_nu
 from simbench.imaging.dff import delta_f_over_f
 from simbench.imaging.indicators import Indicator, clean_dff, get_indicator, measure_response
+from simbench.report.figures import plot_trace
 from simbench.report.style import PALETTE, use_style
 from simbench.scenario.presets import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
 from simbench.scenario.scenario import Scenario
 
 _BURSTS = (1, 3, 10)
 _WINDOW_S = 30.0
-_SEEN, _CLEAN = "0.7", PALETTE[1]
 
 
 def draw_optics(scenario: Scenario, seed: int = 0) -> Figure:
-    """Draw the optics of the first condition of a scenario on its first culture.
+    """The optics of the first condition of a scenario, on its first culture.
 
     Top left: dF/F after 1, 3 and 10 spikes at 83 Hz, with the medians of cultured neurons where
     they are published. Bottom left: standardised noise of every cell, measured against stated.
     Right: dF/F of a quiet, a typical and a busy cell, as methods see it and as it truly is,
     with the spikes below.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    seed : int
-        Seed of the culture and of the camera's noise.
     """
     from simbench.culture.growth import grow_culture
 
@@ -99,13 +93,11 @@ def _draw_traces(
     end = min(spikes.duration, _WINDOW_S)
     window = seconds < end
     for axes, cell, kind in zip(rows, cells, ("quiet", "typical", "busy")):
-        trace, clean = seen[cell, window], imaged.clean_dff[cell, window]
-        axes.plot(seconds[window], trace, color=_SEEN, lw=0.8, label="as methods see it")
-        axes.plot(seconds[window], clean, color=_CLEAN, lw=1, label="true")
-        low, high = min(trace.min(), 0), max(trace.max(), clean.max())
-        height = 0.1 * (high - low)
         times = spikes[cell]
-        axes.vlines(times[times < end], low - 2 * height, low - height, color="k", lw=0.5)
+        plot_trace(
+            axes, seconds[window], seen[cell, window], imaged.clean_dff[cell, window],
+            times[times < end], PALETTE[0],
+        )  # fmt: skip
         axes.set_ylabel("dF/F")
         labels = imaged.nuisances.loc[cell]
         axes.set_title(

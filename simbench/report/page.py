@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -86,15 +85,14 @@ def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str]
         folder = mine["folder"].iloc[0]
         board = board_data(f"board-{len(data) + 1}", title, mine, folder)
         data.append(board | {"pictures": _embed(pictures[folder], budget)})
-    packed, is_rounded = pack_rows(lines, _ROWS)
+    packed = base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
     script, style = _part("page.js"), _part("page.css")
     return _template().render(
         boards=data,
         cards=method_cards(rows, tables),
         n_rows=len(rows),
-        rows=packed,
+        rows=packed if len(packed) <= _ROWS else "",
         links=links,
-        is_rounded=is_rounded,
         script=script,
         style=style,
         script_hash=_hash(script),
@@ -149,31 +147,6 @@ def _at_sizes(path: Path) -> Iterator[dict[str, Any]]:
 
 def _data_uri(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def pack_rows(lines: str, limit: int) -> tuple[str, bool]:
-    """Rows gzipped, in base64, and whether numbers had to be rounded to take ``limit`` bytes.
-
-    Nothing if they take more even so. Base64 holds no character that could end a script element.
-    """
-    packed = _pack(lines)
-    if len(packed) <= limit:
-        return packed, False
-    packed = _pack("".join(map(_rounded, lines.splitlines())))
-    return (packed, True) if len(packed) <= limit else ("", False)
-
-
-def _rounded(line: str) -> str:
-    """A row with four decimals."""
-
-    def parse(number: str) -> float:
-        return round(float(number), 4)
-
-    return json.dumps(json.loads(line, parse_float=parse)) + "\n"
-
-
-def _pack(lines: str) -> str:
-    return base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
 
 
 def _part(name: str) -> str:

@@ -10,24 +10,8 @@ from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import Board, flat_table, make_board, pairwise
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.files import write_text
-from simbench.report.figures import draw_cost, draw_curves, draw_leaderboard, draw_pairwise
-from simbench.report.level_tables import (
-    axis_name,
-    cost_table,
-    find_scenario,
-    has_reconstruction,
-    has_sizes,
-    level_scores,
-    reconstruction_table,
-    replication_table,
-)
+from simbench.report import figures, level_tables, texts
 from simbench.report.style import save
-from simbench.report.texts import (
-    cost_text,
-    leaderboard_text,
-    reconstruction_text,
-    replication_text,
-)
 from simbench.scenario.scenario import Scenario
 
 FORMATS = {
@@ -51,7 +35,7 @@ def rebuild(folder: Path, progress: Callable[[str, int, int], None] = lambda *_:
     for done, file in enumerate(files):
         progress("tables and figures", done, len(files))
         rows = read_rows(file)
-        write_tables(file.parent, rows, find_scenario(rows, file.parent))
+        write_tables(file.parent, rows, level_tables.find_scenario(rows, file.parent))
     progress("tables and figures", len(files), len(files))
 
 
@@ -71,22 +55,23 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
 def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, str]:
     """Content of each table's file, by its name."""
     tables = {"leaderboard": flat_table(board.table).reset_index(), "pairwise": pairwise(board)}
-    texts = {"leaderboard": leaderboard_text(board)}
-    levels = level_scores(rows)
+    words = {"leaderboard": texts.leaderboard_text(board)}
+    levels = level_tables.level_scores(rows)
     if levels:
         tables["curves"] = pd.concat(levels, names=["target"]).reset_index("target")
-    if has_sizes(scenario):
-        tables["cost"] = cost_table(rows)
-        texts["cost"] = cost_text(tables["cost"])
-    if has_reconstruction(rows):
-        table = reconstruction_table(rows)
+    if level_tables.has_sizes(scenario):
+        tables["cost"] = level_tables.cost_table(rows)
+        words["cost"] = texts.cost_text(tables["cost"])
+    if level_tables.has_reconstruction(rows):
+        table = level_tables.reconstruction_table(rows)
         tables["reconstruction"] = table.reset_index()
-        texts["reconstruction"] = reconstruction_text(table, axis_name(scenario))
+        axis = level_tables.axis_name(scenario)
+        words["reconstruction"] = texts.reconstruction_text(table, axis)
     if board.is_replication:
-        table = replication_table(rows, scenario)
+        table = level_tables.replication_table(rows, scenario)
         tables["replication"] = table.reset_index()
-        texts["replication"] = replication_text(table)
-    content = {f"{name}.md": text for name, text in texts.items()}
+        words["replication"] = texts.replication_text(table)
+    content = {f"{name}.md": text for name, text in words.items()}
     for name, table in tables.items():
         content[f"{name}.csv"] = table.to_csv(index=False, float_format="%.6g")
     return content
@@ -94,14 +79,14 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
 
 def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Figure]:
     """The figures that need nothing but rows, by name."""
-    figures = {}
+    drawn = {}
     if board.targets:
-        figures["leaderboard"] = draw_leaderboard(board)
+        drawn["leaderboard"] = figures.draw_leaderboard(board)
     if len(board.p_values[OVERALL]) > 1:
-        figures["pairwise"] = draw_pairwise(board)
-    levels = level_scores(rows)
+        drawn["pairwise"] = figures.draw_pairwise(board)
+    levels = level_tables.level_scores(rows)
     if levels:
-        figures["curves"] = draw_curves(board, levels, axis_name(scenario))
-    if has_sizes(scenario):
-        figures["cost"] = draw_cost(cost_table(rows))
-    return figures
+        drawn["curves"] = figures.draw_curves(board, levels, level_tables.axis_name(scenario))
+    if level_tables.has_sizes(scenario):
+        drawn["cost"] = figures.draw_cost(level_tables.cost_table(rows))
+    return drawn

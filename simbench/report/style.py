@@ -30,7 +30,7 @@ FAMILY_COLORS = {
     "outside": "#009E73",
 }  # fmt: skip
 
-# Methods that are often compared keep their colour in every figure.
+# Methods that are often compared keep their colour in every figure; worst expected first.
 METHOD_COLORS = {
     "best linear": "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
     "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",

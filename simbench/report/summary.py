@@ -15,14 +15,6 @@ from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
 from simbench.scoring.statistics import min_cultures
 
 BEST_LINEAR = "best linear"
-# Methods shown, worst expected first, with their colours.
-SHOWN = {
-    name: METHOD_COLORS[name]
-    for name in (
-        BEST_LINEAR, "trace-stats", "spectrum", "segment-contrastive", "avae-published",
-        "untrained", "avae", "supervised",
-    )
-}  # fmt: skip
 _CONTROLS = ("untrained", "supervised")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
@@ -84,7 +76,7 @@ def _lines(scenario: str, board: Board) -> list[dict]:
     scored = board.table[board.table[target, "score"].notna()]
     is_linear = scored["method", "family"] == "linear"
     linear = scored.loc[is_linear, (target, "score")].sort_values(ascending=False, kind="stable")
-    chosen = {name: name for name in SHOWN if name in scored.index}
+    chosen = {name: name for name in METHOD_COLORS if name in scored.index}
     if len(linear):
         chosen = {BEST_LINEAR: str(linear.index[0])} | chosen
     return [
@@ -104,10 +96,10 @@ def summary_text(summary: pd.DataFrame) -> str:
         lines.append(
             [
                 scenario, target.replace("_", " "), first["n_cultures"], number(first["chance"]),
-                *(cells.get(name, MISSING) for name in SHOWN), number(first["ceiling"]),
+                *(cells.get(name, MISSING) for name in METHOD_COLORS), number(first["ceiling"]),
             ]
         )  # fmt: skip
-    header = ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
+    header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
     return markdown_table(header, lines, n_text=2)
 
 
@@ -132,8 +124,8 @@ def draw_summary(summary: pd.DataFrame) -> Figure:
             name, (x, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
             textcoords="offset points", fontsize=7, color="0.35", ha="center", va="bottom",
         )  # fmt: skip
-    offsets = np.linspace(-0.36, 0.36, len(SHOWN))
-    for offset, (name, color) in zip(offsets, SHOWN.items()):
+    offsets = np.linspace(-0.36, 0.36, len(METHOD_COLORS))
+    for offset, (name, color) in zip(offsets, METHOD_COLORS.items()):
         mine = summary[summary["shown_as"] == name]
         if mine.empty:
             continue

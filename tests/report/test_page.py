@@ -22,7 +22,7 @@ from simbench import SimbenchError
 from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import leaderboard, make_board
 from simbench.report.figures import draw_leaderboard
-from simbench.report.page import LIMIT, pack_rows, render, write_page
+from simbench.report.page import LIMIT, render, write_page
 from simbench.report.page_data import safe_link
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
@@ -189,7 +189,7 @@ def test_figures_are_sound_whatever_the_names(text):
     assert {title for title, _ in shown} == {"From floor to ceiling", "Score by level (level)"}
     for _, svg in shown:
         tree = ElementTree.fromstring(svg)
-        assert {"avae", "pca", "trace-stats"} <= {"".join(node.itertext()) for node in tree.iter()}
+        assert {"avae", "trace-stats"} <= {"".join(node.itertext()) for node in tree.iter()}
         assert not [node for node in tree.iter() if node.tag.endswith(("script", "image"))]
         links = [v for node in tree.iter() for k, v in node.items() if k.endswith("href")]
         assert all(link.startswith("#") for link in links)
@@ -201,21 +201,7 @@ def test_download_holds_the_very_rows(results, text):
     assert gzip.decompress(base64.b64decode(packed)).decode() == stored
 
 
-def test_rows_too_large_for_a_page_are_rounded_and_it_says_so():
-    rng = np.random.default_rng(0)
-    rows = [json.dumps({"value": value, "n": 3}) + "\n" for value in rng.random(2000)]
-    packed, is_rounded = pack_rows("".join(rows), limit=20_000)
-    assert is_rounded
-    assert len(packed) <= 20_000
-    values = [json.loads(line) for line in gzip.decompress(base64.b64decode(packed)).splitlines()]
-    original = [json.loads(line)["value"] for line in rows]
-    np.testing.assert_allclose([v["value"] for v in values], original, atol=5.01e-5)
-    assert {v["n"] for v in values} == {3}
-    assert pack_rows("".join(rows), limit=40_000)[1] is False
-    assert pack_rows("".join(rows), limit=1000) == ("", False)
-
-
-def test_rows_too_large_even_so_are_linked(tmp_path, monkeypatch):
+def test_rows_too_large_for_the_page_are_linked(tmp_path, monkeypatch):
     monkeypatch.setattr("simbench.report.page._ROWS", 1000)
     write_folder(tmp_path, made_rows())
     text = write_page(tmp_path, tmp_path / "page" / "index.html").read_text()

@@ -5,7 +5,8 @@ import pytest
 from made import METHODS, made_rows, write_folder
 
 from simbench.board.leaderboard import leaderboard
-from simbench.report.summary import BEST_LINEAR, SHOWN, draw_summary, summarise, summary_text
+from simbench.report.style import METHOD_COLORS
+from simbench.report.summary import BEST_LINEAR, draw_summary, summarise, summary_text
 from simbench.report.summary import write_summary as write
 
 LOW = {name: (family, place if family == "control" else place / 4)
@@ -52,7 +53,7 @@ def test_only_the_newest_version_counts(rows):
 def test_the_table_names_ties_and_what_is_missing(rows):
     table = summary_text(summarise(rows)).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
-    assert header == ["scenario", "target", "cultures", "chance", *SHOWN, "spike-oracle"]
+    assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
     assert easy["scenario"] == "easy"
     assert easy["cultures"] == "12"
