@@ -172,24 +172,19 @@ class _Block:
 
     def advance(self, n_steps: int) -> None:
         """Run all members for a number of steps, at most ``most_steps``."""
-        from brian2 import BrianObjectException
-
         for member in self._members:
             if not member.is_done:
                 normal = member.rng.standard_normal((n_steps, member.n_neurons))
                 sd = member.trial.network.noise_sd(self._dt_ms)
                 np.multiply(normal, sd, out=self._draws[:n_steps, member.place])
         neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
-        try:
-            for step, row in enumerate(self._draws[:n_steps]):
-                self._noise[:] = row
-                for run in self._parts:
-                    run()
-                if n_spikes := self._spiking[-1]:
-                    counts[step] = n_spikes
-                    neurons.append(self._spiking[:n_spikes].copy())
-        except BrianObjectException as error:  # so Brian2 wraps whatever happens, a timeout too
-            raise error.__cause__ or error from None
+        for step, row in enumerate(self._draws[:n_steps]):
+            self._noise[:] = row
+            for run in self._parts:
+                run()
+            if n_spikes := self._spiking[-1]:
+                counts[step] = n_spikes
+                neurons.append(self._spiking[:n_spikes].copy())
         if neurons:
             steps = np.repeat(np.arange(self.step, self.step + n_steps), counts)
             self._fired.append((self.step, self._ids[np.concatenate(neurons)], steps))

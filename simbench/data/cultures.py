@@ -1,15 +1,25 @@
-"""Cultures in the cache: simulated once, imaged as often as a scenario asks."""
+"""Cultures in the cache: simulated in blocks, imaged as often as a scenario asks."""
 
 import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from joblib import effective_n_jobs
 from scipy import sparse
 
 from simbench.core import cache
+from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
-from simbench.culture.growth import Culture, grow_culture
+from simbench.core.parallel import run_jobs
+from simbench.culture.growth import Culture, grow_culture, grow_cultures
+from simbench.culture.planning import plan_blocks, prepare_target
+from simbench.culture.rate_search import simulated_s
 from simbench.data.recording import (
     read_labels,
     read_spikes,
@@ -20,6 +30,9 @@ from simbench.data.recording import (
 )
 from simbench.scenario.culture_recipe import CultureRecipe
 
+_NOTE_S = 1.0
+"""Time between two notes of how far a block is."""
+
 
 def culture_folder(recipe: CultureRecipe, seed: int, index: int) -> Path:
     """Where the cache holds, or will hold, a culture."""
@@ -27,14 +40,101 @@ def culture_folder(recipe: CultureRecipe, seed: int, index: int) -> Path:
     return cache.entry("cultures", key)
 
 
-def cached_culture(recipe: CultureRecipe, seed: int, index: int, target: str = "numpy") -> Culture:
+def cached_culture(recipe: CultureRecipe, seed: int, index: int) -> Culture:
     """A culture from the cache or, if it is not there, simulated and kept; as `grow_culture`."""
 
     def make(draft: Path) -> None:
-        _write(draft, grow_culture(recipe, seed, index, target))
+        _write(draft, grow_culture(recipe, seed, index))
 
     folder = culture_folder(recipe, seed, index)
     return cache.fetch(folder, make, partial(_read, n_neurons=recipe.n_neurons))
+
+
+def fill_cache(
+    recipes: Mapping[int, CultureRecipe],
+    seed: int,
+    n_jobs: int,
+    progress: Callable[[float], None],
+) -> None:
+    """Simulate the cultures that the cache does not hold, in blocks.
+
+    A culture that fails does so alone; its error is raised when the others are there.
+
+    Parameters
+    ----------
+    recipes : mapping of int to CultureRecipe
+        By the index of the culture.
+    seed, n_jobs : int
+        As for `simulate`.
+    progress : callable
+        Called now and then with the share of the time that is simulated.
+    """
+    missing = [
+        (index, recipe)
+        for index, recipe in recipes.items()
+        if not cache.holds(culture_folder(recipe, seed, index))
+    ]
+    if not missing:
+        return
+    todo, n_workers = [recipe for _, recipe in missing], effective_n_jobs(n_jobs)
+    target = prepare_target(todo, n_workers)
+    total_s = sum(map(simulated_s, todo))
+    shared = cache.cache_folder()
+    shared.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".notes-", dir=shared) as folder,
+        _notes_read(folder, total_s, progress),
+    ):
+        jobs = {
+            number: ([missing[p] for p in block], seed, target, Path(folder) / str(number))
+            for number, block in enumerate(plan_blocks(todo, n_workers))
+        }
+        failed = [error for _, errors in run_jobs(_grow_block, jobs, n_jobs) for error in errors]
+    if failed:
+        raise failed[0]
+
+
+def _grow_block(
+    block: Sequence[tuple[int, CultureRecipe]], seed: int, target: str, note: Path
+) -> list[SimbenchError]:
+    """Put the cultures of a block into the cache; returns the errors of those that failed."""
+    failed: list[SimbenchError] = []
+    grown_s, noted = 0.0, -_NOTE_S
+
+    def progress(seconds: float) -> None:
+        nonlocal grown_s, noted
+        grown_s += seconds
+        if time.monotonic() - noted > _NOTE_S:
+            note.write_text(f"{grown_s:g}", encoding="utf-8")
+            noted = time.monotonic()
+
+    recipes, indices = [recipe for _, recipe in block], [index for index, _ in block]
+    for position, culture in grow_cultures(recipes, seed, indices, target, progress):
+        if isinstance(culture, SimbenchError):
+            failed.append(culture)
+        else:
+            folder = culture_folder(recipes[position], seed, indices[position])
+            cache.fetch(folder, partial(_write, culture=culture), lambda _: None)
+    return failed
+
+
+@contextmanager
+def _notes_read(folder: str, total_s: float, progress: Callable[[float], None]) -> Iterator[None]:
+    """Report what share is simulated, by the notes of the workers, while the block runs."""
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.wait(_NOTE_S):
+            simulated = sum(float(note.read_text() or 0) for note in Path(folder).iterdir())
+            progress(min(simulated / total_s, 1.0))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        done.set()
+        reader.join()
 
 
 def _write(folder: Path, culture: Culture) -> None:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from simbench.core import cache
 from simbench.core.parallel import run_jobs
-from simbench.data.cultures import cached_culture
+from simbench.data.cultures import cached_culture, fill_cache
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Truth, read_recording, write_recording
 from simbench.scenario.scenario import Condition, Scenario
@@ -34,7 +33,7 @@ def simulate(
     n_jobs : int
         Worker processes; -1 for one per core.
     progress : callable, optional
-        Called with (done, total) after each recording.
+        Called with (done, total), in recordings, while cultures are simulated and imaged.
     """
     units = recording_units(scenario)
     folders = recording_folders(scenario, seed)
@@ -43,18 +42,19 @@ def simulate(
         for folder, (index, condition) in zip(folders, units)
         if not cache.holds(folder)
     }
-    done = len(units) - len(missing)
-    if progress:
-        progress(done, len(units))
-    if missing:
-        from simbench.culture.planning import prepare_target
+    n_held = len(units) - len(missing)
 
-        recipes = [condition.culture for _, condition, _, _ in missing.values()]
-        target = prepare_target(recipes, effective_n_jobs(n_jobs))
-        jobs = {index: (*job, target) for index, job in missing.items()}
-        for made, _ in enumerate(run_jobs(make_recording, jobs, n_jobs), 1):
-            if progress:
-                progress(done + made, len(units))
+    def report(simulated: float, n_imaged: int = 0) -> None:
+        if progress:  # imaging counts for as much as a third of the simulation
+            done = 0.75 * simulated * len(missing) + 0.25 * n_imaged
+            progress(n_held + int(done), len(units))
+
+    report(0.0)
+    if missing:
+        recipes = {index: condition.culture for _, condition, _, index in missing.values()}
+        fill_cache(recipes, seed, n_jobs, report)
+        for n_imaged, _ in enumerate(run_jobs(make_recording, missing, n_jobs), 1):
+            report(1.0, n_imaged)
     return open_dataset(scenario, seed, folders)
 
 
@@ -91,14 +91,12 @@ def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
     ]
 
 
-def make_recording(
-    folder: Path, condition: Condition, seed: int, index: int, target: str = "numpy"
-) -> None:
+def make_recording(folder: Path, condition: Condition, seed: int, index: int) -> None:
     """Simulate one culture, or take it from the cache, and image it into an entry of the cache."""
     from simbench.imaging import image
 
     def make(draft: Path) -> None:
-        culture = cached_culture(condition.culture, seed, index, target)
+        culture = cached_culture(condition.culture, seed, index)
         positions = culture.labels[["x_mm", "y_mm"]].to_numpy()
         with tempfile.TemporaryDirectory(dir=draft) as scratch:
             imaged = image(

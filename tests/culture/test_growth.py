@@ -6,7 +6,6 @@ from joblib import Parallel, delayed
 from plain import run_plain
 
 from simbench.core.errors import SimbenchError
-from simbench.core.parallel import UnitTimeout, time_limit
 from simbench.core.seeds import stream
 from simbench.culture import targets
 from simbench.culture.growth import build_culture, grow_culture, grow_cultures, make_network
@@ -90,11 +89,6 @@ def test_a_culture_that_cannot_be_grown_fails_alone():
     assert isinstance(found[0], SimbenchError)
     assert "can't be reached" in str(found[1])
     assert_same(found[2], grow_culture(RECIPES[0], SEED, 0))
-
-
-def test_a_time_limit_ends_a_block():
-    with pytest.raises(UnitTimeout), time_limit(1.0):
-        grow_culture(recipe(duration_s=5000.0), SEED)
 
 
 def test_blocks_hold_every_culture_once_and_share_what_they_must():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from simbench import simulate
 from simbench.core.files import validated
-from simbench.culture.growth import grow_culture
+from simbench.culture.growth import grow_culture, grow_cultures
 from simbench.data import cultures as module
 from simbench.data.cultures import cached_culture, culture_folder
 from simbench.data.simulation import recording_folders
@@ -27,7 +27,12 @@ def counted(monkeypatch):
         indices.append(index)
         return grow_culture(recipe, seed, index, target)
 
+    def grow_some(recipes, seed, some, *more):
+        indices.extend(some)
+        return grow_cultures(recipes, seed, some, *more)
+
     monkeypatch.setattr(module, "grow_culture", grow)
+    monkeypatch.setattr(module, "grow_cultures", grow_some)
     return indices
 
 

@@ -3,6 +3,8 @@ import pytest
 
 from simbench import simulate
 from simbench.core import cache
+from simbench.core.errors import SimbenchError
+from simbench.data.cultures import culture_folder, fill_cache
 from simbench.data.simulation import recording_folders
 
 
@@ -63,3 +65,26 @@ def test_cache_key_follows_recipe_seed_and_index(tiny):
         for index in (0, 1)
     }
     assert len(keys) == 8
+
+
+def test_a_culture_that_fails_leaves_the_others_in_the_cache(tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    recipes = dict.fromkeys(range(3), tiny.culture)
+    wiring = tiny.culture.wiring.model_copy(
+        update={"topology": "random", "mean_in_degree": 2.0 * tiny.culture.n_neurons}
+    )
+    recipes[1] = tiny.culture.model_copy(update={"wiring": wiring})
+    with pytest.raises(SimbenchError, match="mean_in_degree"):
+        fill_cache(recipes, 5, 1, lambda share: None)
+    held = [cache.holds(culture_folder(recipe, 5, i)) for i, recipe in recipes.items()]
+    assert held == [True, False, True]
+
+
+def test_progress_rises_to_the_number_of_recordings(tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    seen = []
+    simulate(tiny, seed=6, progress=lambda done, total: seen.append((done, total)))
+    n = tiny.replicates
+    assert seen[0] == (0, n)
+    assert seen[-1] == (n, n)
+    assert seen == sorted(seen)
