@@ -1,14 +1,14 @@
 """Cultures without links between them, run as one Brian2 network, each on a clock of its own."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from simbench.core.errors import SimbenchError
+from simbench.culture.brian import use_target
 from simbench.culture.model import HISTORY, Network, build_model, neuron_values
-from simbench.culture.targets import use_target
 
 CHUNK = 2**20
 """Most draws of noise that lie in memory at once."""
@@ -48,7 +48,7 @@ class _Member:
     """Its neurons keep their numbers when other cultures leave."""
     begun: int = 0
     """Step of the block at which the trial began."""
-    place: slice = slice(0)
+    place: slice = field(default_factory=lambda: slice(0))
     """Its neurons among those of the block."""
     is_done: bool = False
 
@@ -96,7 +96,7 @@ def run_block(
         Gives the random generator of a culture at the start of each trial.
     dt_ms : float
     target : {"numpy", "cython"}
-        Brian2's code generation target, prepared by ``simbench.culture.targets``.
+        Brian2's code generation target, prepared by ``simbench.culture.brian``.
     progress : callable, optional
         Called with the seconds of a culture that were simulated since the last call, summed over
         the cultures.

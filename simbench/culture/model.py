@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from simbench.culture.brian import load_brian2
 from simbench.scenario.culture_recipe import SynapseRecipe
 
 _NEURON = """
@@ -147,7 +146,7 @@ def model_text(delayed: bool, slow: bool) -> ModelText:
 
 
 def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
-    """Brian2's objects for networks without links between them.
+    """Brian2's objects for networks without links between them; Brian2 has its target.
 
     Returns
     -------
@@ -155,7 +154,8 @@ def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
     neurons : brian2.NeuronGroup
         The neurons of the first network, then those of the second, and so on.
     """
-    b2 = load_brian2()
+    import brian2 as b2
+
     delayed, slow = networks[0].model
     text = model_text(delayed, slow)
     clock = b2.Clock(dt=dt_ms * b2.ms, name="step")

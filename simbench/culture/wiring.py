@@ -8,7 +8,6 @@ from scipy.spatial import cKDTree
 
 from simbench.core.errors import SimbenchError
 from simbench.culture import graphs
-from simbench.culture.axons import grow_axons
 from simbench.culture.edge_file import read_edges
 from simbench.culture.substrate import Substrate, make_substrate
 from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe, WiringRecipe
@@ -124,6 +123,8 @@ def degree_error(recipe: WiringRecipe, most: float, why: str) -> SimbenchError:
 def _grow(
     recipe: CultureRecipe, positions_mm: np.ndarray, n_links: int | None, rng: np.random.Generator
 ) -> Wiring:
+    from simbench.culture.axons import grow_axons
+
     wiring = recipe.wiring
     substrate = make_substrate(wiring, dish_radius_mm(recipe), rng)
     length, module = wiring.axon_length_mm, np.zeros(recipe.n_neurons, dtype=int)

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from simbench import load_scenario
 from simbench.core.seeds import stream
-from simbench.culture.axon_kernel import grow
+from simbench.culture.axons import grow
 from simbench.culture.block import Trial, run_block
 from simbench.culture.growth import (
     Culture,

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from simbench import embed, get_method, load_scenario, simulate
+from simbench.culture.brian import compiler_found
 from simbench.culture.growth import grow_culture
 from simbench.culture.planning import prepare_target
-from simbench.culture.targets import compiler_found
 from simbench.methods.registry import expand_names
 
 

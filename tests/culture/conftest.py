@@ -1,6 +1,6 @@
 import pytest
 
-from simbench.culture import targets
+from simbench.culture import brian
 
 
 @pytest.fixture(scope="session")
@@ -9,5 +9,5 @@ def kept_builds(request, tmp_path_factory):
     cache = getattr(request.config, "cache", None)
     folder = cache.mkdir("simbench-builds") if cache else tmp_path_factory.mktemp("builds")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets, "cache_folder", lambda: folder)
+        patch.setattr(brian, "cache_folder", lambda: folder)
         yield folder

@@ -3,8 +3,7 @@ import pytest
 from plain import grow_plain
 
 from simbench.core.errors import SimbenchError
-from simbench.culture.axon_kernel import advance, crossing_probability, grow, meet_walls
-from simbench.culture.axons import grow_axons
+from simbench.culture.axons import advance, crossing_probability, grow, grow_axons, meet_walls
 from simbench.culture.growth import build_culture
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm, place_somata

@@ -7,7 +7,7 @@ from plain import run_plain
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.culture import targets
+from simbench.culture import brian
 from simbench.culture.growth import build_culture, grow_culture, grow_cultures, make_network
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import Drive
@@ -118,7 +118,7 @@ def test_blocks_keep_all_workers_busy(n_workers):
 @pytest.fixture
 def cold(monkeypatch, tmp_path):
     """No model is compiled yet."""
-    monkeypatch.setattr(targets, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(brian, "cache_folder", lambda: tmp_path)
 
 
 def test_little_work_runs_on_numpy(cold):
