@@ -50,6 +50,7 @@ class _Member:
     """Step of the block at which the trial began."""
     place: slice = field(default_factory=lambda: slice(0))
     """Its neurons among those of the block."""
+    noise_sd: np.ndarray = field(default_factory=lambda: np.empty(0))
     is_done: bool = False
 
     @property
@@ -162,6 +163,7 @@ class _Block:
         self._draws = np.zeros((self.most_steps, len(self._noise)))
         start = 0
         for member in members:
+            member.noise_sd = member.trial.network.noise_sd(self._dt_ms)
             member.place = slice(start, start + member.n_neurons)
             start = member.place.stop
         first_ids = [np.arange(m.first_id, m.first_id + m.n_neurons) for m in members]
@@ -175,8 +177,7 @@ class _Block:
         for member in self._members:
             if not member.is_done:
                 normal = member.rng.standard_normal((n_steps, member.n_neurons))
-                sd = member.trial.network.noise_sd(self._dt_ms)
-                np.multiply(normal, sd, out=self._draws[:n_steps, member.place])
+                np.multiply(normal, member.noise_sd, out=self._draws[:n_steps, member.place])
         neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
         for step, row in enumerate(self._draws[:n_steps]):
             self._noise[:] = row
@@ -186,16 +187,20 @@ class _Block:
                 counts[step] = n_spikes
                 neurons.append(self._spiking[:n_spikes].copy())
         if neurons:
+            ids = self._ids[np.concatenate(neurons)]
+            order = np.argsort(ids)  # so that each member finds its own
             steps = np.repeat(np.arange(self.step, self.step + n_steps), counts)
-            self._fired.append((self.step, self._ids[np.concatenate(neurons)], steps))
+            self._fired.append((self.step, ids[order], steps[order]))
         self.step += n_steps
 
     def events_of(self, member: _Member) -> Events:
-        """What a member has fired in its trial."""
+        """What a member has fired in its trial, in any order."""
         neurons, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for begun, ids, when in self._fired:
             if begun >= member.begun:
-                own = (ids >= member.first_id) & (ids < member.first_id + member.n_neurons)
+                own = slice(
+                    *np.searchsorted(ids, member.first_id + np.array([0, member.n_neurons]))
+                )
                 neurons.append(ids[own] - member.first_id)
                 steps.append(when[own] - member.begun)
         return np.concatenate(neurons), np.concatenate(steps)
@@ -203,6 +208,7 @@ class _Block:
     def restart(self, member: _Member) -> None:
         """Begin a new trial of a member."""
         member.begun, member.rng = self.step, member.noise()
+        member.noise_sd = member.trial.network.noise_sd(self._dt_ms)
         for name, values in neuron_values(member.trial.network, self._dt_ms).items():
             self._array(name)[member.place] = values
         for name in self._neurons.variables:

@@ -43,9 +43,9 @@ def simulated_s(recipe: CultureRecipe) -> float:
     """Seconds that growing such a culture simulates, pilots included; an estimate for planning."""
     full = recipe.settle_s + recipe.duration_s
     if recipe.target_rate_hz is not None:
-        return 1.1 * full + 2 * (recipe.settle_s + min(PILOTS[0][0], recipe.duration_s))
+        return full + 2 * (recipe.settle_s + min(PILOTS[0][0], recipe.duration_s))
     if recipe.match_type_rates_hz is not None:
-        return full + 12 * (recipe.settle_s + min(TYPE_PILOT_S, recipe.duration_s))
+        return full + 4 * (recipe.settle_s + min(TYPE_PILOT_S, recipe.duration_s))
     return full
 
 
