@@ -10,13 +10,11 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.brian import use_target
 from simbench.culture.model import HISTORY, Network, build_model, neuron_values
 
-CHUNK = 2**20
-"""Most draws of noise that lie in memory at once."""
-MOST_BUSY = 2 / 3
-"""A block in which a smaller share of the neurons is at work is built anew without the others."""
+CHUNK = 2**20  # draws of noise in memory
+BUSY = 2 / 3  # with a smaller share of neurons at work, a block is built anew without the others
 STATE = {"v", "u", "g", "R", "slow"}
+# Spikes: neurons, and steps counted from the start of the run
 Events = tuple[np.ndarray, np.ndarray]
-"""Spikes: neurons, and steps counted from the start of the run."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,18 @@ class Trial:
     n_steps: int
 
 
+# Asks for one trial after the other, is sent the spikes of each, and returns a result
 Trials = Generator[Trial, Events, Any]
-"""Asks for one trial after the other, is sent the spikes of each, and returns a result."""
 Noise = Callable[[], np.random.Generator]
 
 
 @dataclass
 class _Member:
-    """A culture of a block, and the trial that it is in."""
+    """A culture of a block, and the trial that it is in.
+
+    ``begun`` is the step of the block at which the trial began, ``place`` are its neurons among
+    those of the block; from ``first_id`` on it numbers them even when other cultures have left.
+    """
 
     number: int
     trials: Trials
@@ -45,11 +47,8 @@ class _Member:
     noise: Noise
     rng: np.random.Generator
     first_id: int
-    """Its neurons keep their numbers when other cultures leave."""
     begun: int = 0
-    """Step of the block at which the trial began."""
     place: slice = field(default_factory=lambda: slice(0))
-    """Its neurons among those of the block."""
     noise_sd: np.ndarray = field(default_factory=lambda: np.empty(0))
     is_done: bool = False
 
@@ -225,7 +224,7 @@ class _Block:
         first = min((member.begun for member in members), default=self.step)
         self._fired = [some for some in self._fired if some[0] >= first]
         # with delays they stay, for spikes under way could not move
-        if members and members[0].trial.network.delays_ms is None and kept.mean() < MOST_BUSY:
+        if members and members[0].trial.network.delays_ms is None and kept.mean() < BUSY:
             names = STATE & set(self._neurons.variables)
             state = {name: self._array(name)[kept] for name in names}
             self._build(members)

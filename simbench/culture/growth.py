@@ -212,19 +212,11 @@ def _describe(recipe: CultureRecipe, anatomy: Anatomy, events: Events, drive: Dr
 
 
 def _anatomy_labels(recipe: CultureRecipe, anatomy: Anatomy) -> pd.DataFrame:
-    firing, positions = anatomy.firing, anatomy.positions_mm
-    return pd.DataFrame(
-        {
-            "firing_type": firing.firing_type,
-            "inhibitory": firing.inhibitory,
-            "a": firing.a,
-            "b": firing.b,
-            "c": firing.c,
-            "d": firing.d,
-            "x_mm": positions[:, 0],
-            "y_mm": positions[:, 1],
-            "rim_distance_mm": dish_radius_mm(recipe) - np.linalg.norm(positions, axis=1),
-            "topology": recipe.wiring.topology,
-            "module": anatomy.wiring.module,
-        }
+    positions = anatomy.positions_mm
+    return pd.DataFrame(vars(anatomy.firing)).assign(
+        x_mm=positions[:, 0],
+        y_mm=positions[:, 1],
+        rim_distance_mm=dish_radius_mm(recipe) - np.linalg.norm(positions, axis=1),
+        topology=recipe.wiring.topology,
+        module=anatomy.wiring.module,
     )

@@ -15,24 +15,9 @@ from scipy import sparse
 
 from simbench.scenario.culture_recipe import SynapseRecipe
 
-_NEURON = """
-v : 1
-u : 1
-g : 1
-R : 1
-noise : 1
-a : 1 (constant)
-b : 1 (constant)
-c : 1 (constant)
-d : 1 (constant)
-current : 1 (constant)
-g_kept : 1 (constant)
-recovery : 1 (constant)
-R_kept : 1 (constant)
-dt_ms : 1 (shared, constant)
-half_ms : 1 (shared, constant)
-released0 : 1
-"""
+_NAMES = "v u g R noise released0 a b c d current g_kept recovery R_kept"
+_NEURON = "".join(f"{name} : 1\n" for name in _NAMES.split())
+_NEURON += "dt_ms : 1 (shared, constant)\nhalf_ms : 1 (shared, constant)\n"
 # The text is the arithmetic: no powers, no divisions, one operation order, so that every target
 # gives the same bits.
 _STEP = """
@@ -47,8 +32,7 @@ R = R + recovery*(1 - R)
 THRESHOLD = "v > 30"
 # abs() forces a copy: on Brian2's NumPy target `released0 = R` would alias the depressed R
 _RESET = "v = c\nu += d\nreleased0 = abs(R)\nR *= R_kept"
-HISTORY = 8
-"""Spikes of a neuron that may be under way on a delayed link at the same time."""
+HISTORY = 8  # spikes of a neuron that may be under way on a delayed link at the same time
 
 
 @dataclass(frozen=True)
@@ -127,11 +111,11 @@ def model_text(delayed: bool, slow: bool) -> ModelText:
     each link counts its arrivals, so that a burst faster than the delay arrives spike for spike.
     """
     neuron, reset, released = _NEURON, _RESET, "released0_pre"
-    step, synapse, on_spike = _STEP.format(input="g"), "w : 1 (constant)", "g_post += w*released"
+    step, synapse, on_spike = _STEP.format(input="g"), "w : 1", "g_post += w*released"
     if slow:
-        neuron += "slow : 1\nslow_kept : 1 (constant)\n"
+        neuron += "slow : 1\nslow_kept : 1\n"
         step = _STEP.format(input="g + slow") + "slow = slow_kept*slow\n"
-        synapse += "\nw_slow : 1 (constant)"
+        synapse += "\nw_slow : 1"
         on_spike += "\nslow_post += w_slow*released"
     if delayed:
         neuron += "".join(f"released{k} : 1\n" for k in range(1, HISTORY)) + "n_spikes : integer\n"
@@ -195,8 +179,7 @@ def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
 def neuron_values(network: Network, dt_ms: float) -> dict[str, np.ndarray]:
     """Parameters and initial state of the neurons by their name in the model."""
     synapses = network.synapses
-    names = ("a", "b", "c", "d", "v", "u", "current")
-    values = {name: getattr(network, name) for name in names}
+    values = {name: getattr(network, name) for name in ("a", "b", "c", "d", "v", "u", "current")}
     same = {
         "g_kept": 1 - dt_ms / synapses.decay_ms,
         "recovery": dt_ms / (1000 * synapses.recovery_s),

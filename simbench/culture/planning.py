@@ -14,11 +14,11 @@ from simbench.culture.model import Network
 from simbench.culture.rate_search import simulated_s
 from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
+# Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken
 MOST_NEURONS = 8000
-"""Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken."""
 COMPILE_S = 30.0
 # Seconds a step: fixed, and a neuron (measured on blocks of 84 to 10,000 neurons)
-_COST_S = {"numpy": (120e-6, 40e-9), "cython": (20e-6, 25e-9)}
+_COST_S = {"numpy": (75e-6, 34e-9), "cython": (20e-6, 27e-9)}
 
 
 def plan_blocks(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> list[list[int]]:

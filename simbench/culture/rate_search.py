@@ -9,8 +9,8 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.block import Events, Trial
 from simbench.scenario.culture_recipe import CultureRecipe
 
+# Recorded seconds after which a run is given up whose rate is off by more than this share
 PILOTS = ((20.0, 0.15), (60.0, 0.08))
-"""Recorded seconds after which a run is given up whose rate is off by more than this share."""
 TYPE_PILOT_S = 60.0
 TOLERANCE = 0.1
 AIM = 0.05  # pilots of types are ended here, so that the rates stay within the tolerance
@@ -34,9 +34,9 @@ class Drive:
 
 
 Search = Generator[Trial, Events, tuple[Events, Drive]]
+# (drive, recorded seconds) -> spikes (neurons, steps); those at steps below 0 came before the
+# recording. A longer run with the same drive goes on where the last one ended.
 Run = Callable[[Drive, float], Generator[Trial, Events, Events]]
-"""(drive, recorded seconds) -> spikes (neurons, steps); those at steps below 0 came before the
-recording. A longer run with the same drive goes on where the last one ended."""
 
 
 def simulated_s(recipe: CultureRecipe) -> float:

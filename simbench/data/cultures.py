@@ -30,8 +30,7 @@ from simbench.data.recording import (
 )
 from simbench.scenario.culture_recipe import CultureRecipe
 
-_NOTE_S = 1.0
-"""Time between two notes of how far a block is."""
+_NOTE_S = 1.0  # between two notes of how far a block is
 
 
 def culture_folder(recipe: CultureRecipe, seed: int, index: int) -> Path:

@@ -144,7 +144,7 @@ class CultureRecipe(Recipe):
     type_current: dict[str, Finite] = Field(default={})
     """Constant input by firing type, in the units of the Izhikevich current."""
     target_rate_hz: Positive | None = None
-    """If given, noise_sigma is found by bisection on pilot runs."""
+    """If given, the noise_sigma that gives this mean rate within 10 % is found."""
     match_type_rates_hz: Positive | None = None
     """If given, a constant input per firing type that gives all types this rate is found."""
     wiring: WiringRecipe = WiringRecipe()

@@ -8,8 +8,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+# Marks a key that came after others were published: at its default it is not digested
 YOUNGER = "younger"
-"""Marks a key that came after others were published: at its default it is not digested."""
 
 
 class Recipe(BaseModel):
