@@ -162,8 +162,8 @@ def test_a_method_that_takes_too_long_is_stopped_and_fails_alone(rows, tiny, tmp
     path = tmp_path / "slow.py"
     path.write_text(SLOW)
     units = plan([tiny], [f"{path}:Sleeps", "pca"], seeds=[1])
-    made = run(units, n_jobs=2, timeout_s=20).set_index("method")
-    assert made.loc[f"{path}:Sleeps", "error"] == "UnitFailed: took longer than 20 s"
+    made = run(units, n_jobs=2, timeout_s=10).set_index("method")
+    assert made.loc[f"{path}:Sleeps", "error"] == "UnitFailed: took longer than 10 s"
     assert (made.loc["pca", "status"] == "ok").all()
 
 

@@ -100,6 +100,6 @@ def test_the_board_ranks_nobody_and_the_curves_show_the_trace():
     drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
     np.testing.assert_allclose(drawn["avae"], [0.4, 0.7])
     view = view_data(rows, "linear", "latent values")
-    assert list(view["figures"]) == ["Score by level"]
-    assert "no method is ranked" in view["finding"]
+    assert list(view["figures"]) == ["curves"]
+    assert view["finding"]["best"] is None
     assert not view["tests"]
