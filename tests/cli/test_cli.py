@@ -131,7 +131,7 @@ def test_dry_run_does_nothing(tmp_path):
     assert "16 (0 cached)" in result.stdout
     assert "avae" in result.stdout
     more = simbench("run", "quickstart", TINY, "--seed", "1", "--seed", "2", "--dry-run")
-    assert re.search(r"quickstart v1 +32 \(0 cached\)", more.stdout)
+    assert re.search(r"quickstart v\d+ +32 \(0 cached\)", more.stdout)
     assert re.search(r"tiny v\d+ +12 ", more.stdout)
     assert re.search(r"all +44 ", more.stdout)
     assert not (tmp_path / "none").exists()
