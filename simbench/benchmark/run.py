@@ -50,7 +50,7 @@ def run(
     progress : callable, optional
         Called with (what, done, total).
     timeout_s : float, optional
-        Longest time that one fit, or one scoring, may take, seconds.
+        Longest time that a block of cultures, a fit, or a scoring may take, seconds.
     log : callable, optional
         Called with (unit, traceback) when a unit has failed.
 
@@ -61,7 +61,7 @@ def run(
         ``simbench.benchmark.rows.COLUMNS``. A unit that failed is one row with its error.
     """
     report = progress or (lambda what, done, total: None)
-    recordings, failed = _record(units, n_jobs, report)
+    recordings, failed = _record(units, n_jobs, report, timeout_s)
     to_fit = {
         unit: (unit.latents_folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
         for unit in units
@@ -96,7 +96,7 @@ def latents_of(unit: Unit) -> np.ndarray:
 
 
 def _record(
-    units: Sequence[Unit], n_jobs: int, report: Progress
+    units: Sequence[Unit], n_jobs: int, report: Progress, timeout_s: float | None
 ) -> tuple[dict[tuple[Scenario, int], tuple[Path, ...]], dict[Unit, BaseException]]:
     """Folders of the recordings of each scenario and seed, and the units that can't have any."""
     recordings: dict[tuple[Scenario, int], tuple[Path, ...]] = {}
@@ -104,7 +104,7 @@ def _record(
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
         try:
             what = f"simulate {scenario.name}"
-            dataset = simulate(scenario, seed, n_jobs, partial(report, what))
+            dataset = simulate(scenario, seed, n_jobs, partial(report, what), timeout_s)
             if "latents" in scenario.protocols:
                 check_targets(dataset, scenario.targets)
             recordings[scenario, seed] = tuple(recording_folders(scenario, seed))

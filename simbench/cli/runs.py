@@ -59,7 +59,9 @@ def run(
     ] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(callback=_check_timeout, help="Longest time for one method, s."),
+        typer.Option(
+            callback=_check_timeout, help="Longest time for one method or block of cultures, s."
+        ),
     ] = None,
     backend: Annotated[Backend, typer.Option(help="loky: this machine.")] = "loky",
     scheduler: Annotated[

@@ -16,7 +16,7 @@ from scipy import sparse
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
-from simbench.core.parallel import run_jobs
+from simbench.core.parallel import run_alone, run_jobs
 from simbench.culture.growth import Culture, grow_culture, grow_cultures
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import simulated_s
@@ -54,6 +54,7 @@ def fill_cache(
     seed: int,
     n_jobs: int,
     progress: Callable[[float], None],
+    timeout_s: float | None = None,
 ) -> None:
     """Simulate the cultures that the cache does not hold, in blocks.
 
@@ -63,7 +64,7 @@ def fill_cache(
     ----------
     recipes : mapping of int to CultureRecipe
         By the index of the culture.
-    seed, n_jobs : int
+    seed, n_jobs, timeout_s
         As for `simulate`.
     progress : callable
         Called now and then with the share of the time that is simulated.
@@ -88,7 +89,10 @@ def fill_cache(
             number: ([missing[p] for p in block], seed, target, Path(folder) / str(number))
             for number, block in enumerate(plan_blocks(todo, n_workers))
         }
-        failed = [error for _, errors in run_jobs(_grow_block, jobs, n_jobs) for error in errors]
+        run = partial(run_alone, timeout_s=timeout_s) if timeout_s else run_jobs
+        failed: list[BaseException] = []
+        for _, result in run(_grow_block, jobs, n_jobs):
+            failed += [result] if isinstance(result, BaseException) else result
     if failed:
         raise failed[0]
 

@@ -19,6 +19,7 @@ def simulate(
     seed: int = 0,
     n_jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    timeout_s: float | None = None,
 ) -> Dataset:
     """Simulate and image all cultures of a scenario.
 
@@ -34,6 +35,8 @@ def simulate(
         Worker processes; -1 for one per core.
     progress : callable, optional
         Called with (done, total), in recordings, while cultures are simulated and imaged.
+    timeout_s : float, optional
+        Longest time that a block of cultures may take, seconds.
     """
     units = recording_units(scenario)
     folders = recording_folders(scenario, seed)
@@ -52,7 +55,7 @@ def simulate(
     report(0.0)
     if missing:
         recipes = {index: condition.culture for _, condition, _, index in missing.values()}
-        fill_cache(recipes, seed, n_jobs, report)
+        fill_cache(recipes, seed, n_jobs, report, timeout_s)
         for n_imaged, _ in enumerate(run_jobs(make_recording, missing, n_jobs), 1):
             report(1.0, n_imaged)
     return open_dataset(scenario, seed, folders)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbench import simulate
+from simbench.core.errors import SimbenchError
 from simbench.core.files import validated
 from simbench.culture.growth import grow_culture, grow_cultures
 from simbench.data import cultures as module
@@ -112,3 +113,11 @@ def test_other_recipes_seeds_and_indices_are_other_cultures():
     recipes = [RECIPE, RECIPE.model_copy(update={"noise_sigma": 8.5})]
     folders = {culture_folder(r, seed, i) for r in recipes for seed in (0, 1) for i in (0, 1)}
     assert len(folders) == 8
+
+
+def test_a_block_that_takes_too_long_is_stopped(short, own_cache):
+    endless = short.culture.model_copy(update={"duration_s": 1e5})
+    slow = short.model_copy(update={"culture": endless})
+    with pytest.raises(SimbenchError, match="took longer than 4 s"):
+        simulate(slow, timeout_s=4)
+    assert len(simulate(short, timeout_s=60).recordings) == 2
