@@ -13,7 +13,7 @@ from simbench.culture.substrate import Substrate
 from simbench.scenario.culture_recipe import WiringRecipe
 
 SEGMENT_MM = 0.001
-HEADING_SD = 0.1  # rad a segment
+HEADING_SD = 0.1  # rad per segment
 # Probability that an axon crosses a height step (mm), linear in between (Hernandez-Navarro,
 # thesis); walls met at 30 degrees or less are never crossed.
 STEP_MM = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
@@ -34,7 +34,7 @@ def grow_axons(
 ) -> sparse.csr_array:
     """Grow one axon from each soma; find all dendritic discs that it can link to.
 
-    Segments of 1 um; the heading walks by N(0, 0.1) rad a segment. A link is found as soon as the
+    Segments of 1 um; the heading walks by N(0, 0.1) rad per segment. A link is found as soon as the
     tip lies in a neuron's dendritic disc and the straight line from its soma to the tip is not
     turned back by a wall.
 
@@ -146,7 +146,7 @@ def advance(x, y, heading, length, heights, width, rng):
 
 @njit(cache=True)
 def sort_into_boxes(positions, width, size):
-    """Somata box by box, for looking up neighbours: boxes a side, order, first of each box."""
+    """Somata box by box, for looking up neighbours: boxes per side, order, first of each box."""
     boxes = max(1, int(width / size))
     place = np.empty(len(positions), np.int64)
     first = np.zeros(boxes * boxes + 1, np.int64)

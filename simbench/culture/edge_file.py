@@ -63,7 +63,7 @@ def _read_table(path: str, n_neurons: int) -> tuple[sparse.csr_array, bool]:
         raise ValueError(f"pre and post must be whole numbers in 0..{n_neurons - 1}")
     if table.duplicated(["pre", "post"]).any():
         row = table[table.duplicated(["pre", "post"])].iloc[0]
-        raise ValueError(f"the link {row['pre']:g} -> {row['post']:g} is there twice")
+        raise ValueError(f"the link {row['pre']:g} -> {row['post']:g} is a duplicate")
     weighted = "weight" in table
     weights = table["weight"].to_numpy(float) if weighted else np.ones(len(table))
     return sparse.csr_array((weights, ends.T), shape=(n_neurons, n_neurons)), weighted

@@ -130,7 +130,7 @@ def summarise(spikes: SpikeTrains, bursts: NetworkBursts) -> dict[str, float]:
 def describe(
     spikes: SpikeTrains, weights: sparse.csr_array
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Labels of wiring and activity, one row a neuron, and the summary of the culture."""
+    """Labels of wiring and activity, one row per neuron, and the summary of the culture."""
     bursts = find_network_bursts(spikes)
     labels = wiring_labels(weights).join(activity_labels(spikes, weights, bursts))
     return labels, summarise(spikes, bursts)

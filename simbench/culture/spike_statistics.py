@@ -32,7 +32,7 @@ def spike_statistics(spikes: SpikeTrains) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a neuron, float64, no NaN and no infinity
+    DataFrame, one row per neuron, float64, no NaN and no infinity
         - ``log_rate``: log10 of the rate in Hz; half a spike is added to every count.
         - ``log_isi_q05`` ...: quantiles of log10 of the inter-spike intervals (s).
         - ``isi_cv``, ``isi_cv2``, ``isi_lv``, ``log_isi_sd``: irregularity of the intervals
@@ -48,7 +48,7 @@ def spike_statistics(spikes: SpikeTrains) -> pd.DataFrame:
         - ``culture_m5to0ms`` ...: log ratio of the other neurons' rate, at this time around one's
           own spikes, to their mean rate ("m" stands for minus).
         - ``network_*``: share of spikes in network bursts, share of bursts joined, rate outside,
-          spikes a joined burst (mean, s.d., largest, shares of 1, 2, 3, 4 and more), growth of
+          spikes per joined burst (mean, s.d., largest, shares of 1, 2, 3, 4 and more), growth of
           spikes with the size of the burst, latency of the first spike against the culture's
           median (s) and its s.d., rank among first spikes (0 first, 1 last), span from first to
           last spike (s), log10 of the first, second and last interval within (s), and log10 of

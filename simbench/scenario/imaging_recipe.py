@@ -116,7 +116,7 @@ class ImagingRecipe(Recipe):
                     raise ValueError(f"{key} needs light in photons: give 'nu' or 'photons_per_s'")
         elif photons > MOST_PHOTONS:
             raise ValueError(
-                f"{'photons_per_s' if self.nu is None else 'nu'}: {photons:.3g} photons a frame; "
+                f"{'photons_per_s' if self.nu is None else 'nu'}: {photons:.3g} photons per frame; "
                 f"allowed: at most {MOST_PHOTONS:g}"
             )
         elif self.bit_depth is not None:
@@ -124,7 +124,7 @@ class ImagingRecipe(Recipe):
             if counts >= top:
                 raise ValueError(
                     f"bit_depth = {self.bit_depth} ends at {top} counts, below the baseline: "
-                    f"{counts:.4g} counts a frame; allowed: more bits, or a lower camera_gain"
+                    f"{counts:.4g} counts per frame; allowed: more bits, or a lower camera_gain"
                 )
 
     @property

@@ -214,7 +214,7 @@ def test_a_custom_wiring_is_thinned_to_its_in_degree(tmp_path):
         ("pre,post\n0,4\n", r"whole numbers in 0..3"),
         ("pre,post\n0.5,1\n", r"whole numbers in 0..3"),
         ("pre,post\n2,2\n", "neuron 2 links to itself"),
-        ("pre,post\n0,1\n0,1\n", "0 -> 1 is there twice"),
+        ("pre,post\n0,1\n0,1\n", "0 -> 1 is a duplicate"),
         ("pre,post,weight\n0,1,2\n0,2,-2\n", "row 0 has weights of both signs"),
         ("pre,post,weight\n0,1,inf\n", "a weight is not finite"),
         ("from,to\n0,1\n", r"allowed: pre,post\[,weight\]"),
