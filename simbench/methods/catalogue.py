@@ -1,6 +1,6 @@
 """The table of all methods of simbench.
 
-Looking a method up imports nothing; its home is imported when the method is used.
+Looking a method up imports nothing: its module is imported when the method is used.
 """
 
 from dataclasses import dataclass, field
@@ -20,9 +20,8 @@ class MethodEntry:
     Parameters
     ----------
     family : {"linear", "features", "learned", "control", "outside"}
-    home : str
-        "module:Class", "path.py:Class", or a function in place of the class. Imported only when
-        the method is used.
+    import_path : str
+        "package.module:Class", "path.py:Class", or a function in place of the class.
     summary, source : str
     parameters : dict
         Given to the class.
@@ -40,7 +39,7 @@ class MethodEntry:
     """
 
     family: str
-    home: str
+    import_path: str
     summary: str
     source: str
     parameters: dict[str, Any] = field(default_factory=dict)
