@@ -33,7 +33,7 @@ def load_class(import_path: str) -> Any:
             module = _load_file(file, _digest(file))
         else:
             _find_in_working_directory()
-            module = import_module(place)
+            module = import_module(place, "simbench.methods")
     except (Exception, SystemExit) as error:  # a method from outside can raise anything
         raise SimbenchError(
             f"method {import_path}: importing it failed: {type(error).__name__}: {error}"
