@@ -15,6 +15,7 @@ from simbench.benchmark.run import run
 from simbench.core.errors import SimbenchError
 from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION
+from simbench.scoring.metrics import METRICS
 
 _ON_CPU = {"device": "cpu"}  # rows name only another one
 
@@ -56,6 +57,11 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
         raise SimbenchError(
             f"{rows_file}, row {number}: scoring version {row['scoring_version']}; "
             f"this simbench scores by version {VERSION}"
+        )
+    if row["metric"] not in METRICS:
+        raise SimbenchError(
+            f"{rows_file}, row {number}: this simbench has no metric '{row['metric']}'; "
+            "choose a row of another metric"
         )
     scenario = read_scenario(rows_file.parent)
     levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}

@@ -22,8 +22,8 @@ from simbench.data.traces import trace_folders
 from simbench.methods.embedding import LatentsJob, make_latents, read_about, read_outputs
 from simbench.methods.registry import find_entry
 from simbench.scenario.scenario import Scenario
-from simbench.scoring.probes import check_targets
 from simbench.scoring.protocols import make_scores, read_scores
+from simbench.scoring.targets import check_targets
 
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]

@@ -86,8 +86,15 @@ def image(
         for name in ("clean_dff", "fluorescence", "neuropil")
     )
     order = np.arange(spikes.n_neurons)
+    indicator = get_indicator(recipe.indicator)
     for cells in blocks(order, count):
-        clean.write(cells, _clean_dff(spikes, cells, nuisances, recipe))
+        consecutive = slice(cells[0], cells[-1] + 1)
+        dff = frame_dff(
+            spikes, indicator, recipe.frame_rate_hz, recipe.exposure, nuisances.decay_scale,
+            consecutive,
+        )  # fmt: skip
+        dff *= (nuisances.gain[cells, None] * nuisances.culture_gain).astype(np.float32)
+        clean.write(cells, dff)
     if nuisances.haze is not None:
         order = by_tile(positions_mm, rows_per_block(count))
     for cells in blocks(order, count):
@@ -108,46 +115,19 @@ def image(
     )
 
 
-def _clean_dff(
-    spikes: SpikeTrains, cells: np.ndarray, nuisances: Nuisances, recipe: ImagingRecipe
-) -> np.ndarray:
-    """True dF/F of consecutive cells, with their own gains."""
-    dff = frame_dff(
-        spikes,
-        get_indicator(recipe.indicator),
-        recipe.frame_rate_hz,
-        recipe.exposure,
-        nuisances.decay_scale,
-        slice(cells[0], cells[-1] + 1),
-    )
-    gain = nuisances.gain[cells, None] * nuisances.culture_gain
-    dff *= gain.astype(np.float32)
-    return dff
-
-
 def _light(
     cells: np.ndarray, clean: TraceArray, nuisances: Nuisances, recipe: ImagingRecipe
 ) -> np.ndarray:
     """Light of the cells and the haze of their neighbours, in baselines of the median cell."""
-    if nuisances.haze is None:
-        light = _own_light(cells, clean, nuisances, recipe)
-    else:
-        weights = nuisances.haze[cells]
-        near = np.union1d(cells, weights.indices)
-        lights = _own_light(near, clean, nuisances, recipe)
-        light = lights[np.searchsorted(near, cells)]
-        light += weights[:, near].astype(np.float32) @ lights
-    return light
-
-
-def _own_light(
-    cells: np.ndarray, clean: TraceArray, nuisances: Nuisances, recipe: ImagingRecipe
-) -> np.ndarray:
-    light = 1 + clean.read(cells)
+    weights = None if nuisances.haze is None else nuisances.haze[cells]
+    near = cells if weights is None else np.union1d(cells, weights.indices)
+    light = 1 + clean.read(near)
     if recipe.brightness_sd:
-        light *= nuisances.brightness[cells, None].astype(np.float32)
+        light *= nuisances.brightness[near, None].astype(np.float32)
     if nuisances.drift is not None:
         seconds = frame_middles(light.shape[1], recipe)
-        drift = nuisances.drift[cells]
-        light *= slow_factor(drift, seconds, recipe.drift_time_s, recipe.drift_sd)
+        light *= slow_factor(nuisances.drift[near], seconds, recipe.drift_time_s, recipe.drift_sd)
+    if weights is not None:
+        own = light[np.searchsorted(near, cells)]
+        light = own + weights[:, near].astype(np.float32) @ light
     return light

@@ -224,13 +224,8 @@ def describe_indicators() -> pd.DataFrame:
         ``time_to_peak_ms`` (from the spike), ``half_decay_ms`` (from the peak), ``source``.
     """
     rows = [
-        {
-            "name": indicator.name,
-            "family": indicator.family,
-            **measure_response(indicator),
-            "source": indicator.source,
-        }
-        for indicator in presets().values()
+        {"name": i.name, "family": i.family, **measure_response(i), "source": i.source}
+        for i in presets().values()
     ]
     return pd.DataFrame(rows)
 
@@ -241,13 +236,10 @@ def measure_response(indicator: Indicator) -> dict[str, float]:
     spike = SpikeTrains(np.zeros(1), np.array([0, 1]), duration=6.0)
     trace = clean_dff(spike, indicator, rate_hz)[0].astype(float)
     peak = int(trace.argmax())
-    half = trace[peak] / 2
-    half_rise = int(np.argmax(trace >= half))
-    half_decay = int(np.argmax(trace[peak:] <= half))
-    to_ms = 1000 / rate_hz
+    half, to_ms = trace[peak] / 2, 1000 / rate_hz
     return {
         "amplitude": float(trace[peak]),
-        "half_rise_ms": half_rise * to_ms,
+        "half_rise_ms": int(np.argmax(trace >= half)) * to_ms,
         "time_to_peak_ms": peak * to_ms,
-        "half_decay_ms": half_decay * to_ms,
+        "half_decay_ms": int(np.argmax(trace[peak:] <= half)) * to_ms,
     }

@@ -140,12 +140,10 @@ def haze_weights(positions_mm: np.ndarray, recipe: ImagingRecipe) -> sparse.csr_
     The form and the presets' values are those of the connectomics challenge's simulations
     (github.com/orlandi/connectomicsPCV), in which noise is scattered too; here only light is.
     """
-    weights = _gaussian_weights(
-        positions_mm, positions_mm, recipe.haze_sigma_mm, _HAZE_REACH
-    ).tocoo()
-    other = weights.row != weights.col
-    data = recipe.haze * weights.data[other]
-    return sparse.csr_array((data, (weights.row[other], weights.col[other])), shape=weights.shape)
+    weights = _gaussian_weights(positions_mm, positions_mm, recipe.haze_sigma_mm, _HAZE_REACH)
+    weights.setdiag(0)
+    weights.eliminate_zeros()
+    return recipe.haze * weights
 
 
 def nuisance_labels(nuisances: Nuisances, recipe: ImagingRecipe, n_frames: int) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The table of all methods of simbench.
 
-Looking a method up imports nothing; its home is imported when the method is used.
+Looking a method up imports nothing: its module is imported when the method is used.
 """
 
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ class MethodEntry:
     Parameters
     ----------
     family : {"linear", "features", "learned", "control", "outside"}
-    home : str
-        "module:Class", "path.py:Class", or a function in place of the class. Imported only when
-        the method is used.
+    import_path : str
+        "package.module:Class", "path.py:Class", or a function in place of the class; of simbench
+        ".module:Class", below `simbench.methods`.
     summary, source : str
     parameters : dict
         Given to the class.
@@ -40,9 +40,9 @@ class MethodEntry:
     """
 
     family: str
-    home: str
+    import_path: str
     summary: str
-    source: str
+    source: str = "simbench"
     parameters: dict[str, Any] = field(default_factory=dict)
     needs: str = ""
     device: str = "cpu"
@@ -74,29 +74,28 @@ _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
 
 METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
-        "control", "simbench.methods.controls.control:Chance", "random latents", "simbench",
-        default=True, sees_truth=True,
+        "control", ".controls.control:Chance", "random latents", default=True, sees_truth=True,
     ),
     "spike-oracle": MethodEntry(
-        "control", "simbench.methods.controls.control:SpikeOracle",
-        "statistics of the true spike trains", "simbench", default=True, sees_truth=True,
+        "control", ".controls.control:SpikeOracle", "statistics of the true spike trains",
+        default=True, sees_truth=True,
     ),
     "supervised": MethodEntry(
-        "control", "simbench.methods.controls.supervised:Supervised",
-        "networks trained on the training cultures' labels: what traces hold", "simbench",
+        "control", ".controls.supervised:Supervised",
+        "networks trained on the training cultures' labels: what traces hold",
         device="auto", sees_truth=True,
     ),
     "untrained": MethodEntry(
-        "control", "simbench.methods.avae.estimator:AVAE", "the avae before training", "simbench",
-        {"n_steps": 0, "n_dynamic_steps": 0}, default=True, device="auto",
+        "control", ".avae.estimator:AVAE", "the avae before training",
+        parameters={"n_steps": 0, "n_dynamic_steps": 0}, default=True, device="auto",
     ),
     "shuffled-time": MethodEntry(
-        "control", "simbench.methods.controls.shuffled:ShuffledTimeAVAE",
-        "avae on traces with their frames out of order", "simbench", device="auto",
+        "control", ".controls.shuffled:ShuffledTimeAVAE",
+        "avae on traces with their frames out of order", device="auto",
     ),
     "trace-stats": MethodEntry(
-        "features", "simbench.methods.baselines:TraceStats",
-        "mean, s.d. and maximum of the trace: its amplitude", "simbench", default=True,
+        "features", ".baselines:TraceStats", "mean, s.d. and maximum of the trace: its amplitude",
+        default=True,
     ),
     "random-projection": MethodEntry(
         "linear", "sklearn.random_projection:GaussianRandomProjection",
@@ -112,71 +111,69 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "ica": MethodEntry(
         "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
-        {"max_iter": 500, "tol": 1e-3}, default=True,
+        parameters={"max_iter": 500, "tol": 1e-3}, default=True,
     ),
-    "nmf": MethodEntry(
-        "linear", "simbench.methods.baselines:nmf", "non-negative factors of the trace", _SKLEARN
-    ),
+    "nmf": MethodEntry("linear", ".baselines:nmf", "non-negative factors of the trace", _SKLEARN),
     "linear-autoencoder": MethodEntry(
-        "linear", "simbench.methods.dense:LinearAutoencoder",
+        "linear", ".dense:LinearAutoencoder",
         "linear autoencoder of the trace, by gradient descent with early stopping",
         "Baldi & Hornik 1989, Neural Networks 2:53", device="auto",
     ),
     "windowed-pca": MethodEntry(
-        "linear", "simbench.methods.windowed_pca:WindowedPCA",
+        "linear", ".windowed_pca:WindowedPCA",
         "principal components of short windows, for reconstruction within a budget of values",
         _SKLEARN, is_reference=True,
     ),
     "pca-spectrum": MethodEntry(
-        "linear", "simbench.methods.baselines:pca_spectrum",
-        "principal components of the log power spectrum", "Welch 1967, IEEE Trans AU 15:70",
+        "linear", ".baselines:pca_spectrum", "principal components of the log power spectrum",
+        "Welch 1967, IEEE Trans AU 15:70",
     ),
     "pca-autocorrelation": MethodEntry(
-        "linear", "simbench.methods.baselines:pca_autocorrelation",
-        "principal components of the autocorrelation", _SKLEARN,
+        "linear", ".baselines:pca_autocorrelation", "principal components of the autocorrelation",
+        _SKLEARN,
     ),
     "spectrum": MethodEntry(
-        "features", "simbench.methods.features:TraceSpectrum",
-        "power in bands, autocorrelation, quantiles of the trace and of its steps", "simbench",
+        "features", ".features:TraceSpectrum",
+        "power in bands, autocorrelation, quantiles of the trace and of its steps",
     ),
     "catch22": MethodEntry(
-        "features", "simbench.methods.extras.aeon_features:Catch22",
+        "features", ".extras.aeon_features:Catch22",
         "22 canonical characteristics, mean and s.d.",
         "Lubba et al. 2019, Data Min Knowl Discov 33:1821", needs="aeon",
     ),
     "minirocket": MethodEntry(
-        "features", "simbench.methods.extras.aeon_features:MiniRocket",
+        "features", ".extras.aeon_features:MiniRocket",
         "principal components of the answers of 924 dilated kernels",
         "Dempster et al. 2021, KDD:248", needs="aeon",
     ),
     "oasis-events": MethodEntry(
-        "features", "simbench.methods.extras.oasis_events:OasisEvents",
+        "features", ".extras.oasis_events:OasisEvents",
         "rate, sizes and inter-event-interval histogram of deconvolved events",
         "Friedrich et al. 2017, PLoS Comput Biol 13:e1005423; Schneider et al. 2023, "
         "Cell Rep 42:112318", needs="oasis-deconv",
     ),
     "mlp-vae": MethodEntry(
-        "learned", "simbench.methods.dense:MLPVAE",
+        "learned", ".dense:MLPVAE",
         "variational autoencoder with dense layers over the whole trace",
         "Kingma & Welling 2014, ICLR", device="auto",
     ),
     "segment-contrastive": MethodEntry(
-        "learned", "simbench.methods.contrastive:SegmentContrastive",
+        "learned", ".contrastive:SegmentContrastive",
         "contrast between two segments of a neuron and the other neurons of its culture",
         "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)", device="auto",
     ),
     "cebra": MethodEntry(
-        "learned", "simbench.methods.extras.cebra_latents:CebraLatents",
+        "learned", ".extras.cebra_latents:CebraLatents",
         "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
         "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra", device="auto",
     ),
     "avae-published": MethodEntry(
-        "learned", "simbench.methods.avae.published_network:PublishedAVAE",
+        "learned", ".avae.published_network:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
         default=True, device="auto",
     ),
     "avae": MethodEntry(
-        "learned", "simbench.methods.avae.estimator:AVAE",
+        "learned", ".avae.estimator:AVAE",
         "autoregressive VAE: one latent per neuron, pooled over time, drives a causal decoder",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),

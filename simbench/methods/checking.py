@@ -1,9 +1,8 @@
 """Does a method obey the rules of the benchmark? Told on small made-up traces, in seconds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.signal import lfilter
@@ -21,17 +20,15 @@ SHORT = {"n_steps": 10, "n_epochs": 2, "max_epochs": 2, "epochs": 2, "max_iterat
 """Training lengths for the check, set where a method has a parameter of that name."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Whether a method obeys a rule; ``detail`` says what is wrong, and is empty if nothing is."""
+class Finding(NamedTuple):
+    """A rule, and what is wrong with the method; nothing (``detail`` is empty) if it obeys."""
 
     rule: str
-    is_kept: bool
     detail: str = ""
 
-
-class Broken(Exception):
-    """A rule that is not kept. The message says what was found."""
+    @property
+    def is_kept(self) -> bool:
+        return not self.detail
 
 
 class CheckedMethod:
@@ -50,14 +47,14 @@ class CheckedMethod:
         self.train = np.concatenate([made_up_traces(i) for i in range(_N_CULTURES)])
         self.unseen = made_up_traces(_N_CULTURES)[: _N_NEURONS - 3]
 
-    def fit(self, X: np.ndarray | None = None) -> Any:
-        """A new fit of the same method to the training traces, ``X`` if they are to be watched."""
+    def fit(self, X: np.ndarray) -> Any:
+        """A new fit of the same method to the training traces."""
         culture = np.repeat(np.arange(_N_CULTURES), _N_NEURONS)
-        return fit_method(clone(self.method), self.train.copy() if X is None else X, culture)
+        return fit_method(clone(self.method), X, culture)
 
     @cached_property
     def fitted(self) -> Any:
-        return self.fit()
+        return self.fit(self.train.copy())
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Latents of a copy of traces, by the first fit."""
@@ -102,70 +99,60 @@ def check_method(method: Any) -> list[Finding]:
     try:
         checked = CheckedMethod(estimator)
     except (Exception, SystemExit) as error:
-        return [Finding("parameters", False, _one_line(error))]
+        return [Finding("parameters", _one_line(error))]
     findings = []
-    for rule, check in RULES.items():
-        findings.append(_judge(rule, check, checked))
-        if rule in _FATAL and not findings[-1].is_kept:
+    for rule, find in RULES.items():
+        try:
+            problem = next(find(checked), "")
+        except (Exception, SystemExit) as error:  # a method from outside can raise anything
+            problem = _one_line(error)
+        findings.append(Finding(rule, problem))
+        if problem and rule in _FATAL:
             break
     return findings
-
-
-def _judge(rule: str, check: Callable[[CheckedMethod], None], checked: CheckedMethod) -> Finding:
-    try:
-        check(checked)
-    except Broken as found:
-        return Finding(rule, False, str(found))
-    except (Exception, SystemExit) as error:  # a method from outside can raise anything
-        return Finding(rule, False, _one_line(error))
-    return Finding(rule, True)
 
 
 def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _parameters(checked: CheckedMethod) -> None:
-    before = checked.method.get_params(deep=False)
-    after = clone(checked.method).get_params(deep=False)
+def _parameters(checked: CheckedMethod) -> Iterator[str]:
+    before, after = checked.method.get_params(False), clone(checked.method).get_params(False)
     if before.keys() != after.keys():
-        raise Broken("clone changes the parameters; __init__ must only store its arguments")
+        yield "clone changes the parameters; __init__ must only store its arguments"
 
 
-def _fit(checked: CheckedMethod) -> None:
+def _fit(checked: CheckedMethod) -> Iterator[str]:
     if checked.fitted is None:
-        raise Broken("fit returns None; it must return the method")
+        yield "fit returns None; it must return the method"
 
 
-def _shape(checked: CheckedMethod) -> None:
+def _shape(checked: CheckedMethod) -> Iterator[str]:
     shape, n_neurons = checked.latents.shape, len(checked.unseen)
     if len(shape) != 2 or shape[0] != n_neurons or shape[1] == 0:
-        raise Broken(f"latents of {n_neurons} neurons have the shape {shape}")
+        yield f"latents of {n_neurons} neurons have the shape {shape}"
     wanted = checked.method.get_params().get("n_components", shape[1])
     if shape[1] != wanted:
-        raise Broken(f"{shape[1]} latents per neuron, n_components is {wanted}")
+        yield f"{shape[1]} latents per neuron, n_components is {wanted}"
 
 
-def _finite(checked: CheckedMethod) -> None:
+def _finite(checked: CheckedMethod) -> Iterator[str]:
     if checked.latents.dtype.kind not in "fiu":
-        raise Broken(f"latents are {checked.latents.dtype}, not real numbers")
-    latents = (checked.latents, checked.transform(checked.train))
-    n_bad = sum(int((~np.isfinite(z).all(axis=1)).sum()) for z in latents)
+        yield f"latents are {checked.latents.dtype}, not real numbers"
+    latents = np.concatenate([checked.latents, checked.transform(checked.train)])
+    n_bad, who = np.sum(~np.isfinite(latents).all(axis=1)), "neurons 0 to 2 of each culture"
     if n_bad:
-        raise Broken(
-            f"latents of {n_bad} neurons are not finite; neurons 0 to 2 of each culture are "
-            "silent or constant"
-        )
+        yield f"latents of {n_bad} neurons are not finite; {who} are silent or constant"
 
 
-def _same_width(checked: CheckedMethod) -> None:
-    width = checked.latents.shape[1]
+def _same_width(checked: CheckedMethod) -> Iterator[str]:
+    width, n = checked.latents.shape[1], len(checked.train)
     one, all_ = (checked.transform(x).shape for x in (checked.unseen[3:4], checked.train))
-    if one != (1, width) or all_ != (len(checked.train), width):
-        raise Broken(f"latents of 1 and of {len(checked.train)} neurons: shapes {one}, {all_}")
+    if one != (1, width) or all_ != (n, width):
+        yield f"latents of 1 and of {n} neurons: shapes {one}, {all_}"
 
 
-def _input(checked: CheckedMethod) -> None:
+def _input(checked: CheckedMethod) -> Iterator[str]:
     for verb, call, traces in (
         ("transform", checked.fitted.transform, checked.unseen),
         ("fit", checked.fit, checked.train),
@@ -173,24 +160,25 @@ def _input(checked: CheckedMethod) -> None:
         X = traces.copy()
         call(X)
         if not np.array_equal(X, traces):
-            raise Broken(f"{verb} changes the traces that it is given")
+            yield f"{verb} changes the traces that it is given"
 
 
-def _deterministic(checked: CheckedMethod) -> None:
-    for verb, fitted in (("transform", checked.fitted), ("fit", checked.fit())):
-        again = np.asarray(fitted.transform(checked.unseen.copy()))
-        if not np.allclose(again, checked.latents, rtol=1e-4, atol=1e-6):
-            raise Broken(f"a second {verb} with the same random_state gives other latents")
+def _deterministic(checked: CheckedMethod) -> Iterator[str]:
+    again = checked.fit(checked.train.copy())
+    for verb, fitted in (("transform", checked.fitted), ("fit", again)):
+        latents = np.asarray(fitted.transform(checked.unseen.copy()))
+        if not np.allclose(latents, checked.latents, rtol=1e-4, atol=1e-6):
+            yield f"a second {verb} with the same random_state gives other latents"
 
 
-def _order(checked: CheckedMethod) -> None:
+def _order(checked: CheckedMethod) -> Iterator[str]:
     order = stream(0, "check", "order").permutation(len(checked.unseen))
     latents = checked.transform(checked.unseen[order])
     if not np.allclose(latents, checked.latents[order], rtol=1e-3, atol=1e-4):
-        raise Broken("latents depend on the order in which neurons are given")
+        yield "latents depend on the order in which neurons are given"
 
 
-RULES: dict[str, Callable[[CheckedMethod], None]] = {
+RULES: dict[str, Callable[[CheckedMethod], Iterator[str]]] = {
     "clone and get_params work": _parameters,
     "fits, silent neurons and constant traces included": _fit,
     "latents of an unseen culture have the right shape": _shape,
@@ -200,4 +188,5 @@ RULES: dict[str, Callable[[CheckedMethod], None]] = {
     "deterministic for a random_state": _deterministic,
     "the order of the neurons does not matter": _order,
 }
+"""Each yields what is wrong with a method. The first counts, and nothing after it is run."""
 _FATAL = tuple(RULES)[:4]

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from simbench.methods.learned import Course, Division, LearnedTransformer, train
+from simbench.methods.learned import Course, Division, LearnedTransformer, kl_divergence, train
 
 
 class WholeTrace(LearnedTransformer):
@@ -133,7 +133,7 @@ class _DenseVAE(nn.Module):
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean) * self.training
         log_sd = self.log_sd.clamp(-6, 4)
         error = 0.5 * ((x - self.decoder(z)) * torch.exp(-log_sd)) ** 2
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
+        kl = kl_divergence(mean, log_variance).sum(1)
         return error.mean() + log_sd + kl.mean() / x.shape[1]
 
 

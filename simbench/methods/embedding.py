@@ -59,27 +59,22 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     dff = [recording.dff for recording in dataset.recordings]
     groups = opaque_groups(len(dff), random_state)
     traces = Traces(dff, dataset.frame_rate, ~dataset.test, groups)
-    return transform(fit(method, traces, random_state), traces)
+    return fit_transform(method, traces, random_state)
 
 
-def fit(method: Any, traces: Traces, random_state: int) -> Any:
-    """Fit a method to the traces of the training cultures."""
+def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
+    """Fit a method to the training cultures; latents of all neurons (n_neurons, n_components)."""
     set_known_parameters(
         method, frame_rate=traces.frame_rate, random_state=random_state_of(random_state)
     )
     fit_method(method, *traces.stacked(np.flatnonzero(traces.training)))
-    return method
+    return np.concatenate([np.asarray(method.transform(dff)) for dff in traces.dff])
 
 
 def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
     """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
     grouped = "groups" in inspect.signature(method.fit).parameters
     return method.fit(X, groups=culture) if grouped else method.fit(X)
-
-
-def transform(method: Any, traces: Traces) -> np.ndarray:
-    """Latents of all neurons, recording by recording, shape (n_neurons, n_components)."""
-    return np.concatenate([np.asarray(method.transform(dff)) for dff in traces.dff])
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ def _outputs(method: Any, job: LatentsJob) -> tuple[Outputs, dict[str, Any]]:
         groups = opaque_groups(len(dff), job.seed)
         traces = Traces(dff, job.frame_rate, np.array(job.training), groups)
         with _measured() as cost:
-            outputs = {"latents": transform(fit(method, traces, job.seed), traces)}
+            outputs = {"latents": fit_transform(method, traces, job.seed)}
         if job.gives_back:
             outputs |= reconstruct(method, traces, outputs["latents"])
         if job.published is not None:

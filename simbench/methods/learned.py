@@ -197,6 +197,16 @@ def in_batches(
     return np.concatenate(parts)
 
 
+def draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """One draw from a Gaussian posterior, in the shape of its mean."""
+    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+
+
+def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Nats by which each latent's posterior differs from the standard normal distribution."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
+
+
 class Division:
     """Neurons that train, and neurons that stop the training: whole cultures where they are known.
 

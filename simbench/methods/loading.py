@@ -1,4 +1,4 @@
-"""Where a method lives: import it from there, and tell whether its source has changed."""
+"""Import of a method from its file or module, and a digest of the source that makes it."""
 
 import ast
 import hashlib
@@ -15,48 +15,45 @@ from simbench.core.errors import SimbenchError
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
-def is_home(name: str) -> bool:
-    """Whether a name says where a method lives, "path.py:Class" or "package.module:Class"."""
+def is_import_path(name: str) -> bool:
+    """Whether a name says where a class lies: "path.py:Class" or "package.module:Class"."""
     place, _, attribute = name.rpartition(":")
     return bool(place) and attribute.isidentifier()
 
 
-def load_home(home: str) -> Any:
+def load_class(import_path: str) -> Any:
     """Class (or function that returns an estimator) at "path.py:Class" or "package.module:Class".
 
     A file needs no installation; a module may also lie in the working directory.
-
-    Raises
-    ------
-    SimbenchError
-        If there is no such file, module or class, or if importing it fails.
     """
-    place, _, attribute = home.rpartition(":")
+    place, _, attribute = import_path.rpartition(":")
+    file = _file(place) if place.endswith(".py") else None
     try:
-        module = _load_file(place, _digest(_file(place))) if _is_file(place) else _load(place)
-    except SimbenchError:
-        raise
-    except (Exception, SystemExit) as error:  # the code of others can fail in every way
+        if file:
+            module = _load_file(file, _digest(file))
+        else:
+            _find_in_working_directory()
+            module = import_module(place, "simbench.methods")
+    except (Exception, SystemExit) as error:  # a method from outside can raise anything
         raise SimbenchError(
-            f"method {home}: importing it failed: {type(error).__name__}: {error}"
+            f"method {import_path}: importing it failed: {type(error).__name__}: {error}"
         ) from error
     found = getattr(module, attribute, None)
     if not callable(found):
-        classes = [n for n, v in vars(module).items() if _is_own_class(v, module)]
-        raise SimbenchError(
-            f"method {home}: no class '{attribute}' there; found: {', '.join(classes) or 'none'}"
-        )
+        own = [v for v in vars(module).values() if getattr(v, "__module__", "") == module.__name__]
+        classes = ", ".join(v.__name__ for v in own if isinstance(v, type)) or "none"
+        raise SimbenchError(f"method {import_path}: no class '{attribute}' there; found: {classes}")
     return found
 
 
-def source_digest(home: str) -> str:
+def source_digest(import_path: str) -> str:
     """SHA-256 of the Python files that make a method.
 
     Those of the package that it lives in; or its one file, and the modules and packages beside
     the file that it imports, they in turn too. Nothing beside an installed module counts.
     """
-    place = home.rpartition(":")[0]
-    if _is_file(place):
+    place = import_path.rpartition(":")[0]
+    if place.endswith(".py"):
         return _digest(*_with_imports(_file(place)))
     _find_in_working_directory()
     spec = importlib.util.find_spec(place.partition(".")[0])
@@ -65,10 +62,6 @@ def source_digest(home: str) -> str:
         return ""
     is_package = origin.name == "__init__.py"
     return _digest(*(origin.parent.rglob("*.py") if is_package else _with_imports(origin)))
-
-
-def _is_file(place: str) -> bool:
-    return place.endswith(".py")
 
 
 def _file(place: str) -> Path:
@@ -93,16 +86,10 @@ def _with_imports(path: Path) -> set[Path]:
         file = waiting.pop()
         found.add(file)
         if not _INSTALLED.intersection(file.parts):
-            waiting += {
-                p for name in _imported(file.read_bytes()) for p in _beside(path, name)
-            } - found
+            for module in _imported(file.read_bytes()):
+                beside = [path.with_name(f"{module}.py"), *path.with_name(module).rglob("*.py")]
+                waiting += [p for p in beside if p.is_file() and p not in found]
     return found
-
-
-def _beside(path: Path, module: str) -> list[Path]:
-    """Python files of a module or package in the folder of a file; none if it is not there."""
-    files = [path.with_name(f"{module}.py"), *path.with_name(module).rglob("*.py")]
-    return [file for file in files if file.is_file()]
 
 
 @cache
@@ -117,18 +104,12 @@ def _imported(source: bytes) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in names) - {"simbench"}
 
 
-def _load(name: str) -> ModuleType:
-    _find_in_working_directory()
-    return import_module(name)
-
-
 @cache
-def _load_file(place: str, digest: str) -> ModuleType:
-    path = _file(place)
+def _load_file(path: Path, digest: str) -> ModuleType:
     name = f"{path.stem}_{digest[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SimbenchError(f"method: {place} is not a Python file")
+    assert spec is not None  # the name ends in .py
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look there
     try:
@@ -144,7 +125,3 @@ def _find_in_working_directory() -> None:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
-
-
-def _is_own_class(value: Any, module: ModuleType) -> bool:
-    return isinstance(value, type) and value.__module__ == module.__name__

@@ -1,16 +1,15 @@
-"""Methods by name, and the one way from a dataset to their latents."""
+"""Methods by name: what is known of them, and new estimators."""
 
 import ast
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import entry_points, version
 from typing import Any
 
 from simbench.core.errors import SimbenchError
 from simbench.methods.catalogue import METHODS, VARIANTS, MethodEntry
-from simbench.methods.controls.control import Control
-from simbench.methods.loading import is_home, load_home, source_digest
+from simbench.methods.loading import is_import_path, load_class, source_digest
 
 ALL = "all"
 ABLATION = "avae-ablation"
@@ -18,16 +17,20 @@ GROUP = "simbench.methods"
 
 
 def known_methods() -> dict[str, MethodEntry]:
-    """The registry, and after it the methods of installed packages (entry points)."""
-    installed = _installed_methods(tuple(sys.path))
-    return METHODS | {name: entry for name, entry in installed.items() if name not in METHODS}
+    """The catalogue, and after it the methods of installed packages (entry points)."""
+    return METHODS | _installed_methods(tuple(sys.path)) | METHODS
 
 
 @lru_cache(maxsize=1)
 def _installed_methods(path: tuple[str, ...]) -> dict[str, MethodEntry]:
     """Methods of the packages on the path. Kept, for a walk over all packages is slow."""
-    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return {point.name: _entry_of(point) for point in points}
+    found = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        assert point.dist is not None  # entry_points finds them in distributions
+        summary = f"method of the package {point.dist.name}"
+        release = f"{point.dist.name} {point.dist.version}"
+        found[point.name] = MethodEntry("outside", point.value, summary, release)
+    return found
 
 
 def find_entry(name: str) -> MethodEntry:
@@ -38,34 +41,26 @@ def find_entry(name: str) -> MethodEntry:
     name : str
         See `simbench list methods`; or "path.py:Class", or "package.module:Class". Any of them
         may be followed by settings: "avae[beta=0, window_s=20]".
-
-    Raises
-    ------
-    SimbenchError
-        If no method has that name, its extra is not installed, or there is no such class.
     """
     name = split_settings(name)[0]
-    if is_home(name):
-        family = _outside_family(name)
-        sees_truth = family == "control"
-        return MethodEntry(family, name, "not registered", name, sees_truth=sees_truth)
+    if is_import_path(name):
+        from simbench.methods.controls.control import Control
+
+        made = load_class(name)
+        # a control is marked as one wherever it comes from: it has seen more than traces
+        is_control = isinstance(made, type) and issubclass(made, Control)
+        family = "control" if is_control else "outside"
+        return MethodEntry(family, name, "not registered", name, sees_truth=is_control)
     known = known_methods()
     if name not in known:
         raise SimbenchError(f"unknown method '{name}'; known: {', '.join(known)}; or path.py:Class")
-    entry = known[name]
-    if not entry.is_available:
-        raise SimbenchError(f"method {name} {entry.hint}")
-    return entry
+    if not known[name].is_available:
+        raise SimbenchError(f"method {name} {known[name].hint}")
+    return known[name]
 
 
 def split_settings(name: str) -> tuple[str, dict[str, Any]]:
-    """The name without its settings, and the settings: numbers, None, True, False or text.
-
-    Raises
-    ------
-    SimbenchError
-        If the settings are not "[parameter=value, ...]".
-    """
+    """The name without its settings, and the settings: numbers, None, True, False or text."""
     if not name.endswith("]"):
         return name, {}
     name, _, inside = name[:-1].partition("[")
@@ -105,30 +100,18 @@ def identity(name: str) -> dict[str, str]:
     The version of an extra; for a method that is not part of simbench, a digest of its source;
     the device, unless it is the CPU.
     """
-    entry = find_entry(name)
+    entry, (plain_name, settings) = find_entry(name), split_settings(name)
     found = {entry.needs: version(entry.needs)} if entry.needs else {}
-    if not _is_own(name):
-        found["source"] = source_digest(entry.home)
-    device = _device(name)
-    return found if device == "cpu" else found | {"device": device}
-
-
-def _device(name: str) -> str:
-    """Where a method computes in this machine."""
-    if _is_own(name):
-        device = split_settings(name)[1].get("device", find_entry(name).device)
-    else:
+    device = settings.get("device", entry.device)
+    if plain_name not in METHODS:
+        found["source"] = source_digest(entry.import_path)
         method = get_method(name)
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
-    if device not in ("auto", None):
-        return str(device)
-    from simbench.methods.learned import resolve_device
+    if device in ("auto", None):
+        from simbench.methods.learned import resolve_device
 
-    return str(resolve_device("auto"))
-
-
-def _is_own(name: str) -> bool:
-    return split_settings(name)[0] in METHODS
+        device = resolve_device("auto")
+    return found if str(device) == "cpu" else found | {"device": str(device)}
 
 
 def get_method(name: str, **parameters: Any) -> Any:
@@ -140,84 +123,47 @@ def get_method(name: str, **parameters: Any) -> Any:
         See `find_entry`.
     **parameters
         Set on the estimator if it has them, ignored if not. Settings in the name go before.
-
-    Raises
-    ------
-    SimbenchError
-        If there is no such method, it has no such setting or the benchmark sets it, or it is
-        neither a transformer nor a control.
     """
-    method = _make(name)
-    if not isinstance(method, Control):
-        for verb in ("fit", "transform"):
-            if not callable(getattr(method, verb, None)):
-                raise SimbenchError(
-                    f"method {name}: no {verb}; expected fit(X) and transform(X) of scikit-learn"
-                )
-    settings = split_settings(name)[1]
-    _check_settings(name, method, settings)
-    return set_known_parameters(method, **{**parameters, **settings})
+    from simbench.methods.controls.control import Control
 
-
-def _make(name: str) -> Any:
-    entry = find_entry(name)
-    factory = load_home(entry.home)
+    entry, settings = find_entry(name), split_settings(name)[1]
+    make = load_class(entry.import_path)
     try:
-        method = factory(**entry.parameters)
-        _fitting(method, {})  # asks for its parameters
+        method = make(**entry.parameters)
+        known = method.get_params() if hasattr(method, "get_params") else {}
     except TypeError as error:
         raise SimbenchError(f"method {name}: can't be made without arguments: {error}") from error
-    except (Exception, SystemExit) as error:  # the code of others can fail in every way
+    except (Exception, SystemExit) as error:  # a method from outside can raise anything
         raise SimbenchError(
             f"method {name}: making it failed: {type(error).__name__}: {error}"
         ) from error
-    return method
+    for verb in () if isinstance(method, Control) else ("fit", "transform"):
+        if not callable(getattr(method, verb, None)):
+            raise SimbenchError(
+                f"method {name}: no {verb}; expected fit(X) and transform(X) of scikit-learn"
+            )
+    for key in settings:
+        if not _is_given(key) and _fitting(method, {key: None}):
+            continue
+        what = f"'{key}' is set by the benchmark" if _is_given(key) else f"no parameter '{key}'"
+        allowed = ", ".join(key for key in known if not _is_given(key)) or "none"
+        raise SimbenchError(f"method {name}: {what}; allowed: {allowed}")
+    return set_known_parameters(method, **{**parameters, **settings})
 
 
 def check_name(name: str) -> None:
     """Refuse a name that `get_method` would refuse.
 
     A method of simbench without settings is not imported for it: it can be made.
-
-    Raises
-    ------
-    SimbenchError
-        As `get_method`.
     """
     entry = find_entry(name)
     if METHODS.get(name) is not entry:
         get_method(name)
 
 
-def _check_settings(name: str, method: Any, settings: dict[str, Any]) -> None:
-    known = method.get_params() if hasattr(method, "get_params") else {}
-    allowed = [key for key in known if not _is_given(key)]
-    for key in settings:
-        if _is_given(key):
-            what = f"'{key}' is set by the benchmark"
-        elif not _fitting(method, {key: None}):
-            what = f"no parameter '{key}'"
-        else:
-            continue
-        raise SimbenchError(f"method {name}: {what}; allowed: {', '.join(allowed) or 'none'}")
-
-
 def _is_given(parameter: str) -> bool:
     """Whether `embed` sets a parameter of that name, be it of a step of a pipeline."""
     return parameter.rpartition("__")[2] in ("frame_rate", "random_state")
-
-
-def _entry_of(point: EntryPoint) -> MethodEntry:
-    package = point.dist.name if point.dist else "?"
-    release = f"{package} {point.dist.version}" if point.dist else package
-    return MethodEntry("outside", point.value, f"method of the package {package}", release)
-
-
-def _outside_family(home: str) -> str:
-    """A control is marked as one wherever it comes from: it has seen more than traces."""
-    found = load_home(home)
-    is_control = isinstance(found, type) and issubclass(found, Control)
-    return "control" if is_control else "outside"
 
 
 def set_known_parameters(method: Any, **parameters: Any) -> Any:

@@ -10,11 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import NearestNeighbors
 
 from simbench.core.seeds import seed32
 from simbench.scoring.checks import standardize, standardize_with
@@ -56,6 +51,10 @@ def cluster(latents: Any, n_classes: int, rule: str = "kmeans") -> np.ndarray:
 
 @lru_cache(maxsize=1)  # ARI and AMI ask for the same clusters
 def _cluster(points: bytes, shape: tuple[int, int], n_classes: int, rule: str) -> np.ndarray:
+    from sklearn.cluster import HDBSCAN, KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     z = np.frombuffer(points).reshape(shape)
     seed = seed32(0, "clustering")
     models = {
@@ -82,6 +81,8 @@ def ari(latents: Any, labels: Any, rule: str = "kmeans") -> float:
     ----------
     Hubert & Arabie 1985, J Classif 2:193.
     """
+    from sklearn.metrics import adjusted_rand_score
+
     return _agreement(adjusted_rand_score, latents, labels, rule)
 
 
@@ -92,6 +93,8 @@ def ami(latents: Any, labels: Any, rule: str = "kmeans") -> float:
     ----------
     Vinh, Epps & Bailey 2010, JMLR 11:2837.
     """
+    from sklearn.metrics import adjusted_mutual_info_score
+
     return _agreement(adjusted_mutual_info_score, latents, labels, rule)
 
 
@@ -121,6 +124,8 @@ def oracle_dbscan_ari(latents: Any, labels: Any, min_samples: int = 20) -> float
     min_samples : int
         Neighbours, itself included, that make a neuron a core point.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     z, classes = standardize_with(latents, labels=labels)
     if classes.max() == 0:
         return float("nan")
@@ -146,6 +151,9 @@ def best_dbscan_ari(
     min_samples : int
         As in `oracle_dbscan_ari`.
     """
+    from sklearn.cluster import DBSCAN
+    from sklearn.metrics import adjusted_rand_score
+
     found = (DBSCAN(eps=eps, min_samples=min_samples).fit_predict(points) for eps in epsilons)
     return max((adjusted_rand_score(labels, clusters) for clusters in found), default=0.0)
 

@@ -8,11 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import seed32
@@ -56,6 +51,8 @@ def dci(latents: Any, factors: Mapping[str, Any], train: np.ndarray) -> dict[str
     ----------
     Eastwood & Williams 2018, ICLR.
     """
+    from scipy.stats import rankdata
+
     z = rankdata(standardize(latents), axis=0)
     train = _check_train(train, len(z))
     importance, scores = [], []
@@ -109,6 +106,8 @@ def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:
     ----------
     Hyvärinen & Morioka 2016, NeurIPS; Khemakhem et al. 2020, AISTATS.
     """
+    from scipy.optimize import linear_sum_assignment
+
     z, r, train = _check_pair(latents, reference, train)
     fitted = _correlation(z[train], r[train])
     rows, columns = linear_sum_assignment(-np.abs(fitted))
@@ -246,6 +245,9 @@ def truth_matrix(factors: Mapping[str, Any]) -> np.ndarray:
 
 def _linear_r2(x: np.ndarray, y: np.ndarray, train: np.ndarray) -> float:
     """R2 on test neurons, mean over the columns of y that vary there; NaN where none does."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.metrics import r2_score
+
     y = y[:, y[~train].std(axis=0) > 0]
     if y.shape[1] == 0:
         return float("nan")
@@ -257,6 +259,9 @@ def _factor(
     z: np.ndarray, values: np.ndarray, is_class: bool, train: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Importance of every latent for a factor, and how well it is predicted."""
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.metrics import balanced_accuracy_score, r2_score
+
     forest = ExtraTreesRegressor(**_FOREST)
     if is_class:
         forest = ExtraTreesClassifier(**_FOREST, class_weight="balanced")

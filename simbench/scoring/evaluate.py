@@ -14,7 +14,8 @@ from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.checks import check_latents
 from simbench.scoring.latent_rows import rows_of_latents
-from simbench.scoring.probes import PROBES, check_targets
+from simbench.scoring.probes import PROBES
+from simbench.scoring.targets import check_targets
 
 _KEYS = ["target", "metric", "probe", "split"]
 

@@ -10,7 +10,8 @@ from simbench.scenario.labels import LABELS
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_registry import Metric
 from simbench.scoring.metrics import METRICS
-from simbench.scoring.probes import Target, neuron_split, predict, read_targets
+from simbench.scoring.probes import neuron_split, predict
+from simbench.scoring.targets import Target, read_targets
 
 Row = dict[str, Any]
 """``target``, ``metric``, ``probe``, ``split``, ``value`` and ``per_culture`` (list) of a score."""

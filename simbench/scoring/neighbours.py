@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
-from scipy.special import xlogy
-from scipy.stats import chi2
 
 from simbench.scoring.checks import standardize_with
 from simbench.scoring.metric_registry import metric
@@ -65,6 +62,8 @@ def label_entropy(latents: Any, labels: Any, culture: Any, k: int = 15) -> float
     float
         NaN for a single class or culture.
     """
+    from scipy.special import xlogy
+
     shares = _shares_in_other_cultures(latents, labels, culture, k)[0]
     if shares.shape[1] < 2:
         return float("nan")
@@ -115,6 +114,8 @@ def goodness_of_fit(observed: np.ndarray, population: np.ndarray, size: int) -> 
     -------
     ndarray, shape (n_samples,)
     """
+    from scipy.stats import chi2
+
     total = population.sum(axis=1, keepdims=True)
     expected = size * population / total
     terms = np.divide((observed - expected) ** 2, expected, where=expected > 0, out=0 * expected)
@@ -235,6 +236,8 @@ def bras(latents: Any, culture: Any, labels: Any) -> float:
 
 def _silhouettes(points: np.ndarray, members: np.ndarray) -> np.ndarray:
     """(outside - inside) / larger of both, of mean distances; 0 for a culture of one neuron."""
+    from scipy.spatial.distance import cdist
+
     own = members.argmax(axis=1)
     sums = np.concatenate([cdist(points[rows], points) @ members for rows in _chunks(len(points))])
     sizes = members.sum(axis=0)[own]
@@ -296,6 +299,8 @@ def _distances(
     points: np.ndarray, culture: np.ndarray | None = None
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Distances to all points, a chunk at a time; infinite to itself and its own culture."""
+    from scipy.spatial.distance import cdist
+
     for rows in _chunks(len(points)):
         distance = cdist(points[rows], points)
         if culture is None:

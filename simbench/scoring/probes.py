@@ -4,22 +4,11 @@ Strength is chosen by cross-validation grouped by culture inside the training ne
 tuned on test labels.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.data.dataset import Dataset
-from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.metric_registry import INF, R2, metric
 
@@ -30,71 +19,6 @@ _N_FOLDS = 4
 _BRODERSEN = "Brodersen et al. 2010"
 
 
-@dataclass(frozen=True)
-class Target:
-    """One label to be read from latents.
-
-    Parameters
-    ----------
-    name : str
-        The label.
-    is_class : bool
-        Whether the label is a category or a number.
-    label : ndarray, shape (n_neurons,)
-    firing_type : ndarray, shape (n_neurons,)
-        Numbers are scored within firing type.
-    """
-
-    name: str
-    is_class: bool
-    label: np.ndarray
-    firing_type: np.ndarray
-
-    @property
-    def known(self) -> np.ndarray:
-        """Neurons that have the label: an interval statistic has none where spikes are few."""
-        return np.ones(len(self.label), bool) if self.is_class else np.isfinite(self.label)
-
-    def answer(self, train: np.ndarray) -> np.ndarray:
-        """What the probe has to predict; for numbers the deviation from the training type mean."""
-        if self.is_class:
-            return self.label
-        values = self.label.astype(float)
-        answer = values - values[train].mean()
-        for kind in np.unique(self.firing_type[train]):
-            same = self.firing_type == kind
-            answer[same] = values[same] - values[same & train].mean()
-        return answer
-
-
-def read_targets(dataset: Dataset, targets: Sequence[str]) -> Iterator[Target]:
-    """The labels to be read, in the order of their names."""
-    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
-    for name in targets:
-        is_class = LABELS[name].kind == "class"
-        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
-        yield Target(name, is_class, label, firing_type)
-
-
-def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
-    """Refuse a class that no probe can learn: one for all, or others in the test cultures."""
-    test = dataset.test_neurons
-    for name in targets:
-        if LABELS[name].kind != "class":
-            continue
-        learned, tested = (dataset.labels.loc[side, name].unique() for side in (~test, test))
-        if len(learned) == 1:
-            raise SimbenchError(
-                f"targets: '{name}' is '{learned[0]}' in all training cultures; "
-                "a target needs two classes or more"
-            )
-        if not {*learned} & {*tested}:
-            raise SimbenchError(
-                f"targets: no class of '{name}' is in training and in test cultures; "
-                "no probe can learn it"
-            )
-
-
 def neuron_split(n_neurons: int, test_fraction: float) -> np.ndarray:
     """Random split of neurons that ignores cultures: the one that leaks. True where it tests."""
     order = stream(0, "neuron-level split").permutation(n_neurons)
@@ -103,6 +27,8 @@ def neuron_split(n_neurons: int, test_fraction: float) -> np.ndarray:
 
 def grouped_folds(groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cross-validation folds (train, validate) that never divide a group."""
+    from sklearn.model_selection import GroupKFold
+
     n_folds = min(_N_FOLDS, len(np.unique(groups)))
     if n_folds < 2:  # a single training culture: nothing to hold out but neurons
         groups, n_folds = np.arange(len(groups)), _N_FOLDS
@@ -139,28 +65,33 @@ def predict(
 
 def _linear(latents: np.ndarray, answer: np.ndarray, groups: np.ndarray, is_class: bool) -> Any:
     """Logistic or ridge regression of the strength that is best on unseen groups, on average."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     scores_of = _scores_of_logistic if is_class else _scores_of_ridge
-    scores = [
-        scores_of(latents[learns], answer[learns], latents[checks], answer[checks])
-        for learns, checks in grouped_folds(groups)
-    ]
+    scores = []
+    for learns, checks in grouped_folds(groups):
+        scaler = StandardScaler().fit(latents[learns])
+        z, new_z = scaler.transform(latents[learns]), scaler.transform(latents[checks])
+        scores.append(scores_of(z, answer[learns], new_z, answer[checks]))
     best = int(np.argmax(np.mean(scores, axis=0)))
     model = _logistic(_INVERSE_PENALTIES[best]) if is_class else Ridge(_PENALTIES[best])
     return make_pipeline(StandardScaler(), model).fit(latents, answer)
 
 
-def _logistic(inverse_penalty: float) -> LogisticRegression:
+def _logistic(inverse_penalty: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=inverse_penalty, class_weight="balanced", max_iter=1000)
 
 
 def _scores_of_logistic(
-    latents: np.ndarray, answer: np.ndarray, new_latents: np.ndarray, new_answer: np.ndarray
+    z: np.ndarray, answer: np.ndarray, new_z: np.ndarray, new_answer: np.ndarray
 ) -> np.ndarray:
     """Balanced accuracy at every strength; each fit starts from the one before."""
     scores = np.zeros(len(_INVERSE_PENALTIES))
     if len(np.unique(answer)) > 1:  # a single class says nothing about the strength
-        scaler = StandardScaler().fit(latents)
-        z, new_z = scaler.transform(latents), scaler.transform(new_latents)
         model = _logistic(1).set_params(warm_start=True)
         for i, inverse_penalty in enumerate(_INVERSE_PENALTIES):
             model.set_params(C=inverse_penalty).fit(z, answer)
@@ -169,20 +100,22 @@ def _scores_of_logistic(
 
 
 def _scores_of_ridge(
-    latents: np.ndarray, answer: np.ndarray, new_latents: np.ndarray, new_answer: np.ndarray
+    z: np.ndarray, answer: np.ndarray, new_z: np.ndarray, new_answer: np.ndarray
 ) -> np.ndarray:
     """R2 at every strength, all from one eigendecomposition."""
-    scaler = StandardScaler().fit(latents)
-    z, mean = scaler.transform(latents), answer.mean()
+    from sklearn.metrics import r2_score
+
+    mean = answer.mean()
     sizes, directions = np.linalg.eigh(z.T @ z)
     projected = directions.T @ (z.T @ (answer - mean))
     weights = directions @ (projected[:, None] / (sizes[:, None] + _PENALTIES))
-    predicted = scaler.transform(new_latents) @ weights + mean
     truth = np.repeat(new_answer[:, None], len(_PENALTIES), axis=1)
-    return r2_score(truth, predicted, multioutput="raw_values")
+    return r2_score(truth, new_z @ weights + mean, multioutput="raw_values")
 
 
 def _nonlinear(is_class: bool) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
     settings = {
         "max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": 63,
         "early_stopping": False, "random_state": 0,

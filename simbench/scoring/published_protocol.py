@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.data.published_traces import published_scale
 from simbench.scenario.presets import NU_PER_SD
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.clustering import best_dbscan_ari
@@ -94,6 +93,8 @@ def published_mse(
     scored : ndarray of bool, shape (n_neurons,)
         Which neurons are reconstructed; all by default.
     """
+    from simbench.data.published_traces import published_scale
+
     difference = published_scale(reconstruction, like=noisy) - published_scale(clean)[scored]
     return float(np.mean(difference**2))
 

@@ -65,6 +65,9 @@ def test_rows_that_cannot_be_made_again_are_refused(results):
     edit(results, 2, status="failed")
     with pytest.raises(SimbenchError, match="failed"):
         reproduce(results, 2)
+    edit(results, 2, status="ok", metric="gone")
+    with pytest.raises(SimbenchError, match="row 2: this simbench has no metric 'gone'"):
+        reproduce(results, 2)
     edit(results, 3, scenario_digest="another")
     with pytest.raises(SimbenchError, match="not the one it came from"):
         reproduce(results, 3)

@@ -9,7 +9,7 @@ import torch
 from simbench import SimbenchError, embed
 from simbench.benchmark.plan import Unit, plan
 from simbench.methods import catalogue
-from simbench.methods.loading import load_home, source_digest
+from simbench.methods.loading import load_class, source_digest
 from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
 
 SOURCE = """
@@ -207,11 +207,11 @@ def test_a_file_that_fails_is_one_line(tmp_path, text):
 
 def test_an_edited_file_is_another_unit(home, tiny, tmp_path):
     unit = Unit(tiny, 1, home)
-    folder, first = unit.latents_folder, load_home(home)
+    folder, first = unit.latents_folder, load_class(home)
     assert unit.latents_folder == folder
     (tmp_path / "mine.py").write_text(SOURCE + "\n# changed\n")
     assert Unit(tiny, 1, home).latents_folder != folder
-    assert load_home(home) is not first
+    assert load_class(home) is not first
 
 
 def test_an_edited_helper_is_another_unit(home, tiny, tmp_path):

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from simbench.data.published_traces import published_scale
 from simbench.scenario.labels import LABELS
 from simbench.scoring.clustering import RULES, ari, oracle_dbscan_ari
 from simbench.scoring.neighbours import cilisi, kbet_rejection, knn_purity
 from simbench.scoring.probes import (
-    Target,
     balanced_accuracy,
     neuron_split,
     predict,
     within_type_r2,
 )
-from simbench.scoring.published_protocol import published_ari, published_mse, published_scale
+from simbench.scoring.published_protocol import published_ari, published_mse
+from simbench.scoring.targets import Target
 from simbench.scoring.trace_metrics import reconstruction_skill
 
 TYPES = np.array(["RS", "IB", "CH"])

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from simbench.methods.features import noise_levels
-from simbench.methods.learned import Course, Division, in_batches, train
+from simbench.methods.learned import Course, Division, draw, in_batches, kl_divergence, train
 from simbench.methods.windowed_pca import cut
 
 _WIDTH = 256  # units of the hidden layers, two on each side
@@ -140,13 +140,11 @@ class Dynamics(nn.Module):
         In evaluation mode z is the posterior mean, and only the error counts.
         """
         mean, log_variance = self.encode(x, noise)
-        z = mean
-        if self.training:
-            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        z = draw(mean, log_variance) if self.training else mean
         error = (((self.decode(z, static)[:, : x.shape[1]] - target) / self.scale) ** 2).mean()
         if not self.training:
             return error
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2))
+        kl = kl_divergence(mean, log_variance).sum(dim=(1, 2))
         variance = (noise / self.scale) ** 2
         return error + 2 * _BETA * (variance * kl).mean() / x.shape[1]
 

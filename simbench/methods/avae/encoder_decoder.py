@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from simbench.core.errors import SimbenchError
 from simbench.methods.contrastive import info_nce
+from simbench.methods.learned import draw, kl_divergence
 
 POOLINGS = ("both", "quantiles", "spectrum")
 Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -192,11 +193,8 @@ class AVAENetwork(nn.Module):
         In evaluation mode z is the posterior mean.
         """
         mean, log_variance = self.encoder(torch.cat([seen, other]))
-        z = mean
-        if self.training:
-            z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(0)
-        here, there = z.chunk(2)
+        here, there = (draw(mean, log_variance) if self.training else mean).chunk(2)
+        kl = kl_divergence(mean, log_variance).mean(0)
         nll = mixture_nll(frames[:, :, -1], self.decoder(frames[:, :, :-1], here)).mean()
         error = F.huber_loss(self.head(here), self.encoder.scaled(other))
         return nll, kl, error, info_nce(self.projection(here), self.projection(there))

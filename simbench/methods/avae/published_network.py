@@ -14,7 +14,7 @@ from torch import nn
 
 from simbench.core.console import track
 from simbench.methods.dense import WholeTrace
-from simbench.methods.learned import BestWeights, Division
+from simbench.methods.learned import BestWeights, Division, draw, kl_divergence
 
 _HELD_OUT = 0.2
 
@@ -57,13 +57,8 @@ class GatedVAE(nn.Module):
     def loss(self, x: torch.Tensor, beta: float) -> torch.Tensor:
         """Squared error plus ``beta`` KL, summed over frames and latents, mean over traces."""
         mean, log_variance = self.posterior(x)
-        error = ((self.decoder(_draw(mean, log_variance)) - x) ** 2).sum()
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
-        return (error + beta * kl) / len(x)
-
-
-def _draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        error = ((self.decoder(draw(mean, log_variance)) - x) ** 2).sum()
+        return (error + beta * kl_divergence(mean, log_variance).sum()) / len(x)
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -111,7 +106,7 @@ class PublishedAVAE(WholeTrace):
 
     def sample(self, X: Any) -> np.ndarray:
         """One draw from the posterior of each trace, shape (n_neurons, n_components)."""
-        return self._apply(lambda x: _draw(*self.network_.posterior(x)), self._prepared(X))
+        return self._apply(lambda x: draw(*self.network_.posterior(x)), self._prepared(X))
 
     def _learn_scaling(self, X: np.ndarray) -> dict[str, float]:
         low, high = float(X.min()), float(X.max())

@@ -32,8 +32,5 @@ def shuffle_frames(X: np.ndarray) -> np.ndarray:
 
     A trace is always shuffled in the same way, wherever it stands in the array.
     """
-    return np.stack([_order(x).permutation(x) for x in X])
-
-
-def _order(trace: np.ndarray) -> np.random.Generator:
-    return stream(0, "shuffled-time", hashlib.sha256(trace.tobytes()).hexdigest())
+    names = (hashlib.sha256(x.tobytes()).hexdigest() for x in X)
+    return np.stack([stream(0, "shuffled-time", name).permutation(x) for name, x in zip(names, X)])

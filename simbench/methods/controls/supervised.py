@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
@@ -81,17 +81,14 @@ class LinearModel:
     """
 
     def __init__(self, answers: Answers, neurons: np.ndarray, features: np.ndarray) -> None:
-        self.answers = answers
-        self.models = [self._fit(part[neurons], features) for part in answers.parts]
-
-    @staticmethod
-    def _fit(answer: np.ndarray, features: np.ndarray) -> Pipeline:
-        if answer.ndim == 1:
-            logistic = LogisticRegression(class_weight="balanced", max_iter=500)
-            return make_pipeline(StandardScaler(), logistic).fit(features, answer)
-        known = ~np.isnan(answer[:, 0])
-        ridge = RidgeCV(np.logspace(-1, 5, 7))
-        return make_pipeline(StandardScaler(), ridge).fit(features[known], answer[known])
+        self.answers, self.models = answers, []
+        for answer in (part[neurons] for part in answers.parts):
+            known = np.isfinite(answer.reshape(len(answer), -1)[:, 0])
+            model = RidgeCV(np.logspace(-1, 5, 7))
+            if answer.ndim == 1:
+                model = LogisticRegression(class_weight="balanced", max_iter=500)
+            pipeline = make_pipeline(StandardScaler(), model)
+            self.models.append(pipeline.fit(features[known], answer[known]))
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """What `Answers.scores` gives for a network: (n_neurons, n_outputs)."""

@@ -8,34 +8,29 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from simbench.core.seeds import seeded_numpy
+from simbench.methods.features import TraceFeatures
 
 _MIN_FRAMES = 9
 """The length of MiniRocket's kernels; catch22's longest statistic needs no more."""
 
 
-class Catch22(TransformerMixin, BaseEstimator):
+class Catch22(TraceFeatures):
     """The 22 canonical characteristics of a time series, and its mean and standard deviation.
 
     Lubba et al. 2019, Data Min Knowl Discov 33:1821. Characteristics that are not defined, as
     those of constant traces, are zero.
     """
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check dF/F of shape (n_neurons, n_frames) and learn nothing from it."""
-        validate_data(self, X, dtype=np.float64)
-        return self
-
-    def transform(self, X: Any) -> np.ndarray:
+    def _features(self, X: np.ndarray) -> np.ndarray:
         """Characteristics of each trace, shape (n_neurons, 24)."""
         from aeon.transformations.collection.feature_based import Catch22 as AeonCatch22
 
-        check_is_fitted(self, "n_features_in_")
-        X = _long_enough(check_array(X, dtype=np.float64, estimator=self))
-        features = AeonCatch22(catch24=True, replace_nans=True).fit_transform(X[:, None])
+        aeon = AeonCatch22(catch24=True, replace_nans=True)
+        features = aeon.fit_transform(_long_enough(X.astype(np.float64))[:, None])
         return np.nan_to_num(features, posinf=0.0, neginf=0.0)
 
 

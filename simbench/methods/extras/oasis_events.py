@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from simbench.methods.features import TraceFeatures
 
 _QUANTILES = (0.1, 0.5, 0.9, 1.0)
 """Of the sizes of events."""
 
 
 @dataclass(repr=False, eq=False)
-class OasisEvents(TransformerMixin, BaseEstimator):
+class OasisEvents(TraceFeatures):
     """Rate, sizes and inter-event-interval histogram of the events that OASIS finds.
 
     Each trace is deconvolved with an exponential kernel and a hard threshold (Friedrich et al.
@@ -43,21 +43,19 @@ class OasisEvents(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the decay of the indicator from dF/F, shape (n_neurons, n_frames)."""
-        X = validate_data(self, X, dtype=np.float64)
-        decays = np.array([_decay(x) for x in X])
+        super().fit(X)
+        decays = np.array([_decay(x) for x in np.asarray(X, dtype=np.float64)])
         usable = decays[(decays > 0) & (decays < 1)]
         self.decay_ = float(np.median(usable)) if len(usable) else float(np.exp(-1 / self._second))
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def _features(self, X: np.ndarray) -> np.ndarray:
         """Features of each trace, shape (n_neurons, 1 + 4 + n_bins).
 
         Logarithm of the event rate, quantiles of the size of events (compressed as multiples of
         the noise), and the share of intervals in each bin; zeros where there are no events.
         """
-        check_is_fitted(self, "decay_")
-        X = check_array(X, dtype=np.float64, estimator=self)
-        return np.stack([self._describe(x) for x in X])
+        return np.stack([self._describe(x) for x in X.astype(np.float64)])
 
     @property
     def _second(self) -> float:
