@@ -34,9 +34,8 @@ class MethodEntry:
         Whether a run that names no method takes this one.
     sees_truth : bool
         Whether it is given the whole dataset, labels included.
-    is_reference : bool
-        Made to give traces back: its latents grow with the recording, so that it stands beside
-        reconstructions and is not among all the methods whose latents are compared.
+    only_if_named : bool
+        Not among "all": run only where a scenario or a person names it.
     """
 
     family: str
@@ -48,7 +47,7 @@ class MethodEntry:
     device: str = "cpu"
     default: bool = False
     sees_truth: bool = False
-    is_reference: bool = False
+    only_if_named: bool = False
 
     @property
     def is_control(self) -> bool:
@@ -91,7 +90,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "shuffled-time": MethodEntry(
         "control", ".controls.shuffled:ShuffledTimeAVAE",
-        "avae on traces with their frames out of order", device="auto",
+        "avae on traces with their frames out of order", device="auto", only_if_named=True,
     ),
     "trace-stats": MethodEntry(
         "features", ".baselines:TraceStats", "mean, s.d. and maximum of the trace: its amplitude",
@@ -122,7 +121,7 @@ METHODS: dict[str, MethodEntry] = {
     "windowed-pca": MethodEntry(
         "linear", ".windowed_pca:WindowedPCA",
         "principal components of short windows, for reconstruction within a budget of values",
-        _SKLEARN, is_reference=True,
+        _SKLEARN, only_if_named=True,
     ),
     "pca-spectrum": MethodEntry(
         "linear", ".baselines:pca_spectrum", "principal components of the log power spectrum",

@@ -82,11 +82,11 @@ def split_settings(name: str) -> tuple[str, dict[str, Any]]:
 def expand_names(names: Sequence[str]) -> list[str]:
     """Names as asked for; none: the default methods.
 
-    "all" stands for every one that is installed, without references; "avae-ablation" for the
-    variants of the avae.
+    "all" stands for every one that is installed but those that must be named; "avae-ablation" for
+    the variants of the avae.
     """
     known = known_methods()
-    ranked = {name: e for name, e in known.items() if e.is_available and not e.is_reference}
+    ranked = {name: e for name, e in known.items() if e.is_available and not e.only_if_named}
     if not names:
         return [name for name, entry in ranked.items() if entry.default]
     groups = {ALL: list(ranked), ABLATION: list(VARIANTS)}

@@ -73,7 +73,7 @@ def test_default_methods_are_quick_and_all_are_what_is_installed_without_referen
         "chance", "spike-oracle", "trace-stats", "random-projection", "pca", "fa", "ica",
         "avae-published", "avae", "untrained",
     }  # fmt: skip
-    compared = {n for n, entry in METHODS.items() if entry.is_available and not entry.is_reference}
+    compared = {n for n, entry in METHODS.items() if entry.is_available and not entry.only_if_named}
     assert compared <= set(expand_names(["all"]))
     assert expand_names(["ica", "pca", "ica"]) == ["ica", "pca"]
 
@@ -129,7 +129,7 @@ def test_every_variant_of_the_ablation_is_a_method():
 
 
 def test_a_reference_runs_where_it_is_asked_for_only():
-    assert METHODS["windowed-pca"].is_reference
+    assert METHODS["windowed-pca"].only_if_named
     assert "windowed-pca" not in expand_names(["all"])
     assert expand_names(["windowed-pca"]) == ["windowed-pca"]
 
