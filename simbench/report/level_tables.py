@@ -24,7 +24,7 @@ _AXIS_NAMES = {
     "imaging.photons_per_s": "detected photons per second",
     "imaging.frame_rate_hz": "frame rate (Hz)",
     "culture.duration_s": "duration (s)",
-    _SIZE: "neurons a culture",
+    _SIZE: "neurons per culture",
     "imaging.culture_gain_sd": "s.d. of ln culture gain",
     "imaging.haze_sigma_mm": "reach of the haze (mm)",
     "imaging.neuropil": "neuropil (baselines)",
