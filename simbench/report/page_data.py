@@ -46,22 +46,17 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     """
     scenario = level_tables.find_scenario(rows, folder)
     axis = level_tables.axis_name(scenario)
+    probes = [p for p in _PROBES if p == _PROBES[0] or (rows["probe"] == p).any()]
     return {
-        "key": key,
-        "title": title,
+        "key": key, "title": title, "first": dict(rows.iloc[0]),
         "question": " ".join(scenario.question.split()) if scenario else "",
-        "first": dict(rows.iloc[0]),
         "seeds": sorted(set(rows["seed"])),
         "digests": sorted(set(rows["scenario_digest"])),
         "versions": sorted(set(rows["simbench"].dropna())),
-        "views": [
-            view_data(rows, probe, axis)
-            for probe in _PROBES
-            if (rows["probe"] == probe).any() or probe == _PROBES[0]
-        ],
+        "views": [view_data(rows, probe, axis) for probe in probes],
         "further": _further_metrics(rows),
         "replication": _replication(rows) if is_replication(rows) else {},
-    }
+    }  # fmt: skip
 
 
 def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
