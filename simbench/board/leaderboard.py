@@ -186,8 +186,9 @@ def pairwise(board: Board) -> pd.DataFrame:
 
 
 def _mean_interval(values: pd.Series | None) -> dict[str, float]:
-    known = values is not None
-    ends = (values.mean(), *bootstrap_interval(values.to_numpy())) if known else [np.nan] * 3
+    ends = (np.nan, np.nan, np.nan)
+    if values is not None:
+        ends = (float(values.mean()), *bootstrap_interval(values.to_numpy()))
     return dict(zip(("recovery", "recovery_low", "recovery_high"), ends))
 
 

@@ -183,7 +183,7 @@ def draw_pairwise(board: Board) -> Figure:
     what = f"adjusted p, {OVERALL}"
     figure = _draw_triangle(p, size, what, p_value, cmap="Blues_r", vmin=0, vmax=0.2)
     for text, value in zip(figure.axes[0].texts, p.to_numpy()[np.tril_indices(len(p), -1)]):
-        text.set_weight("bold" if value < 0.05 else "normal")
+        text.set_fontweight("bold" if value < 0.05 else "normal")
     return figure
 
 
