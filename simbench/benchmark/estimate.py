@@ -7,7 +7,6 @@ from simbench.benchmark.plan import Unit
 from simbench.culture.planning import simulation_cost_s
 from simbench.data.simulation import recording_folders
 from simbench.methods.registry import find_entry
-from simbench.scenario.scenario import Scenario
 
 # Measured on one core of a current x86-64 machine; good to a factor of two or so.
 # Seconds of a fit, and more for each million samples; networks take their steps on any data.
@@ -44,8 +43,13 @@ def estimate(units: Sequence[Unit]) -> Estimate:
     folders = recording_folders(scenario, seed)
     to_make = sum(not folder.is_dir() for folder in folders)
     to_run = [unit for unit in units if not unit.is_cached]
-    neurons, samples = _size(scenario)
-    seconds = to_make * _simulate_s(scenario)
+    conditions, n = scenario.conditions, scenario.replicates
+    neurons = n * sum(c.culture.n_neurons for c in conditions)
+    samples = n * sum(
+        c.culture.n_neurons * c.culture.duration_s * c.imaging.frame_rate_hz for c in conditions
+    )
+    per_culture_s = simulation_cost_s([c.culture for c in conditions]) / len(conditions)
+    seconds = to_make * per_culture_s  # pilots included
     for unit in to_run:
         least, per_million = _FIT_S.get(find_entry(unit.method).family, _FIT_S["learned"])
         seconds += least + per_million * samples / 1e6
@@ -59,19 +63,3 @@ def estimate(units: Sequence[Unit]) -> Estimate:
 def total(costs: Iterable[Estimate]) -> Estimate:
     """Sum of estimates, field by field."""
     return Estimate(*map(sum, zip(*map(astuple, costs))))
-
-
-def _size(scenario: Scenario) -> tuple[int, float]:
-    """Neurons and samples of all recordings."""
-    per_replicate = [
-        (c.culture.n_neurons, c.culture.duration_s * c.imaging.frame_rate_hz)
-        for c in scenario.conditions
-    ]
-    neurons = scenario.replicates * sum(n for n, _ in per_replicate)
-    return neurons, scenario.replicates * sum(n * frames for n, frames in per_replicate)
-
-
-def _simulate_s(scenario: Scenario) -> float:
-    """Mean seconds per culture, pilots included."""
-    recipes = [condition.culture for condition in scenario.conditions]
-    return simulation_cost_s(recipes) / len(recipes)

@@ -39,15 +39,11 @@ class Unit:
         recordings = [folder.name for folder in recording_folders(scenario, self.seed)]
         asked = {"n_components", "latents_per_minute", "protocols"}
         key = [
-            recordings,
-            scenario.n_test,
-            self.method,
-            identity(self.method),
-            self.method_seed,
+            recordings, scenario.n_test, self.method, identity(self.method), self.method_seed,
             scenario.model_dump(mode="json", include=asked),
             # a control may read which labels are asked for
             scenario.digest() if find_entry(self.method).is_control else None,
-        ]
+        ]  # fmt: skip
         return cache.entry("latents", key)
 
     @cached_property

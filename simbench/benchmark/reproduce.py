@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from simbench.benchmark.plan import plan
 from simbench.benchmark.rows import IDENTITY, read_rows
 from simbench.benchmark.run import run
+from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION
@@ -26,7 +28,9 @@ class Reproduction:
 
     row: pd.Series
     value: float
-    same: bool
+    verdict: str
+    """"same", "same up to rounding" (to one part in a million: sums end in other bits on another
+    processor) or "DIFFERENT"."""
     other_versions: dict[str, tuple[str, str]]
     """Libraries whose version differs, and the device: name -> (of the row, here)."""
 
@@ -79,15 +83,15 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
     different = {
         name: (old, here.get(name, "none")) for name, old in then.items() if here.get(name) != old
     }
-    return Reproduction(row, value, value == row["value"], different)
+    near = "same up to rounding" if np.isclose(value, row["value"], 1e-6, 1e-9) else "DIFFERENT"
+    return Reproduction(row, value, "same" if value == row["value"] else near, different)
 
 
 @contextmanager
 def _empty_cache() -> Iterator[None]:
     """A cache of its own for the block; compiled code stays where it is."""
-    from simbench.core.cache import cache_folder
-
-    before, compiled = os.environ.get("SIMBENCH_CACHE"), cache_folder() / "cython"
+    compiled = cache_folder() / "cython"
+    before = {key: value for key, value in os.environ.items() if key == "SIMBENCH_CACHE"}
     with tempfile.TemporaryDirectory(prefix="simbench-") as folder:
         if compiled.is_dir():
             (Path(folder) / "cython").symlink_to(compiled)
@@ -96,5 +100,4 @@ def _empty_cache() -> Iterator[None]:
             yield
         finally:
             os.environ.pop("SIMBENCH_CACHE")
-            if before is not None:
-                os.environ["SIMBENCH_CACHE"] = before
+            os.environ.update(before)

@@ -1,4 +1,4 @@
-"""Result rows on disk: gzipped JSON lines, one file a scenario."""
+"""Result rows on disk: gzipped JSON lines, one file per scenario."""
 
 import gzip
 import json
@@ -105,15 +105,11 @@ def complete(
 ) -> pd.DataFrame:
     """Scores of a method with all columns of rows; one row without a score if there are none."""
     known = {
-        "scenario": scenario.name,
-        "scenario_version": scenario.version,
-        "scenario_digest": scenario.digest(),
-        "level": level,
-        "seed": seed,
-        "scoring_version": VERSION,
-        "simbench": __version__,
+        "scenario": scenario.name, "scenario_version": scenario.version,
+        "scenario_digest": scenario.digest(), "level": level, "seed": seed,
+        "scoring_version": VERSION, "simbench": __version__,
         **{name: value for name, value in about.items() if name in COLUMNS},
-    }
+    }  # fmt: skip
     table = scores if len(scores) else pd.DataFrame(index=[0])
     table = table.assign(**{name: [value] * len(table) for name, value in known.items()})
     return with_numbers(table.reindex(columns=COLUMNS))

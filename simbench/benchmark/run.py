@@ -31,12 +31,9 @@ _PRELOAD = ("torch", "simbench.methods.embedding", "simbench.scoring.protocols")
 
 
 def run(
-    units: Sequence[Unit],
-    n_jobs: int = 1,
-    progress: Progress | None = None,
-    timeout_s: float | None = None,
-    log: Log | None = None,
-) -> pd.DataFrame:
+    units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None,
+    timeout_s: float | None = None, log: Log | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Run units and return their rows in the order of the units.
 
     A method is fitted in a process of its own, which is given blind traces and no label; labels

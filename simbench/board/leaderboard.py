@@ -25,6 +25,7 @@ ONE_METHOD_SCENARIOS = ("ablation",)
 """Scenarios that compare settings of one method; they say nothing about methods."""
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
+_COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters"]
 _OF_TARGET = (
     "score", "low", "high", "chance", "ceiling", "recovery", "recovery_low", "recovery_high",
     "leakage_gap",
@@ -142,8 +143,8 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
     n_cells = (len(scores) - 1) * n_units(rows)
     targets = [target for target in scores if target != OVERALL]
-    lines = {}
-    for method, mine in rows.groupby("method", sort=False):
+    abouts, lines = _about(rows, scored, n_cells), {}
+    for method, about in abouts.iterrows():
         line: dict[tuple[str, str], Any] = dict.fromkeys(
             itertools.product(targets, _OF_TARGET), float("nan")
         )
@@ -152,8 +153,7 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
             if method in table:
                 summary = _summary(means.loc[method, target], table[method].to_numpy())
                 line |= {(target, key): value for key, value in summary.items()}
-        about = _about(mine, scored[scored["method"] == method], n_cells)
-        about |= _mean_interval(scores[OVERALL].get(method))
+        about = {**about, **_mean_interval(scores[OVERALL].get(method))}
         lines[str(method)] = line | {("method", key): value for key, value in about.items()}
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
@@ -186,11 +186,10 @@ def pairwise(board: Board) -> pd.DataFrame:
 
 
 def _mean_interval(values: pd.Series | None) -> dict[str, float]:
-    mean, low, high = float("nan"), float("nan"), float("nan")
+    ends = (np.nan, np.nan, np.nan)
     if values is not None:
-        mean = float(values.mean())
-        low, high = bootstrap_interval(values.to_numpy())
-    return {"recovery": mean, "recovery_low": low, "recovery_high": high}
+        ends = (float(values.mean()), *bootstrap_interval(values.to_numpy()))
+    return dict(zip(("recovery", "recovery_low", "recovery_high"), ends))
 
 
 def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
@@ -200,32 +199,31 @@ def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
     """
     score, chance, ceiling = means.loc["culture"]
     low, high = bootstrap_interval(values)
-    placed = {"recovery": score, "recovery_low": low, "recovery_high": high}
+    placed = (recovery(value, chance, ceiling) for value in (score, low, high))
     leaky = means["value"].get("neuron", float("nan"))
-    return {
-        "score": score,
-        "low": low,
-        "high": high,
-        "chance": chance,
-        "ceiling": ceiling,
-        **{key: recovery(value, chance, ceiling) for key, value in placed.items()},
-        "leakage_gap": leaky - score,
-    }
+    return dict(zip(_OF_TARGET, (score, low, high, chance, ceiling, *placed, leaky - score)))
 
 
-def _about(mine: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> dict[str, Any]:
-    """Coverage, cost and status of one method; cost is the mean over its units."""
-    units = mine.drop_duplicates(["seed", "level"])
-    failed = mine.loc[mine["status"] != "ok", "error"]
-    return {
-        "coverage": len(scored[_CELL].drop_duplicates()) / max(n_cells, 1),
-        "family": mine["family"].iloc[0],
-        "latents": units["n_components"].mean(),
-        "seconds": units["seconds"].mean(),
-        "memory_mb": units["peak_memory_mb"].max(),
-        "parameters": units["n_parameters"].astype(float).mean(),
-        "status": str(failed.iloc[0]) if len(failed) else "ok",
-    }
+def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFrame:
+    """Coverage, cost and status of every method; cost is the mean over its units."""
+    methods = rows.drop_duplicates("method").set_index("method")
+    units = rows.drop_duplicates(["method", "seed", "level"]).set_index("method")
+    units = units[_COSTS].astype(float).groupby("method")
+    cells = scored.drop_duplicates(["method", *_CELL]).groupby("method").size()
+    failed = rows[rows["status"] != "ok"].groupby("method")["error"].first()
+    costs = units.agg(lambda values: values.mean())  # groupby's own mean rounds otherwise
+    return pd.DataFrame(
+        {
+            "coverage": cells.reindex(methods.index, fill_value=0) / max(n_cells, 1),
+            "family": methods["family"],
+            "latents": costs["n_components"],
+            "seconds": costs["seconds"],
+            "memory_mb": units["peak_memory_mb"].max(),
+            "parameters": costs["n_parameters"],
+            "status": failed.reindex(methods.index).fillna("ok"),
+        },
+        index=methods.index,
+    )
 
 
 def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:

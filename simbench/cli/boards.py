@@ -7,7 +7,7 @@ import typer
 
 from simbench.cli.choices import Probe
 from simbench.cli.common import Folder, Jobs, app
-from simbench.core.console import print_table, progress_bars
+from simbench.core.console import print_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,8 +35,7 @@ def report(
     """Make all tables and figures from the rows below a folder, and one page of everything."""
     from simbench.report.result_tables import rebuild
 
-    with progress_bars() as progress:
-        rebuild(folder, progress)
+    rebuild(folder)
     write_overview(folder, out)
 
 
@@ -55,11 +54,10 @@ def reproduce(
         f"{old['scenario']}, seed {old['seed']}, {old['method']}: {old['metric']} of "
         f"{old['target']} ({old['probe']} probe, split by {old['split']})"
     )
-    verdict = "same" if made.same else "DIFFERENT"
-    typer.echo(f"row {float(old['value'])!r}, now {made.value!r}: {verdict}")
+    typer.echo(f"row {float(old['value'])!r}, now {made.value!r}: {made.verdict}")
     for name, (then, now) in made.other_versions.items():
         typer.echo(f"{name} was {then}, is {now}")
-    if not made.same:
+    if made.verdict == "DIFFERENT":
         raise typer.Exit(1)
 
 

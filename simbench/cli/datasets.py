@@ -17,7 +17,7 @@ from simbench.cli.common import (
     load,
     resumable,
     use_cache,
-)
+)  # fmt: skip
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
 from simbench.data.export import Format

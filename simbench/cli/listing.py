@@ -17,12 +17,9 @@ def list_(
 ) -> None:
     """List scenarios, methods, metrics, indicators and labels."""
     tables = {
-        "scenarios": _scenarios,
-        "methods": _methods,
-        "metrics": _metrics,
-        "indicators": _indicators,
-        "labels": _labels,
-    }
+        "scenarios": _scenarios, "methods": _methods, "metrics": _metrics,
+        "indicators": _indicators, "labels": _labels,
+    }  # fmt: skip
     for name in [what] if what else tables:
         print_table(name, *tables[name]())
 
@@ -30,25 +27,20 @@ def list_(
 def _scenarios() -> Table:
     from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
-    loaded = [load_scenario(name) for name in available_scenarios()]
-    return ["scenario", "cultures", "targets", "question"], [
-        [
-            s.name,
-            str(s.replicates * len(s.conditions)),
-            ", ".join(s.targets),
-            s.question.split(". ")[0].split("? ")[0].replace("\n", " ").strip(),
-        ]
-        for s in loaded
-    ]
+    rows = []
+    for s in map(load_scenario, available_scenarios()):
+        question = s.question.split(". ")[0].split("? ")[0].replace("\n", " ").strip()
+        cultures = str(s.replicates * len(s.conditions))
+        rows.append([s.name, cultures, ", ".join(s.targets), question])
+    return ["scenario", "cultures", "targets", "question"], rows
 
 
 def _methods() -> Table:
     from simbench.methods.registry import known_methods
 
-    return ["method", "family", "what it is", "source"], [
-        [name, entry.family, entry.description, entry.source]
-        for name, entry in known_methods().items()
-    ]
+    known = known_methods().items()
+    rows = [[name, entry.family, entry.description, entry.source] for name, entry in known]
+    return ["method", "family", "what it is", "source"], rows
 
 
 def _metrics() -> Table:
@@ -76,6 +68,5 @@ def _indicators() -> Table:
 def _labels() -> Table:
     from simbench.scenario.labels import LABELS
 
-    return ["label", "kind", "unit", "meaning"], [
-        [name, label.kind, label.unit, label.meaning] for name, label in LABELS.items()
-    ]
+    rows = [[name, label.kind, label.unit, label.meaning] for name, label in LABELS.items()]
+    return ["label", "kind", "unit", "meaning"], rows

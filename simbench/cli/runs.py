@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +15,6 @@ from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from simbench.benchmark.plan import Unit
     from simbench.scenario.scenario import Scenario
 
@@ -27,51 +25,55 @@ def _check_timeout(seconds: float | None) -> float | None:
     return seconds
 
 
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SCENARIO]...", autocompletion=scenario_names,
+        help="Names, .toml files or all; default: quickstart.",
+    ),
+]  # fmt: skip
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", "-m", autocompletion=method_names,
+        help="Name, path.py:Class or all; can be repeated.",
+    ),
+]  # fmt: skip
+Seeds = Annotated[
+    list[int] | None,
+    typer.Option("--seed", min=0, help="Names all random streams; default: 0; can be repeated."),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
+AddSeed = Annotated[
+    bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        callback=_check_timeout, help="Longest time for one method or block of cultures, s."
+    ),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
+]
+TracesFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Only write the traces, without labels.")
+]
+
+
 @app.command(epilog="Example: simbench run quickstart --method avae --method pca --n-jobs 2")
 def run(
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SCENARIO]...",
-            autocompletion=scenario_names,
-            help="Names, .toml files or all; default: quickstart.",
-        ),
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--method",
-            "-m",
-            autocompletion=method_names,
-            help="Name, path.py:Class or all; can be repeated.",
-        ),
-    ] = None,
+    scenarios: Scenarios = None,
+    method: Methods = None,
     n_jobs: Jobs = -1,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--seed", min=0, help="Names all random streams; default: 0; can be repeated."
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
-    add_seed: Annotated[
-        bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            callback=_check_timeout, help="Longest time for one method or block of cultures, s."
-        ),
-    ] = None,
+    seed: Seeds = None,
+    out: Out = Path("runs"),
+    add_seed: AddSeed = False,
+    timeout: Timeout = None,
     backend: Annotated[Backend, typer.Option(help="loky: this machine.")] = "loky",
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
-    ] = None,
+    scheduler: Scheduler = None,
     cache_dir: CacheDir = None,
-    export_traces: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Only write the traces, without labels."),
-    ] = None,
+    export_traces: TracesFolder = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark.
@@ -82,7 +84,9 @@ def run(
     chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
     from simbench.benchmark.plan import plan
 
-    _check_names(chosen)
+    names = Counter(scenario.name for scenario in set(chosen))
+    for name in sorted(name for name, count in names.items() if count > 1):
+        raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
     plans = {scenario: plan([scenario], method or [], seeds) for scenario in chosen}
     if dry_run:
         _print_plan(plans)
@@ -94,33 +98,22 @@ def run(
 
     for scenario in chosen:
         check_folder(out / scenario.name, scenario, seeds, add_seed)
+    failed = []
     with resumable(backend, scheduler):
-        failed = _run_one_by_one(plans, partial(_run_scenario, seeds[0], n_jobs, timeout, out))
+        for number, (scenario, units) in enumerate(plans.items(), 1):
+            if len(plans) > 1:
+                typer.echo(f"{scenario.name} ({number} of {len(plans)})", err=True)
+            try:
+                _run_scenario(seeds[0], n_jobs, timeout, out, scenario, units)
+            except Exception as error:  # one that fails stops no other
+                if len(plans) == 1:
+                    raise
+                failed.append(f"{scenario.name}: {error}")
+                typer.echo(failed[-1], err=True)
     if len(failed) < len(plans):
         write_overview(out)
     if failed:
         raise SimbenchError("; ".join(failed))
-
-
-def _run_one_by_one(
-    plans: "dict[Scenario, list[Unit]]", run_scenario: "Callable[[Scenario, list[Unit]], None]"
-) -> list[str]:
-    """Each scenario is finished and written before the next; returns what failed, and why.
-
-    One that fails stops no other.
-    """
-    failed = []
-    for number, (scenario, units) in enumerate(plans.items(), 1):
-        if len(plans) > 1:
-            typer.echo(f"{scenario.name} ({number} of {len(plans)})", err=True)
-        try:
-            run_scenario(scenario, units)
-        except Exception as error:
-            if len(plans) == 1:
-                raise
-            failed.append(f"{scenario.name}: {error}")
-            typer.echo(failed[-1], err=True)
-    return failed
 
 
 def _run_scenario(
@@ -182,17 +175,8 @@ def _expanded(names: list[str]) -> list[str]:
     """Names as given, each once; "all" stands for every scenario that comes with simbench."""
     from simbench.scenario.scenario_file import available_scenarios
 
-    expanded = [
-        part for name in names for part in (available_scenarios() if name == "all" else [name])
-    ]
-    return list(dict.fromkeys(expanded))
-
-
-def _check_names(scenarios: "list[Scenario]") -> None:
-    """Two scenarios of one name would write over each other."""
-    names = Counter(scenario.name for scenario in set(scenarios))
-    for name in sorted(name for name, count in names.items() if count > 1):
-        raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
+    named = (available_scenarios() if name == "all" else [name] for name in names)
+    return list(dict.fromkeys(chain.from_iterable(named)))
 
 
 def _export_traces(
@@ -223,12 +207,10 @@ def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:
     if len(costs) > 1:
         costs["all"] = total(costs.values())
     rows = [
-        [
-            name, f"{cost.n_recordings} ({cost.n_recordings_cached} cached)",
-            f"{cost.n_units} ({cost.n_units_cached} cached)",
-            f"{cost.core_s / 60:.1f}", f"{cost.disk_bytes / 1e6:.0f}",
-        ]
-        for name, cost in costs.items()
+        [name, f"{c.n_recordings} ({c.n_recordings_cached} cached)",
+         f"{c.n_units} ({c.n_units_cached} cached)", f"{c.core_s / 60:.1f}",
+         f"{c.disk_bytes / 1e6:.0f}"]
+        for name, c in costs.items()
     ]  # fmt: skip
     header = ["scenario", "cultures", "fits", "core minutes (rough)", "new disk (MB)"]
     print_table("plan, over all levels and seeds", header, rows)

@@ -71,17 +71,15 @@ def import_spikes(
         Without wiring, and without labels that only a simulated culture has. No culture is
         for testing.
     """
-    paths = [Path(files)] if isinstance(files, str | Path) else [Path(f) for f in files]
+    paths = list(map(Path, [files] if isinstance(files, str | Path) else files))
     imaging = imaging or ImagingRecipe()
-    recordings = tuple(
-        _image(path, imaging, duration_s, seed, index) for index, path in enumerate(paths)
-    )
+    recordings = [_image(path, imaging, duration_s, seed, i) for i, path in enumerate(paths)]
     origin: dict[str, Any] = {
         "files": {path.name: checksum(path) for path in paths},
         "duration_s": duration_s,
         "imaging": imaging.model_dump(mode="json"),
     }
-    return Dataset(recordings, np.zeros(len(paths), dtype=bool), None, seed, origin)
+    return Dataset(tuple(recordings), np.zeros(len(paths), dtype=bool), None, seed, origin)
 
 
 def _image(
@@ -100,17 +98,11 @@ def _image(
         raise SimbenchError(
             f"{path}: the traces do not fit into the memory; allowed: a shorter duration"
         ) from None
-    truth = Truth(
-        labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances),
-        spikes,
-        None,
-        imaged.clean_dff,
-        {"mean_rate_hz": float(labels["rate_hz"].mean())},
-        imaged.neuropil,
-    )
-    return Recording(
-        f"recording-{index:03d}", imaged.fluorescence, imaging.frame_rate_hz, lambda: truth
-    )
+    summary = {"mean_rate_hz": float(labels["rate_hz"].mean())}
+    labels = labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances)
+    truth = Truth(labels, spikes, None, imaged.clean_dff, summary, imaged.neuropil)
+    name = f"recording-{index:03d}"
+    return Recording(name, imaged.fluorescence, imaging.frame_rate_hz, lambda: truth)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -138,11 +130,9 @@ def _read_nwb(path: Path) -> dict[str, np.ndarray]:
         units = io.read().units
         if units is None or "spike_times" not in units.colnames:
             raise SimbenchError(f"{path}: holds no units table with spike times")
-        data = {
-            "times": np.asarray(units.spike_times.data[:], dtype=float),
-            "offsets": np.append(0, np.asarray(units.spike_times_index.data[:], dtype=np.int64)),
-            **_label_columns(units),
-        }
+        times = np.asarray(units.spike_times.data[:], dtype=float)
+        ends = np.asarray(units.spike_times_index.data[:], dtype=np.int64)
+        data = {"times": times, "offsets": np.append(0, ends), **_label_columns(units)}
         if "obs_intervals" in units.colnames:
             intervals = np.asarray(units.obs_intervals_index.target.data[:], dtype=float)
             data["times"] -= intervals.min()
@@ -178,14 +168,12 @@ def _spike_trains(
         raise SimbenchError(f"duration {duration_s:g} s; allowed is a positive number of seconds")
     if n_neurons < 1:
         raise SimbenchError("no neurons; state 'n_neurons' if all of them are silent")
-    frames = duration_s * frame_rate_hz
+    frames, length = duration_s * frame_rate_hz, f"{duration_s:g} s"
     if frames < 2:
-        raise SimbenchError(f"{duration_s:g} s at {frame_rate_hz:g} Hz: at least 2 frames needed")
+        raise SimbenchError(f"{length} at {frame_rate_hz:g} Hz: at least 2 frames needed")
     if n_neurons * frames > MOST_SAMPLES:
-        raise SimbenchError(
-            f"{n_neurons} neurons x {duration_s:g} s x {frame_rate_hz:g} Hz; "
-            f"allowed: up to {MOST_SAMPLES:g} samples"
-        )
+        size = f"{n_neurons} neurons x {length} x {frame_rate_hz:g} Hz"
+        raise SimbenchError(f"{size}; allowed: up to {MOST_SAMPLES:g} samples")
     kept = data["times"] < duration_s
     return SpikeTrains.from_events(neurons[kept], data["times"][kept], n_neurons, duration_s)
 
@@ -193,16 +181,12 @@ def _spike_trains(
 def _check_types(data: dict[str, np.ndarray]) -> None:
     """Refuse arrays with unknown names, or with values of another type."""
     if "times" not in data or ("neurons" in data) == ("offsets" in data):
-        raise SimbenchError(
-            f"holds {', '.join(sorted(data)) or 'nothing'}; needed are 'times' and either "
-            "'neurons' or 'offsets'"
-        )
+        found = ", ".join(sorted(data)) or "nothing"
+        raise SimbenchError(f"holds {found}; needed are 'times' and either 'neurons' or 'offsets'")
     for name, array in data.items():
         if name not in (*_ARRAYS, *LABELS):
-            raise SimbenchError(
-                f"unknown array '{name}'; allowed: {', '.join(_ARRAYS)}, and the labels "
-                f"{', '.join(LABELS)}"
-            )
+            known = f"{', '.join(_ARRAYS)}, and the labels {', '.join(LABELS)}"
+            raise SimbenchError(f"unknown array '{name}'; allowed: {known}")
         codes, needed = _TYPES[name] if name in _TYPES else _TYPES[LABELS[name].kind]
         if array.dtype.kind not in codes:
             raise SimbenchError(f"'{name}' is {array.dtype}; needed: {needed}")
@@ -228,10 +212,8 @@ def _neurons(data: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
     for name, array in data.items():
         shape = shapes.get(name, (n_neurons,))
         if array.shape != shape:
-            raise SimbenchError(
-                f"'{name}' has shape {array.shape}; needed: {shape}, for {len(times)} spikes of "
-                f"{n_neurons} neurons"
-            )
+            needed = f"{shape}, for {len(times)} spikes of {n_neurons} neurons"
+            raise SimbenchError(f"'{name}' has shape {array.shape}; needed: {needed}")
     return neurons, n_neurons
 
 

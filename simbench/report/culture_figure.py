@@ -122,12 +122,14 @@ def _draw_distributions(
     rates: Axes, degrees: Axes, culture: Culture, colours: dict[str, str]
 ) -> None:
     """Stacked histograms by firing type; neurons without a spike in the leftmost bar."""
-    labels = culture.labels
-    rate = labels["rate_hz"].clip(0.5 / culture.spikes.duration)
-    look: dict[str, Any] = {"palette": colours, "multiple": "stack", "linewidth": 0}
-    look["hue"] = labels["firing_type"].astype(str).rename("firing type")
-    sns.histplot(x=rate, bins=36, log_scale=True, ax=rates, hue_order=list(colours), **look)
-    sns.histplot(x=labels["in_degree"], discrete=True, ax=degrees, hue_order=list(colours), **look)
-    silent = f"leftmost bar: no spike in {culture.spikes.duration:g} s"
+    labels, duration_s = culture.labels, culture.spikes.duration
+    look: dict[str, Any] = {
+        "palette": colours, "hue_order": list(colours), "multiple": "stack", "linewidth": 0,
+        "hue": labels["firing_type"].astype(str).rename("firing type"),
+    }  # fmt: skip
+    rate = labels["rate_hz"].clip(0.5 / duration_s)
+    sns.histplot(x=rate, bins=36, log_scale=True, ax=rates, **look)
+    sns.histplot(x=labels["in_degree"], discrete=True, ax=degrees, **look)
+    silent = f"leftmost bar: no spike in {duration_s:g} s"
     rates.set(xlabel=f"mean rate (Hz); {silent}", ylabel="neurons")
     degrees.set(xlabel="in-degree", ylabel="neurons")

@@ -1,6 +1,5 @@
 """Figures of a run: leaderboard, paired tests, level curves, costs, traces, likeness of latents."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,13 +26,13 @@ _TICK_LETTERS = 30  # as many fit below one of three panels
 _NAME_LETTERS = 28
 
 
-def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
+def draw_traces(dataset: Dataset) -> Figure:
     """Example dF/F of a test culture, noisy and true, with the true spikes below."""
     use_style()
     recording = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]
     truth, dff, clean_dff = recording.truth, recording.dff, clean_trace(recording)
     types = truth.labels["firing_type"].astype(str)
-    chosen = [n for kind in sorted(types.unique()) for n in _typical(truth.labels, kind, per_type)]
+    chosen = [neuron for kind in sorted(types.unique()) for neuron in _typical(truth.labels, kind)]
     shown = min(_SHOWN_S, truth.spikes.duration)
     n_frames = int(shown * recording.frame_rate)
     time = (np.arange(n_frames) + 0.5) / recording.frame_rate
@@ -50,21 +49,16 @@ def draw_traces(dataset: Dataset, per_type: int = 2) -> Figure:
         axis.locator_params(axis="y", nbins=3)
         axis.tick_params(labelsize=7)
     axes[-1, 0].set_xlabel("time (s)")
-    figure.suptitle(
-        "dF/F of one held-out culture: noisy (colour), true (black), spikes below", fontsize=8
-    )
+    what = "dF/F of one held-out culture: noisy (colour), true (black), spikes below"
+    figure.suptitle(what, fontsize=8)
     figure.tight_layout()
     return figure
 
 
 def plot_trace(
-    axis: Axes,
-    time: np.ndarray,
-    noisy: np.ndarray,
-    clean: np.ndarray,
-    spikes: np.ndarray,
+    axis: Axes, time: np.ndarray, noisy: np.ndarray, clean: np.ndarray, spikes: np.ndarray,
     color: str,
-) -> None:
+) -> None:  # fmt: skip
     """dF/F of one neuron as methods see it (colour) and as it truly is (black), spikes below."""
     axis.plot(time, noisy, color=color, lw=0.7, alpha=0.6, label="as methods see it")
     axis.plot(time, clean, color="black", lw=0.8, label="true")
@@ -73,11 +67,10 @@ def plot_trace(
     axis.set_ylim(low - 0.35 * (high - low), high * 1.05)
 
 
-def _typical(labels: pd.DataFrame, kind: str, count: int) -> list[int]:
-    """Neurons of a type whose rates lie around the type's median."""
+def _typical(labels: pd.DataFrame, kind: str) -> list[int]:
+    """Two neurons of a type whose rates lie around the type's median."""
     same = labels[labels["firing_type"].astype(str) == kind].sort_values("rate_hz", kind="stable")
-    middle = len(same) // 2
-    return list(same.index[max(0, middle - count // 2) :][:count])
+    return list(same.index[max(0, len(same) // 2 - 1) :][:2])
 
 
 def draw_leaderboard(board: Board) -> Figure:
@@ -90,18 +83,13 @@ def draw_leaderboard(board: Board) -> Figure:
         1, len(targets), figsize=(PAGE, 0.2 * len(shown) + 1.1), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
+    colors, places = family[shown.index].map(family_color), np.arange(len(shown))
     for axis, target in zip(axes[0], targets):
-        for place, (name, line) in enumerate(shown[target].iterrows()):
-            color = family_color(family[name])
-            axis.plot(
-                [line["low"], line["high"]], [place, place], color=color, lw=2,
-                solid_capstyle="round",
-            )  # fmt: skip
-            axis.plot(line["score"], place, "o", color=color, ms=4)
+        line = shown[target]
+        axis.hlines(places, line["low"], line["high"], colors, lw=2, capstyle="round")
+        axis.scatter(line["score"], places, 16, colors, lw=1)
         axis.margins(x=0.06)
-        _mark_floor_and_ceiling(
-            axis, table[target]["chance"].mean(), table[target]["ceiling"].mean()
-        )
+        _mark_floor_and_ceiling(axis, *table[target][["chance", "ceiling"]].mean())
         axis.locator_params(axis="x", nbins=max(4, 12 // len(targets)))
         axis.set_title(target.replace("_", " "), pad=14)
         axis.set_xlabel(metric_name(target))
@@ -178,65 +166,51 @@ def draw_cost(cost: pd.DataFrame) -> Figure:
                 ms=3, zorder=2 + (method in colors),
                 label=short_label(method) if method in colors else None,
             )  # fmt: skip
-        axis.set(xscale="log", xlabel="neurons a culture", title=title)
+        axis.set(xscale="log", xlabel="neurons per culture", title=title)
         axis.set_xticks(sizes, map(str, sizes))
         axis.set_xticks([], minor=True)
     axes[0].set_yscale("log")
     axes[1].set_ylim(bottom=0)
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside lower center", ncols=max(len(names), 1), frameon=False
-    )
+    figure.legend(handles, names, loc="outside lower center", ncols=_N_BEST, frameon=False)
     return figure
 
 
-def draw_pairwise(board: Board, target: str = OVERALL) -> Figure:
+def draw_pairwise(board: Board) -> Figure:
     """Holm-adjusted p of every pair of ranked methods, best method first; bold below .05."""
-
-    def cell(p: float) -> dict[str, Any]:
-        color, weight = "white" if p < 0.09 else "black", "bold" if p < 0.05 else "normal"
-        return {"s": p_value(p), "color": color, "weight": weight}
-
-    p = board.p_values[target]
-    is_narrow = len(p) <= 7
-    size = (COLUMN if is_narrow else PAGE, 0.19 * len(p) + 0.5)
-    what = f"adjusted p, {target.replace('_', ' ')}"
-    return _draw_triangle(p, size, what, cell, cmap="Blues_r", vmin=0, vmax=0.2)
+    p = board.p_values[OVERALL]
+    size = (COLUMN if len(p) <= 7 else PAGE, 0.19 * len(p) + 0.5)
+    what = f"adjusted p, {OVERALL}"
+    figure = _draw_triangle(p, size, what, p_value, cmap="Blues_r", vmin=0, vmax=0.2)
+    for text, value in zip(figure.axes[0].texts, p.to_numpy()[np.tril_indices(len(p), -1)]):
+        text.set_fontweight("bold" if value < 0.05 else "normal")
+    return figure
 
 
 def draw_similarity(table: pd.DataFrame) -> Figure:
     """How alike the latents of every pair of methods are, in the order of the table."""
-
-    def cell(cka: float) -> dict[str, Any]:
-        return {"s": number(cka), "color": "black" if cka > 0.6 else "white"}
-
     size = (min(PAGE, 0.33 * len(table) + 1.6), 0.19 * len(table) + 0.7)
     what = "debiased CKA of latents, held-out cultures"
-    figure = _draw_triangle(table, size, what, cell, cmap="viridis", vmin=0, vmax=1)
+    figure = _draw_triangle(table, size, what, number, cmap="viridis", vmin=0, vmax=1)
     figure.axes[0].xaxis.label.set_fontsize(7)
     return figure
 
 
 def _draw_triangle(
-    table: pd.DataFrame,
-    size: tuple[float, float],
-    what: str,
-    cell: Callable[[float], dict[str, Any]],
+    table: pd.DataFrame, size: tuple[float, float], what: str, write: Callable[[float], str],
     **colors: Any,
-) -> Figure:
-    """Values of all pairs of methods, below the diagonal; ``cell`` says how each is written."""
+) -> Figure:  # fmt: skip
+    """Values of all pairs of methods, below the diagonal; ``write`` turns each into text."""
     use_style()
     n = len(table)
     names = [f"{rank} {short_label(name)}" for rank, name in enumerate(table.index, 1)]
+    below = table.fillna(1).iloc[1:, :-1]
     figure, axis = plt.subplots(figsize=size)
     sns.heatmap(
-        table.fillna(1).iloc[1:, :-1], mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False,
-        linewidths=1, xticklabels=range(1, n), yticklabels=names[1:], **colors,
+        below, mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False, linewidths=1, fmt="",
+        annot=below.map(write), annot_kws={"fontsize": 5.5},
+        xticklabels=range(1, n), yticklabels=names[1:], **colors,
     )  # fmt: skip
-    for i, j in itertools.combinations(range(n), 2):
-        axis.text(
-            i + 0.5, j - 0.5, **cell(table.iloc[j, i]), ha="center", va="center", fontsize=5.5
-        )
     axis.xaxis.tick_top()
     axis.tick_params(length=0, labelsize=6.5, labelrotation=0)
     axis.set(xlabel=f"{what}; 1 is {short_label(table.index[0])}", ylabel="")
@@ -245,9 +219,9 @@ def _draw_triangle(
     return figure
 
 
-def short_label(method: str, longest: int = _NAME_LETTERS) -> str:
+def short_label(method: str) -> str:
     """Name of a method as plain text: short, printable, and no mathematics in it."""
-    short = method if len(method) <= longest else method[: longest - 1] + "…"
+    short = method if len(method) <= _NAME_LETTERS else method[: _NAME_LETTERS - 1] + "…"
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
     return printable.replace("$", r"\$")
 

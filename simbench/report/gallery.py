@@ -1,15 +1,14 @@
 """The latents of many methods side by side as maps of neurons, and how alike they are."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
@@ -19,6 +18,7 @@ from simbench.core.seeds import seed32, stream
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
 from simbench.methods.registry import split_settings
+from simbench.report.figures import short_label
 from simbench.report.style import PAGE, colors_of, use_style
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import standardize
@@ -27,6 +27,7 @@ from simbench.scoring.disentanglement import cka
 N_ROWS = 8
 _FIRST, _ALWAYS = "spike-oracle", ("pca", "trace-stats", "untrained")
 _N_NEURONS = 600
+_NAME_LETTERS = 20  # per line; as many fit beside one row
 _READ_BY = {"culture": ("culture_accuracy", "none")}
 
 
@@ -54,9 +55,9 @@ def choose_methods(board: Board, done: set[str]) -> list[str]:
 
 
 def draw_gallery(
-    latents: Mapping[str, np.ndarray], dataset: Dataset, scores: pd.DataFrame | None = None
+    latents: Mapping[str, np.ndarray], dataset: Dataset, scores: pd.DataFrame
 ) -> Figure:
-    """Neurons of held-out cultures, placed by their latents alone: one row a method.
+    """Neurons of held-out cultures, placed by their latents alone: one row per method.
 
     Every column shows the same points, in the colours of another label: what is asked (the first
     class among the targets), the culture, which a good latent does not know, and the rate.
@@ -66,33 +67,68 @@ def draw_gallery(
     latents : mapping of str to ndarray, shape (n_neurons, n_components)
         In the order of ``dataset.labels``.
     dataset : Dataset
-    scores : DataFrame, optional
+    scores : DataFrame
         Rows of these methods on this dataset; how well a linear probe reads class and culture is
         written into the panels.
     """
     use_style()
-    neurons = _neurons_shown(dataset)
-    columns = [_Column.of_label(name, dataset, neurons) for name in _labels_shown(dataset)]
+    neurons = stream(0, "gallery").permutation(np.flatnonzero(dataset.test_neurons))[:_N_NEURONS]
+    points = {name: lay_out(values[neurons]) for name, values in latents.items()}
     figure, axes = plt.subplots(
-        len(latents), len(columns), figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
+        len(latents), 3, figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    for row, (name, values) in zip(axes, latents.items()):
-        points = lay_out(values[neurons])
-        for axis, column in zip(row, columns):
-            axis.scatter(*points.T, **column.style, s=4, lw=0, rasterized=True)
+    targets = dataset.scenario.targets if dataset.scenario else ("firing_type",)
+    classes = [name for name in targets if LABELS[name].kind == "class"]
+    for label, panels in zip(((classes or targets)[0], "culture", "rate_hz"), axes.T):
+        title, colors, names = _look(label, dataset, neurons)
+        panels[0].set_title(title, fontsize=8, pad=14)
+        for axis, (name, places) in zip(panels, points.items()):
+            shown = axis.scatter(*places.T, **colors, s=4, lw=0, rasterized=True)
             axis.set(xticks=[], yticks=[])
             axis.margins(0.03)
             axis.text(
-                0, 1, _score(scores, name, column.label), transform=axis.transAxes, fontsize=7,
+                0, 1, _score(scores, name, label), transform=axis.transAxes, fontsize=7,
                 va="bottom", color="0.3",
             )  # fmt: skip
             sns.despine(ax=axis, left=True, bottom=True)
-        row[0].set_ylabel(name.replace("$", r"\$").replace("[", "\n["), fontsize=7)
-    for column, below in zip(columns, axes.T):
-        below[0].set_title(column.title, fontsize=8, pad=14)
-        column.explain(figure, below[-1])
+        if names:
+            marks = [plt.Line2D([], [], marker="o", ls="", color=c) for c in names.values()]
+            panels[-1].legend(
+                marks, list(names), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4,
+                frameon=False, fontsize=7, handletextpad=0, columnspacing=0.8,
+            )  # fmt: skip
+        elif "norm" in colors:
+            bar = panels[-1].inset_axes((0.1, -0.14, 0.8, 0.06))
+            figure.colorbar(shown, cax=bar, orientation="horizontal").ax.tick_params(labelsize=7)
+    for axis, name in zip(axes[:, 0], latents):
+        spaced = name.replace("[", " [")
+        lines = textwrap.wrap(spaced, _NAME_LETTERS, max_lines=3, placeholder="…")
+        axis.set_ylabel("\n".join(map(short_label, lines)), fontsize=7)
     return figure
+
+
+def _look(
+    label: str, dataset: Dataset, neurons: np.ndarray
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """Title of a label's column, the colours of its points, and the names that they stand for."""
+    title = label.replace("_", " ")
+    if label == "culture":
+        found, index = np.unique(dataset.culture[neurons], return_inverse=True)
+        hues = np.array(sns.husl_palette(len(found), l=0.6))
+        return f"culture ({len(found)} held out)", {"c": hues[index]}, {}
+    values = dataset.labels[label].iloc[neurons]
+    if LABELS[label].kind == "class":
+        names = colors_of(values)
+        return title, {"c": values.astype(str).map(names).to_list()}, names
+    shades = values.to_numpy(dtype=float)
+    low, high = np.nanquantile(shades, [0.01, 0.99])
+    norm: Normalize = Normalize(low, high)
+    if label == "rate_hz":
+        title, low = "rate (Hz)", np.min(shades[shades > 0], initial=np.inf)
+        norm = LogNorm(low, max(high, 2 * low)) if np.isfinite(low) else Normalize(0, 1)
+        shades = np.maximum(shades, low)
+    return title, {"c": shades, "norm": norm, "cmap": "viridis"}, {}
 
 
 def lay_out(latents: np.ndarray) -> np.ndarray:
@@ -107,70 +143,8 @@ def lay_out(latents: np.ndarray) -> np.ndarray:
     return layout.fit_transform(z)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A label, and the colours that it gives to the points."""
-
-    label: str
-    title: str
-    style: dict[str, Any]
-    legend: dict[str, Any] | None = None
-
-    @classmethod
-    def of_label(cls, label: str, dataset: Dataset, neurons: np.ndarray) -> "_Column":
-        title = label.replace("_", " ")
-        if label == "culture":
-            found, index = np.unique(dataset.culture[neurons], return_inverse=True)
-            hues = np.array(sns.husl_palette(len(found), l=0.6))
-            return cls(label, f"culture ({len(found)} held out)", {"c": hues[index]})
-        values = dataset.labels[label].iloc[neurons]
-        if LABELS[label].kind == "class":
-            colors = colors_of(values)
-            return cls(label, title, {"c": [colors[str(value)] for value in values]}, colors)
-        shades = values.to_numpy(dtype=float)
-        low, high = np.nanquantile(shades, [0.01, 0.99])
-        norm: Normalize = Normalize(low, high)
-        if label == "rate_hz":
-            title, low = "rate (Hz)", np.min(shades[shades > 0], initial=np.inf)
-            norm = LogNorm(low, max(high, 2 * low)) if np.isfinite(low) else Normalize(0, 1)
-            shades = np.maximum(shades, low)
-        return cls(label, title, {"c": shades, "norm": norm, "cmap": "viridis"})
-
-    def explain(self, figure: Figure, axis: Axes) -> None:
-        """Legend or colour bar below the last panel of a column."""
-        if self.legend is not None:
-            marks = [plt.Line2D([], [], marker="o", ls="", color=c) for c in self.legend.values()]
-            axis.legend(
-                marks, list(self.legend), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4,
-                frameon=False, fontsize=7, handletextpad=0, columnspacing=0.8,
-            )  # fmt: skip
-        elif "norm" in self.style:
-            bar = figure.colorbar(
-                plt.cm.ScalarMappable(self.style["norm"], self.style["cmap"]),
-                cax=axis.inset_axes((0.1, -0.14, 0.8, 0.06)), orientation="horizontal",
-            )  # fmt: skip
-            bar.ax.tick_params(labelsize=7)
-
-
-def _labels_shown(dataset: Dataset) -> Iterator[str]:
-    """What is asked (a class, if there is one), culture and rate."""
-    targets = dataset.scenario.targets if dataset.scenario else ("firing_type",)
-    classes = [name for name in targets if LABELS[name].kind == "class"]
-    yield (classes or list(targets))[0]
-    yield "culture"
-    yield "rate_hz"
-
-
-def _neurons_shown(dataset: Dataset) -> np.ndarray:
-    """Indices of held-out neurons, in random order, so that no culture lies on top."""
-    held_out = np.flatnonzero(dataset.test_neurons)
-    return stream(0, "gallery").permutation(held_out)[:_N_NEURONS]
-
-
-def _score(scores: pd.DataFrame | None, method: str, label: str) -> str:
+def _score(scores: pd.DataFrame, method: str, label: str) -> str:
     """Balanced accuracy of a linear probe that reads the label; empty if there is none."""
-    if scores is None:
-        return ""
     metric, probe = _READ_BY.get(label, ("balanced_accuracy", "linear"))
     mine = scores[
         (scores["method"] == method) & (scores["target"] == label) & (scores["metric"] == metric)

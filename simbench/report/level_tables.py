@@ -24,7 +24,7 @@ _AXIS_NAMES = {
     "imaging.photons_per_s": "detected photons per second",
     "imaging.frame_rate_hz": "frame rate (Hz)",
     "culture.duration_s": "duration (s)",
-    _SIZE: "neurons a culture",
+    _SIZE: "neurons per culture",
     "imaging.culture_gain_sd": "s.d. of ln culture gain",
     "imaging.haze_sigma_mm": "reach of the haze (mm)",
     "imaging.neuropil": "neuropil (baselines)",
@@ -60,13 +60,9 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
 
     A scenario of the same name and version but with another digest is not the one.
     """
-    name = str(rows["scenario"].iloc[0])
-    found = []
-    if (folder / SCENARIO_FILE).is_file():
-        found.append(read_scenario(folder))
-    if name in available_scenarios():
-        found.append(load_scenario(name))
-    digests = set(rows["scenario_digest"])
+    name, digests = str(rows["scenario"].iloc[0]), set(rows["scenario_digest"])
+    found = [read_scenario(folder)] if (folder / SCENARIO_FILE).is_file() else []
+    found += [load_scenario(name)] if name in available_scenarios() else []
     for scenario in found:
         if digests <= {plain.digest() for plain in scenario.at_levels.values()}:
             return scenario
@@ -108,10 +104,9 @@ def level_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Data
     levels = list(dict.fromkeys(rows["level"]))
     if len(levels) < 2:
         return {}
-    try:
-        x = {level: float(level) for level in levels}
-    except ValueError:
-        x = {level: float(place) for place, level in enumerate(levels)}
+    x = pd.to_numeric(pd.Series(levels, levels), errors="coerce")
+    if x.isna().any():
+        x = pd.Series(np.arange(len(levels), dtype=float), levels)
     tables: dict[str, list[dict]] = {}
     for (target, method, level), mine in chosen.groupby(["target", *_KEY], sort=False):
         low, high = _interval(mine["per_culture"])
@@ -166,9 +161,8 @@ def reconstruction_table(rows: pd.DataFrame) -> pd.DataFrame:
     units = scored[scored["metric"] == _TRACE_R2].groupby(_KEY, sort=False)
     table = _means(scored, "metric").reindex(index=units.size().index, columns=_OF_RECONSTRUCTION)
     table = table.rename(columns=_OF_RECONSTRUCTION)
-    intervals = units["per_culture"].agg(_interval)
-    table.insert(2, "low", intervals.str[0])
-    table.insert(3, "high", intervals.str[1])
+    for place, end in enumerate(("low", "high")):
+        table.insert(2 + place, end, units["per_culture"].agg(_interval).str[place])
     table["noisy_r2"] = _noisy_r2(scored)
     return table.assign(seconds=units["seconds"].mean())
 

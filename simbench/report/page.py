@@ -4,9 +4,8 @@ import base64
 import gzip
 import hashlib
 import io
-import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -57,10 +56,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     html = render(tables, "".join(read_text(file) for file in files), links)
     size = len(html.encode())
     if size > LIMIT:
-        raise SimbenchError(
-            f"{folder}: the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB; "
-            "make one page per scenario"
-        )
+        over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
+        raise SimbenchError(f"{folder}: {over}; make one page per scenario")
     write_text(path, html)
     return path
 
@@ -88,22 +85,15 @@ def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str]
     packed = base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
     script, style = _part("page.js"), _part("page.css")
     return _template().render(
-        boards=data,
-        cards=method_cards(rows, tables),
-        n_rows=len(rows),
+        boards=data, cards=method_cards(rows, tables), n_rows=len(rows), links=links,
         rows=packed if len(packed) <= _ROWS else "",
-        links=links,
-        script=script,
-        style=style,
-        script_hash=_hash(script),
-        style_hash=_hash(style),
-    )
+        script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
+    )  # fmt: skip
 
 
 def _comes_last(board: tuple[str, pd.DataFrame]) -> bool:
     """Whether a board comes after those that rank different methods."""
-    rows = board[1]
-    return is_replication(rows) or str(rows["scenario"].iloc[0]) in ONE_METHOD_SCENARIOS
+    return is_replication(board[1]) or board[1]["scenario"].iloc[0] in ONE_METHOD_SCENARIOS
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -120,29 +110,31 @@ def _embed(paths: Sequence[Path], budget: int) -> list[dict[str, Any]]:
     """
     embedded = []
     for path in paths:
-        sizes = (found for found in _at_sizes(path) if len(found["uri"]) <= budget // len(paths))
-        embedded += [{"name": path.stem} | picture for picture in itertools.islice(sizes, 1)]
+        for width in _WIDTHS:
+            uri, size = _svg_uri(path) if path.suffix == ".svg" else _webp_uri(path, width)
+            if len(uri) <= budget // len(paths):
+                embedded.append({"name": path.stem, "uri": uri, "size": size})
+                break
     return embedded
 
 
-def _at_sizes(path: Path) -> Iterator[dict[str, Any]]:
-    """Data URI, width and height in pixels (None for SVG) of a picture, smaller and smaller."""
+def _svg_uri(path: Path) -> tuple[str, None]:
+    return _data_uri("svg+xml", path.read_bytes()), None
+
+
+def _webp_uri(path: Path, width: int) -> tuple[str, tuple[int, int]]:
+    """Data URI of a PNG of at most that width, and its width and height in pixels."""
     from PIL import Image
 
-    if path.suffix == ".svg":
-        yield {"uri": _data_uri("svg+xml", path.read_bytes()), "width": None, "height": None}
-        return
+    buffer = io.BytesIO()
     try:
         with Image.open(path, formats=["PNG"]) as opened:
             image = opened.convert("RGB")
     except Exception as error:  # damaged files raise nearly everything
         raise SimbenchError(f"{path}: not a picture that can be read ({error})") from None
-    for width in _WIDTHS:
-        image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        image.save(buffer, "WEBP", quality=82, method=2)
-        uri = _data_uri("webp", buffer.getvalue())
-        yield {"uri": uri, "width": image.width, "height": image.height}
+    image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
+    image.save(buffer, "WEBP", quality=82, method=2)
+    return _data_uri("webp", buffer.getvalue()), image.size
 
 
 def _data_uri(kind: str, content: bytes) -> str:
@@ -167,12 +159,9 @@ def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("simbench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        loader=PackageLoader("simbench.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     for write in (text.number, text.duration, text.memory, text.count, p_value):
         environment.filters[write.__name__] = _with_true_minus(write)
     environment.filters["sortable"] = lambda value: f"{value:.6g}" if np.isfinite(value) else ""

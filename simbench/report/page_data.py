@@ -26,7 +26,6 @@ from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 
 _PROBES = ("linear", "nonlinear")
-_CARD_BYTES = 64 * 1024
 _URL_SAFE = " /:;=,.-+[]"
 _PIXELS_PER_PT = 1.65
 
@@ -47,22 +46,17 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     """
     scenario = level_tables.find_scenario(rows, folder)
     axis = level_tables.axis_name(scenario)
+    probes = [p for p in _PROBES if p == _PROBES[0] or (rows["probe"] == p).any()]
     return {
-        "key": key,
-        "title": title,
+        "key": key, "title": title, "first": dict(rows.iloc[0]),
         "question": " ".join(scenario.question.split()) if scenario else "",
-        "first": dict(rows.iloc[0]),
         "seeds": sorted(set(rows["seed"])),
         "digests": sorted(set(rows["scenario_digest"])),
         "versions": sorted(set(rows["simbench"].dropna())),
-        "views": [
-            view_data(rows, probe, axis)
-            for probe in _PROBES
-            if (rows["probe"] == probe).any() or probe == _PROBES[0]
-        ],
+        "views": [view_data(rows, probe, axis) for probe in probes],
         "further": _further_metrics(rows),
         "replication": _replication(rows) if is_replication(rows) else {},
-    }
+    }  # fmt: skip
 
 
 def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
@@ -70,27 +64,23 @@ def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
     board = make_board(rows, probe)
     targets = board.targets
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
-    if board.is_replication or not targets:
-        tested = []
     lines = [
         {"method": str(method), **line["method"], "targets": [dict(line[t]) for t in targets]}
         for method, line in board.table.iterrows()
     ]
-    figures = {}
-    if targets:
-        figures["leaderboard"] = _figure(draw_leaderboard(board))
+    figures = {"leaderboard": _figure(draw_leaderboard(board))} if targets else {}
     levels = level_tables.level_scores(rows, probe)
     if levels:
         figures["curves"] = _figure(draw_curves(board, levels, axis))
     return {
         "probe": probe,
-        "targets": [_target(name) for name in targets],
+        "targets": [{"name": _readable(name), "meaning": _meaning(name)} for name in targets],
         "finding": _finding(board),
         "ranked": [line for line in lines if line["family"] != "control"],
         "controls": [line for line in lines if line["family"] == "control"],
         "figures": figures,
         "axis": axis,
-        "tests": [_tests(board, target) for target in tested],
+        "tests": [_tests(board, t) for t in tested if targets and not board.is_replication],
     }
 
 
@@ -102,19 +92,15 @@ def _figure(figure: Figure) -> dict[str, Any]:
     return {"uri": uri, "width": round(_PIXELS_PER_PT * width_pt)}
 
 
-def _target(name: str) -> dict[str, str]:
-    meaning = LABELS[name].meaning if name in LABELS else ""
-    return {"name": _readable(name), "meaning": f"{metric_name(name)}: {meaning}"}
+def _meaning(target: str) -> str:
+    return f"{metric_name(target)}: {LABELS[target].meaning if target in LABELS else ''}"
 
 
 def _replication(rows: pd.DataFrame) -> dict[str, Any]:
     """A published protocol and held-out cultures, mean over all levels and seeds."""
     means = level_tables.over_levels(level_tables.replication_table(rows))
-    return {
-        "note": REPLICATION_NOTE,
-        "columns": list(means.columns),
-        "lines": replication_cells(means),
-    }
+    lines = replication_cells(means)
+    return {"note": REPLICATION_NOTE, "columns": list(means.columns), "lines": lines}
 
 
 def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
@@ -169,29 +155,18 @@ def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, 
         Folders of results; cards of submissions lie in ``submissions/`` there.
     """
     submitted = {card["name"]: card for folder in folders for card in _read_cards(folder)}
-    known = known_methods()
-    cards = []
+    known, cards = known_methods(), []
     for method, mine in rows.groupby("method", sort=True):
         entry, card = known.get(str(method)), submitted.get(method, {})
         facts = {key: value for key, value in card.items() if key not in ("name", "link")}
         if entry:
-            facts = {"source": entry.source, "settings": entry.parameters or None}
-        parameters = mine["n_parameters"].dropna()
-        if len(parameters):
-            facts["parameters"] = count(float(parameters.mean()))
-        cards.append(
-            {
-                "method": str(method),
-                "family": str(mine["family"].iloc[0]),
-                "summary": entry.summary if entry else "",
-                "facts": {
-                    _readable(key): _plain(value)
-                    for key, value in facts.items()
-                    if value not in (None, "")
-                },
-                "link": safe_link(card.get("link")),
-            }
-        )
+            facts = {"source": entry.source, "settings": entry.parameters}
+        if mine["n_parameters"].notna().any():
+            facts["parameters"] = count(float(mine["n_parameters"].mean()))
+        facts = {_readable(k): _plain(v) for k, v in facts.items() if v not in (None, "", {})}
+        about = {"method": str(method), "family": str(mine["family"].iloc[0]), "facts": facts}
+        summary = entry.summary if entry else ""
+        cards.append({**about, "summary": summary, "link": safe_link(card.get("link"))})
     return cards
 
 
@@ -210,8 +185,6 @@ def safe_link(link: Any) -> str:
 
 def _read_cards(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("submissions/*.json")):
-        if path.stat().st_size > _CARD_BYTES:
-            raise SimbenchError(f"{path}: larger than {_CARD_BYTES // 1024} kB; not a method card")
         card = read_json(path)
         if not isinstance(card.get("name"), str):
             raise SimbenchError(f"{path}: lacks 'name'")

@@ -1,6 +1,5 @@
 """Writes all tables and figures that need nothing but rows."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,34 +8,21 @@ from matplotlib.figure import Figure
 from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import Board, flat_table, make_board, pairwise
 from simbench.board.scores_by_culture import OVERALL
+from simbench.core.console import track
 from simbench.core.files import write_text
 from simbench.report import figures, level_tables, texts
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
 
-FORMATS = {
-    "leaderboard": ("png", "svg"), "curves": ("png", "svg"), "cost": ("png", "svg"),
-    "pairwise": ("png",),
-}  # fmt: skip
-"""Of the figures of `row_figures`; an SVG of hundreds of cells is larger than it is useful."""
 
-
-def rebuild(folder: Path, progress: Callable[[str, int, int], None] = lambda *_: None) -> None:
+def rebuild(folder: Path) -> None:
     """Write all tables and figures that need nothing but rows, from the rows below a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds one or more ``rows.jsonl.gz``, at any depth.
-    progress : callable, optional
-        Called with (what, done, total).
+    The folder holds one or more ``rows.jsonl.gz``, at any depth.
     """
-    files = row_files(folder)
-    for done, file in enumerate(files):
-        progress("tables and figures", done, len(files))
+    for file in track(row_files(folder), "tables and figures"):
         rows = read_rows(file)
         write_tables(file.parent, rows, level_tables.find_scenario(rows, file.parent))
-    progress("tables and figures", len(files), len(files))
 
 
 def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) -> Board:
@@ -48,7 +34,8 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
     for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
     for name, figure in row_figures(board, rows, scenario).items():
-        save(figure, *(folder / f"{name}.{kind}" for kind in FORMATS[name]))
+        kinds = ("png",) if name == "pairwise" else ("png", "svg")  # an SVG of it is large
+        save(figure, *(folder / f"{name}.{kind}" for kind in kinds))
     return board
 
 
@@ -79,9 +66,7 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
 
 def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Figure]:
     """The figures that need nothing but rows, by name."""
-    drawn = {}
-    if board.targets:
-        drawn["leaderboard"] = figures.draw_leaderboard(board)
+    drawn = {"leaderboard": figures.draw_leaderboard(board)} if board.targets else {}
     if len(board.p_values[OVERALL]) > 1:
         drawn["pairwise"] = figures.draw_pairwise(board)
     levels = level_tables.level_scores(rows)

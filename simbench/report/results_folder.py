@@ -1,14 +1,13 @@
 """Everything that a run leaves in its results folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from simbench.benchmark.plan import Unit
-from simbench.benchmark.rows import ROWS_FILE, check_digests, read_rows, write_rows
+from simbench.benchmark.rows import ROWS_FILE, check_digests, complete, read_rows, write_rows
 from simbench.benchmark.run import latents_of
-from simbench.board.leaderboard import Board
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_writable, write_text
 from simbench.data.simulation import open_dataset, recording_folders
@@ -32,21 +31,16 @@ def check_folder(
     path = folder / ROWS_FILE
     if not path.exists():
         return
-    plain = pd.Series({level: one.digest() for level, one in scenario.at_levels.items()})
-    mine = plain.rename_axis("level").reset_index(name="scenario_digest")
-    mine = mine.assign(scenario=scenario.name, scenario_version=scenario.version)
     rows = read_rows(path)
-    check_digests(path, rows, mine)
+    mine = [complete(pd.DataFrame(), s, level, 0, {}) for level, s in scenario.at_levels.items()]
+    check_digests(path, rows, pd.concat(mine))
     old, new = set(rows["seed"]), set(seeds) - set(rows["seed"])
     if new and not add_seed:
+        held, lacked = (", ".join(map(str, sorted(some))) for some in (old, new))
         raise SimbenchError(
-            f"{path}: holds seed {_numbers(old)}, not {_numbers(new)}; a method that lacks a seed "
-            "is not ranked: name another --out, or insist by --add-seed"
+            f"{path}: holds seed {held}, not {lacked}; a method that lacks a seed is not ranked: "
+            "name another --out, or insist by --add-seed"
         )
-
-
-def _numbers(seeds: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(seeds)))
 
 
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
@@ -60,30 +54,21 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Rows of one scenario, any number of seeds.
     scenario : Scenario
     seed : int
-        Whose traces and latents are drawn.
+        Whose traces and latents are drawn, from the cache: of the methods that this run has done.
     """
     rows_of_all = write_rows(folder / ROWS_FILE, rows)
     write_scenario(scenario, folder)
     board = write_tables(folder, rows_of_all, scenario)
-    _draw_data(folder, board, rows, scenario, seed)
-    return board.table
-
-
-def _draw_data(
-    folder: Path, board: Board, rows: pd.DataFrame, scenario: Scenario, seed: int
-) -> None:
-    """Traces, latents and their likeness, of the methods that this run has done; from the cache."""
     level, shown = next(iter(scenario.at_levels.items()))
     dataset = open_dataset(shown, seed, recording_folders(shown, seed))
-    figures = {"traces": draw_traces(dataset)}
+    save(draw_traces(dataset), folder / "traces.png")
     mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
     done = [name for name in board.table.index if name in set(mine["method"])]
     latents = {name: latents_of(Unit(shown, seed, name, level)) for name in done}
     if latents and board.targets:
         gallery = {name: latents[name] for name in choose_methods(board, set(done))}
-        figures["latents"] = draw_gallery(gallery, dataset, mine)
+        save(draw_gallery(gallery, dataset, mine), folder / "latents.png")
         alike = similarity({name: z[dataset.test_neurons] for name, z in latents.items()})
         write_text(folder / "similarity.csv", alike.to_csv(float_format="%.4f"))
-        figures["similarity"] = draw_similarity(alike)
-    for name, figure in figures.items():
-        save(figure, folder / f"{name}.png")
+        save(draw_similarity(alike), folder / "similarity.png")
+    return board.table

@@ -90,24 +90,20 @@ def _lines(scenario: str, board: Board) -> list[dict]:
 
 def summary_text(summary: pd.DataFrame) -> str:
     """The summary as a Markdown table: one line per scenario; the first tie group is bold."""
-    lines = []
-    for (scenario, target), mine in summary.groupby(["scenario", "target"], sort=False):
-        first, cells = mine.iloc[0], {line["shown_as"]: _cell(line) for _, line in mine.iterrows()}
-        lines.append(
-            [
-                scenario, target.replace("_", " "), first["n_cultures"], number(first["chance"]),
-                *(cells.get(name, MISSING) for name in METHOD_COLORS), number(first["ceiling"]),
-            ]
-        )  # fmt: skip
+    about = ["scenario", "target", "n_cultures", "chance", "ceiling"]
+    grouped, lines = summary.groupby(about, sort=False, dropna=False), []
+    for (name, target, cultures, chance, ceiling), mine in grouped:
+        cells = {line["shown_as"]: _cell(line) for _, line in mine.iterrows()}
+        scores = [cells.get(method, MISSING) for method in METHOD_COLORS]
+        first = [name, target.replace("_", " "), cultures, number(chance)]
+        lines.append([*first, *scores, number(ceiling)])
     header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
     return markdown_table(header, lines, n_text=2)
 
 
 def _cell(line: pd.Series) -> str:
-    score = number(line["score"])
-    if line["group"] == 1:
-        score = f"**{score}**"
-    return f"{score} ± {number((line['high'] - line['low']) / 2)}"
+    bold = "**" if line["group"] == 1 else ""
+    return f"{bold}{number(line['score'])}{bold} ± {number((line['high'] - line['low']) / 2)}"
 
 
 def draw_summary(summary: pd.DataFrame) -> Figure:

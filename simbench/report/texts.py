@@ -69,31 +69,21 @@ def _pairwise_text(p: pd.DataFrame) -> str:
 
 def cost_text(cost: pd.DataFrame) -> str:
     """One line per method, one column per size of the culture."""
-    sizes = sorted(cost["neurons"].unique())
-    lines = []
-    for method, mine in cost.groupby("method", sort=False):
-        cells = {
-            line.neurons: f"{duration(line.seconds)}, {memory(line.memory_mb)}"
-            for line in mine.itertuples()
-        }
-        lines.append([method, *(cells.get(size, MISSING) for size in sizes)])
-    return markdown_table(["method", *(f"{size} neurons" for size in sizes)], lines)
+    spent = [f"{duration(s)}, {memory(mb)}" for s, mb in zip(cost["seconds"], cost["memory_mb"])]
+    methods = cost["method"].unique()
+    table = cost.assign(spent=spent).pivot_table("spent", "method", "neurons", "first")
+    cells = table.reindex(methods).fillna(MISSING).itertuples()
+    return markdown_table(["method", *(f"{size} neurons" for size in table)], cells)
 
 
 def reconstruction_text(table: pd.DataFrame, axis: str) -> str:
     """One line per method, one column per level."""
     r2 = table.pivot_table(index="method", columns="level", values="r2", sort=False)
     means = table.groupby("method", sort=False)[["coverage", "nll", "seconds"]].mean()
-    lines = [
-        [
-            method,
-            *(number(value, ".3f") for value in r2.loc[method]),
-            number(line["coverage"], ".1%"),
-            number(line["nll"]),
-            duration(line["seconds"]),
-        ]
-        for method, line in means.iterrows()
-    ]
+    lines = []
+    for method, coverage, nll, seconds in means.itertuples():
+        about = [number(coverage, ".1%"), number(nll), duration(seconds)]
+        lines.append([method, *(number(value, ".3f") for value in r2.loc[method]), *about])
     noisy = table["noisy_r2"].groupby("level").mean()[r2.columns]
     lines.append(["the noisy trace", *(number(v, ".3f") for v in noisy), *[MISSING] * 3])
     header = ["method", *(level or "R²" for level in r2), "coverage", "NLL", "time"]
@@ -102,10 +92,8 @@ def reconstruction_text(table: pd.DataFrame, axis: str) -> str:
 
 def replication_text(table: pd.DataFrame) -> str:
     """A note, the means over all levels, and every level."""
-    means, every = (
-        markdown_table(["method", *part], replication_cells(part))
-        for part in (over_levels(table), table.droplevel("level"))
-    )
+    parts = (over_levels(table), table.droplevel("level"))
+    means, every = (markdown_table(["method", *part], replication_cells(part)) for part in parts)
     return f"{REPLICATION_NOTE}\n\nMean over all levels:\n\n{means}\nEvery level:\n\n{every}"
 
 

@@ -85,14 +85,13 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
         for kind in ("fluorescence", "dff"):
             (draft / kind).mkdir()
         lines = []
-        parts = zip(orders, dataset.recordings, dataset.test.tolist())
+        parts = zip(orders, dataset.recordings, np.where(dataset.test, "test", "train"))
         # Sorted, because the times of the files would tell the order of writing.
-        for order, recording, test in sorted(parts, key=lambda part: part[0].digest):
-            traces = {"fluorescence": recording.fluorescence, "dff": recording.dff}
-            for kind, trace in traces.items():
-                matrix = np.ascontiguousarray(trace[order.neurons], dtype="<f4")
+        for order, recording, split in sorted(parts, key=lambda part: part[0].digest):
+            for kind in ("fluorescence", "dff"):
+                trace = getattr(recording, kind)[order.neurons]
+                matrix = np.ascontiguousarray(trace, dtype="<f4")
                 np.save(draft / kind / f"{order.name}.npy", matrix)
-            split = "test" if test else "train"
             lines.append((order.name, split, *matrix.shape, recording.frame_rate))
         columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz"]
         index = pd.DataFrame(lines, columns=columns)
@@ -105,19 +104,17 @@ def _write_guide(draft: Path, dataset: Dataset, digest: str) -> None:
     """README, card to fill in, and examples."""
     scenario = dataset.scenario
     facts = {
-        "scenario": scenario.name if scenario else "",
-        "version": str(scenario.version) if scenario else "",
-        "scenario_digest": scenario.digest() if scenario else "",
-        "traces_digest": digest,
-        "simbench": __version__,
-        "n_recordings": str(len(dataset.recordings)),
-        "n_training": str(int((~dataset.test).sum())),
-        "n_components": str(scenario.n_components) if scenario else "8",
-    }
+        "scenario": "", "version": "", "scenario_digest": "", "n_components": 8,
+        "traces_digest": digest, "simbench": __version__,
+        "n_recordings": len(dataset.recordings), "n_training": int((~dataset.test).sum()),
+    }  # fmt: skip
+    if scenario:
+        facts |= {"scenario": scenario.name, "version": scenario.version}
+        facts |= {"scenario_digest": scenario.digest(), "n_components": scenario.n_components}
     for name in ("README.md", "card.toml"):
         text = (_HERE / "templates" / name).read_text(encoding="utf-8")
         for key, value in facts.items():
-            text = text.replace(f"@{key}@", value)
+            text = text.replace(f"@{key}@", str(value))
         (draft / name).write_text(text, encoding="utf-8")
     for path in sorted((_HERE / "examples").glob("make_latents.*")):
         shutil.copyfile(path, draft / path.name)

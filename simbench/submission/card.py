@@ -30,9 +30,10 @@ def _name(text: str) -> str:
             f"{text!r:.80}: allowed are 1 to 48 ASCII letters, digits, spaces and . _ + -, "
             "beginning and ending with a letter or digit"
         )
-    taken = {name_key(known): known for known in (*METHODS, *_RESERVED)}.get(name_key(text))
-    if taken:
-        raise ValueError(f"{text!r}: '{taken}' is a name of simbench's own; choose another name")
+    for known in (*METHODS, *_RESERVED):
+        if name_key(known) == name_key(text):
+            own = f"'{known}' is a name of simbench's own"
+            raise ValueError(f"{text!r}: {own}; choose another name")
     return text
 
 

@@ -78,18 +78,14 @@ def read_matrices(file: str | Path | BytesIO, name: str = "") -> dict[str, np.nd
         matrices = {}
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             if not _MEMBER.fullmatch(info.filename):
-                raise SimbenchError(
-                    f"member '{info.filename:.80}'; expected are names such as "
-                    "'recording-0123abcd.npy', without folders"
-                )
+                expected = "expected are names such as 'recording-0123abcd.npy', without folders"
+                raise SimbenchError(f"member '{info.filename:.80}'; {expected}")
             with naming(f"'{info.filename}'"):
                 matrices[info.filename.removesuffix(".npy")] = _matrix(archive, info)
         widths = {matrix.shape[1] for matrix in matrices.values()}
         if len(widths) > 1:
-            raise SimbenchError(
-                f"recordings have {min(widths)} to {max(widths)} latents per neuron; expected is "
-                "the same number in all"
-            )
+            found = f"recordings have {min(widths)} to {max(widths)} latents per neuron"
+            raise SimbenchError(f"{found}; expected is the same number in all")
     return matrices
 
 
@@ -97,18 +93,15 @@ def arrange(
     matrices: Mapping[str, np.ndarray], n_neurons: Mapping[str, int], where: str
 ) -> np.ndarray:
     """One matrix of all recordings, in the order of ``n_neurons``, if names and sizes agree."""
-    found = {name: len(matrix) for name, matrix in matrices.items()}
-    for name in sorted(found.keys() ^ n_neurons.keys()):
+    for name in sorted(matrices.keys() ^ n_neurons.keys()):
         raise SimbenchError(
-            f"{where}: {'has an unknown' if name in found else 'lacks'} '{name}.npy'; expected is "
-            f"one matrix for each of the {len(n_neurons)} recordings, under its name"
+            f"{where}: {'has an unknown' if name in matrices else 'lacks'} '{name}.npy'; expected "
+            f"is one matrix for each of the {len(n_neurons)} recordings, under its name"
         )
-    for name, expected in n_neurons.items():
-        if found[name] != expected:
-            raise SimbenchError(
-                f"{where}: '{name}.npy' has {found[name]} rows; expected is one for each of "
-                f"{expected} neurons"
-            )
+    for name, n in n_neurons.items():
+        found = f"{where}: '{name}.npy' has {len(matrices[name])} rows"
+        if len(matrices[name]) != n:
+            raise SimbenchError(f"{found}; expected is one for each of {n} neurons")
     return np.concatenate([matrices[recording] for recording in n_neurons])
 
 
@@ -160,24 +153,21 @@ def _check_directory(stream: BinaryIO) -> None:
         raise SimbenchError("not a zip file (or truncated, or with a comment at its end)")
     if tail[:4] == _LOCATOR_MARK:
         raise SimbenchError("a zip64 archive; allowed are plain zip files")
-    directory_bytes = _END.unpack(tail[-_END.size :])[5]
-    if directory_bytes > LIMITS.directory_bytes:
-        raise SimbenchError(
-            f"a directory of {directory_bytes} bytes; allowed are {LIMITS.directory_bytes}"
-        )
+    size = _END.unpack(tail[-_END.size :])[5]
+    if size > LIMITS.directory_bytes:
+        raise SimbenchError(f"a directory of {size} bytes; allowed are {LIMITS.directory_bytes}")
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
+    problem, method, ratio = "", info.compress_type, LIMITS.ratio
     if info.flag_bits & _ENCRYPTED:
-        raise SimbenchError("encrypted")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise SimbenchError(
-            f"packed by method {info.compress_type}; allowed are 0 (stored) and 8 (deflated)"
-        )
-    if info.file_size > LIMITS.ratio * info.compress_size:
-        raise SimbenchError(
-            f"unpacks to more than {LIMITS.ratio} times its size; store it without compression"
-        )
+        problem = "encrypted"
+    elif method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        problem = f"packed by method {method}; allowed are 0 (stored) and 8 (deflated)"
+    elif info.file_size > ratio * info.compress_size:
+        problem = f"unpacks to more than {ratio} times its size; store it without compression"
+    if problem:
+        raise SimbenchError(problem)
 
 
 def _matrix(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
@@ -188,14 +178,11 @@ def _matrix(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     if dtype not in _TYPES:
         raise SimbenchError(f"holds {dtype!s:.40}; allowed are float32 and float64")
     if len(shape) != 2 or not shape[0] > 0 < shape[1] <= LIMITS.components:
-        raise SimbenchError(
-            f"has shape {shape!s:.40}; expected is one row per neuron and 1 to "
-            f"{LIMITS.components} columns"
-        )
-    if info.file_size != start.tell() + shape[0] * shape[1] * dtype.itemsize:
-        raise SimbenchError(
-            f"has {info.file_size} bytes, which is not what its shape {shape!s:.40} needs"
-        )
+        expected = f"expected is one row per neuron and 1 to {LIMITS.components} columns"
+        raise SimbenchError(f"has shape {shape!s:.40}; {expected}")
+    size = info.file_size
+    if size != start.tell() + shape[0] * shape[1] * dtype.itemsize:
+        raise SimbenchError(f"has {size} bytes, which is not what its shape {shape!s:.40} needs")
     matrix = npy.read_array(BytesIO(archive.read(info)), allow_pickle=False)
     if not np.isfinite(matrix).all():
         raise SimbenchError("holds values that are not finite numbers")
@@ -209,8 +196,6 @@ def _header(start: BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
             warnings.simplefilter("error")  # numpy repairs headers of Python 2, with a warning
             shape, _, dtype = _HEADER_READERS[npy.read_magic(start)](start)
     except Exception:
-        raise SimbenchError(
-            "not a .npy file of format 1.0 or 2.0 with a header of at most "
-            f"{LIMITS.header_bytes} bytes"
-        ) from None
+        allowed = f"with a header of at most {LIMITS.header_bytes} bytes"
+        raise SimbenchError(f"not a .npy file of format 1.0 or 2.0 {allowed}") from None
     return shape, dtype

@@ -99,8 +99,8 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 
 
 def _check_size(latents: Mapping[str, np.ndarray], card: MethodCard, where: str) -> None:
-    found = next(iter(latents.values())).shape[1]
-    if found != card.latent_size:
+    found, said = next(iter(latents.values())).shape[1], card.latent_size
+    if found != said:
         raise SimbenchError(
-            f"{where}: {found} latents per neuron; the card says latent_size = {card.latent_size}"
+            f"{where}: {found} latents per neuron; the card says latent_size = {said}"
         )

@@ -35,12 +35,9 @@ FAMILY = "submission"
 
 
 def score_latents(
-    file: str | Path,
-    scenario: Scenario,
-    seed: int = 0,
-    card: MethodCard | None = None,
+    file: str | Path, scenario: Scenario, seed: int = 0, card: MethodCard | None = None,
     n_jobs: int = 1,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Score a file of latents that were made from exported traces of a scenario.
 
     Parameters
@@ -80,9 +77,8 @@ def accept_submission(
     submission = read_submission(file)
     card = submission.card
     level, plain = _at_level(scenario, seed, card)
-    _check_rows(
-        Path(folder) / ROWS_FILE, complete(pd.DataFrame(), plain, level, seed, _about(card))
-    )
+    unscored = complete(pd.DataFrame(), plain, level, seed, _about(card))
+    _check_rows(Path(folder) / ROWS_FILE, unscored)
     rows = score_submission(submission, scenario, seed, n_jobs)
     add_submission(rows, card, folder)
     return rows
@@ -117,13 +113,11 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
 
 def _check_rows(path: Path, new: pd.DataFrame) -> None:
     """Refuse results that the new rows can't be compared with."""
-    name, method, seed = new.iloc[0][["scenario", "method", "seed"]]
+    scenario, method, seed = new.iloc[0][["scenario", "method", "seed"]]
     old = read_rows(path) if path.exists() else new.iloc[:0]
-    taken = {name_key(str(known)): known for known in old["method"].unique()}
-    if name_key(method) in taken:
-        raise SimbenchError(
-            f"{path}: '{taken[name_key(method)]}' has rows there already; choose another name"
-        )
+    for known in old["method"].unique():
+        if name_key(known) == name_key(method):
+            raise SimbenchError(f"{path}: '{known}' has rows there already; choose another name")
     if (old[VERSIONS] != new[VERSIONS].iloc[0]).any(axis=None):
         raise SimbenchError(
             f"{path}: has rows of another version of scenario or scoring; "
@@ -138,23 +132,20 @@ def _check_rows(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    by_method = [scored.loc[scored["method"] == name, "level"] for name in FLOOR_AND_CEILING]
-    if any(set(mine) != levels for mine in by_method):
+    if any(
+        set(scored.loc[scored["method"] == end, "level"]) != levels for end in FLOOR_AND_CEILING
+    ):
         raise SimbenchError(
             f"{path.parent}: lacks rows of {' and '.join(FLOOR_AND_CEILING)} on seed {seed}; run "
             "the scenario on that seed into this folder first: "
-            f"simbench run {name} -m all --seed {seed} --out {path.parent.parent}"
+            f"simbench run {scenario} -m all --seed {seed} --out {path.parent.parent}"
         )
 
 
 def _score(
-    matrices: Mapping[str, np.ndarray],
-    where: str,
-    scenario: Scenario,
-    seed: int,
-    card: MethodCard | None,
-    n_jobs: int,
-) -> pd.DataFrame:
+    matrices: Mapping[str, np.ndarray], where: str, scenario: Scenario, seed: int,
+    card: MethodCard | None, n_jobs: int,
+) -> pd.DataFrame:  # fmt: skip
     level, scenario = _at_level(scenario, seed, card)
     dataset = simulate(scenario, seed, n_jobs)
     latents = _in_order(matrices, where, dataset, card)
@@ -166,13 +157,10 @@ def _score(
 
 def _about(card: MethodCard | None) -> dict[str, Any]:
     """What all rows of a submission share."""
-    return {
-        "method": card.name if card else "submission",
-        "family": FAMILY,
-        "seconds": card.training_time_s if card else np.nan,
-        "status": "ok",
-        "versions": cache.versions(),
-    }
+    about: dict[str, Any] = {"family": FAMILY, "status": "ok", "versions": cache.versions()}
+    if card is None:
+        return about | {"method": "submission"}
+    return about | {"method": card.name, "seconds": card.training_time_s}
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:
@@ -180,9 +168,8 @@ def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[s
     plain = scenario.at_levels
     if card is None:
         if len(plain) > 1:
-            raise SimbenchError(
-                f"scenario {scenario.name}: has {len(plain)} levels; a card must name one"
-            )
+            where = f"scenario {scenario.name}: has {len(plain)} levels"
+            raise SimbenchError(f"{where}; a card must name one")
         return next(iter(plain.items()))
     if card.seed not in (None, seed):
         raise SimbenchError(f"card of '{card.name}': seed = {card.seed}; scored is seed {seed}")

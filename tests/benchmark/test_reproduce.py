@@ -28,13 +28,22 @@ def edit(path, number, **changes):
 
 def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
     made = reproduce(results, 20)
-    assert made.same
+    assert made.verdict == "same"
     assert made.value == made.row["value"]
     assert made.other_versions == {}
     edit(results, 20, value=0.99, versions={"numpy": "1.0"})
     forged = reproduce(results, 20)
-    assert not forged.same
+    assert forged.verdict == "DIFFERENT"
     assert "numpy" in forged.other_versions
+
+
+def test_a_row_of_another_processor_is_the_same_up_to_rounding(results, monkeypatch):
+    rows = read_rows(results)
+    monkeypatch.setattr(module, "run", lambda units, n_jobs: rows)
+    value = float(rows["value"].iloc[19])
+    for change, verdict in ((1e-12, "same up to rounding"), (1e-4, "DIFFERENT")):
+        edit(results, 20, value=value + change)
+        assert reproduce(results, 20).verdict == verdict
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,19 @@
+import itertools
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from made import METHODS, made_rows
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 
+from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import make_board
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
 from simbench.report.level_tables import axis_name, find_scenario, is_log, level_scores
+from simbench.report.result_tables import row_figures
 from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
 from simbench.scenario.scenario_file import load_scenario
 
@@ -47,9 +54,9 @@ def test_points_stand_at_the_scores_and_controls_are_lines():
     figure = draw_leaderboard(board)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == board.ranked
-    points = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
+    (points,) = (x for x in figure.axes[0].collections if isinstance(x, PathCollection))
     np.testing.assert_allclose(
-        points, board.table.loc[names, ("firing_type", "score")].astype(float)
+        points.get_offsets()[:, 0], board.table.loc[names, ("firing_type", "score")].astype(float)
     )
 
 
@@ -117,3 +124,25 @@ def test_figures_are_the_same_bytes_every_time(tmp_path):
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
     assert (tmp_path / "one.svg").read_text().lstrip().startswith("<?xml")
+
+
+@pytest.mark.parametrize("kept", ["", "chance|spike-oracle|a-method"])
+def test_a_name_of_60_letters_leaves_the_axes_their_room(kept):
+    """On the quickstart board, and on one that it has for itself."""
+    folder = Path(__file__).parents[2] / "results" / "quickstart"
+    name = "a-method-with-a-long-name[and=settings, that=are, longer=yet]"[:60]
+    rows = read_rows(folder)
+    rows = pd.concat([rows, rows[rows["method"] == "pca"].assign(method=name)], ignore_index=True)
+    rows = rows[rows["method"].str.contains(kept)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind, figure in row_figures(make_board(rows), rows, None).items():
+            drawn(figure)
+            areas = [axis.get_window_extent() for axis in figure.axes]
+            assert sum(area.width for area in areas) > 0.5 * figure.bbox.width
+            assert min(area.height for area in areas) > 0.2 * figure.bbox.height
+            labels = boxes(figure.axes[0].get_yticklabels(), figure)
+            places = sorted(labels.values(), key=lambda box: box.y0)
+            assert not any(a.overlaps(b) for a, b in itertools.pairwise(places))
+            if kind == "leaderboard":
+                assert any("a-method-with-a-long-name" in label for label in labels)

@@ -1,5 +1,6 @@
 """Latents side by side, and how alike they are."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from simbench.report.gallery import N_ROWS, choose_methods, draw_gallery, lay_ou
 from simbench.report.style import PAGE, save
 
 RNG = np.random.default_rng(0)
+NO_SCORES = made_rows().iloc[:0]
 
 
 def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
@@ -50,7 +52,7 @@ def latents(tiny_dataset):
 
 
 def test_all_columns_show_the_same_held_out_neurons(latents, tiny_dataset):
-    figure = draw_gallery(latents, tiny_dataset)
+    figure = draw_gallery(latents, tiny_dataset, NO_SCORES)
     panels = np.array(figure.axes[: 3 * len(latents)]).reshape(len(latents), 3)
     n_shown = min(600, tiny_dataset.test_neurons.sum())
     for row, name in zip(panels, latents):
@@ -64,13 +66,28 @@ def test_all_columns_show_the_same_held_out_neurons(latents, tiny_dataset):
     assert figure.get_figwidth() == PAGE
 
 
+def test_a_name_of_60_letters_fits_beside_its_row(latents, tiny_dataset):
+    name = "a-method-with-a-long-name" + "[" + "x" * 34 + "]"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = draw_gallery(
+            {"pca": latents["pca"], name[:60]: latents["pca"]}, tiny_dataset, NO_SCORES
+        )
+        figure.draw_without_rendering()
+    panel, label = figure.axes[3].get_window_extent(), figure.axes[3].yaxis.label
+    assert "a-method-with-a" in label.get_text()
+    assert label.get_window_extent().height < 1.1 * panel.height
+    assert panel.height > 0.7 * figure.dpi
+
+
 def test_colours_are_those_of_the_neurons(latents, tiny_dataset):
     """Points are shuffled; a layout that is the label itself must come out sorted by colour."""
     kinds = tiny_dataset.labels["firing_type"].to_numpy(str)
     codes = np.unique(kinds, return_inverse=True)[1].astype(float)
     figure = draw_gallery(
-        {"types": 100 * codes[:, None] + RNG.random((len(codes), 1))}, tiny_dataset
-    )
+        {"types": 100 * codes[:, None] + RNG.random((len(codes), 1))}, tiny_dataset,
+        NO_SCORES,
+    )  # fmt: skip
     points = figure.axes[0].collections[0]
     colors = [tuple(c) for c in points.get_facecolors()]
     assert len(set(colors)) == len(np.unique(kinds[tiny_dataset.test_neurons]))
@@ -91,7 +108,7 @@ def test_scores_are_written_into_the_panels(latents, tiny_dataset):
 
 def test_a_scenario_without_classes_colours_by_its_number(latents, tiny_dataset):
     numbers = tiny_dataset.scenario.model_copy(update={"targets": ["in_degree"]})
-    figure = draw_gallery(latents, replace(tiny_dataset, scenario=numbers))
+    figure = draw_gallery(latents, replace(tiny_dataset, scenario=numbers), NO_SCORES)
     assert figure.axes[0].get_title() == "in degree"
 
 
@@ -112,7 +129,7 @@ def test_poor_latents_have_a_place_too(z):
 
 
 def test_files_are_small(latents, tiny_dataset, tmp_path):
-    save(draw_gallery(latents, tiny_dataset), tmp_path / "latents.png")
+    save(draw_gallery(latents, tiny_dataset, NO_SCORES), tmp_path / "latents.png")
     assert (tmp_path / "latents.png").stat().st_size < 500_000
 
 

@@ -37,14 +37,10 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
         )
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    columns = {
-        f"{name}_{column}": values.to_numpy()
-        for name in ("spikes", "wiring")
-        for column, values in tables.get(name, pd.DataFrame()).items()
-    }
-    rate = np.array(recording.frame_rate)
-    arrays: dict[str, Any] = {**traces, **columns, "frame_rate_hz": rate}
-    np.savez(folder / "arrays.npz", **arrays)
+    arrays: dict[str, Any] = dict(traces)
+    for name in list(tables)[1:]:  # spikes and, if known, wiring
+        arrays |= {f"{name}_{column}": v.to_numpy() for column, v in tables[name].items()}
+    np.savez(folder / "arrays.npz", **arrays, frame_rate_hz=np.array(recording.frame_rate))
 
 
 def _traces(recording: Recording) -> dict[str, np.ndarray]:

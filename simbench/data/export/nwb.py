@@ -91,24 +91,18 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
     return NWBFile(
         session_description="SIMULATED calcium imaging of a neuronal culture (simbench "
         f"{__version__}); no animal was used",
-        identifier=identifier,
-        session_start_time=_DATE,
-        file_create_date=_DATE,
-        session_id=recording.name,
-        experimenter=["simbench, maintainers"],
-        institution="none: simulated",
-        lab="none: simulated",
+        identifier=identifier, session_start_time=_DATE, file_create_date=_DATE,
+        session_id=recording.name, experimenter=["simbench, maintainers"],
+        institution="none: simulated", lab="none: simulated",
         keywords=["simulated", "calcium imaging", "neuronal culture"],
         experiment_description=" ".join(scenario.question.split()) if scenario else "Simulated",
         notes=json.dumps(notes),
         subject=Subject(
-            subject_id=f"simulated-{recording.name}",
-            species="Rattus norvegicus",
-            sex="U",
+            subject_id=f"simulated-{recording.name}", species="Rattus norvegicus", sex="U",
             age="P0D",
             description="SIMULATED culture: species, sex and age are placeholders of the format",
         ),
-    )
+    )  # fmt: skip
 
 
 def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "PlaneSegmentation":
@@ -123,21 +117,16 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
         ),
         description="SIMULATED plane of somata",
         device=file.create_device("SimulatedMicroscope", description="SIMULATED by simbench"),
-        excitation_lambda=488.0,
-        indicator=_indicator(dataset),
-        location="neuronal culture (simulated)",
-        imaging_rate=float(recording.frame_rate),
-        grid_spacing=[rois.pixel_um * 1e-6] * 2,
-        grid_spacing_unit="meters",
-    )
+        excitation_lambda=488.0, indicator=_indicator(dataset),
+        location="neuronal culture (simulated)", imaging_rate=float(recording.frame_rate),
+        grid_spacing=[rois.pixel_um * 1e-6] * 2, grid_spacing_unit="meters",
+    )  # fmt: skip
     container = ImageSegmentation()
     file.create_processing_module("ophys", "SIMULATED optical physiology").add(container)
     segmentation = PlaneSegmentation(
-        name="PlaneSegmentation",
-        description="true somata and their labels",
-        imaging_plane=plane,
-        columns=_pixel_masks(rois),
-    )
+        name="PlaneSegmentation", description="true somata and their labels",
+        imaging_plane=plane, columns=_pixel_masks(rois),
+    )  # fmt: skip
     container.add_plane_segmentation(segmentation)
     for name, values in _nwb_columns(recording.truth.labels):
         segmentation.add_column(name=name, description=_description(name), data=values)
@@ -156,11 +145,8 @@ def _pixel_masks(rois: Rois) -> list["VectorData"]:
     """The column of pixels as one array: row by row takes the library minutes."""
     from hdmf.common import VectorData, VectorIndex
 
-    masks = np.empty(
-        sum(len(weights) for *_, weights in rois.pixels),
-        dtype=[("x", np.uint32), ("y", np.uint32), ("weight", np.float32)],
-    )
     rows, columns, weights = (np.concatenate(parts) for parts in zip(*rois.pixels))
+    masks = np.empty(len(rows), [("x", np.uint32), ("y", np.uint32), ("weight", np.float32)])
     masks["x"], masks["y"], masks["weight"] = columns, rows, weights
     ends = np.cumsum([len(weights) for *_, weights in rois.pixels])
     data = VectorData(name="pixel_mask", description="pixels of the ROI", data=masks)
@@ -210,15 +196,12 @@ def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegme
     ):
         if traces is not None:
             everyone = list(range(recording.n_neurons))
+            rois = segmentation.create_roi_table_region("all somata", region=everyone)
+            data = H5DataIO(np.asarray(traces).T, compression="gzip", shuffle=True)
             series = RoiResponseSeries(
-                name=name,
-                data=H5DataIO(np.asarray(traces).T, compression="gzip", shuffle=True),
-                unit=unit,
-                rois=segmentation.create_roi_table_region("all somata", region=everyone),
-                starting_time=0.0,
-                rate=float(recording.frame_rate),
-                description=description,
-            )
+                name=name, data=data, unit=unit, rois=rois, description=description,
+                starting_time=0.0, rate=float(recording.frame_rate),
+            )  # fmt: skip
             container.add_roi_response_series(series)
 
 
@@ -232,31 +215,23 @@ def _add_units(
     spikes = truth.spikes
     if not len(spikes.times):
         return  # readers fail on a table of spikes without any
+    whole = np.tile([0.0, spikes.duration], (n, 1))
+    rows, ends = np.arange(n), spikes.offsets[1:]
     times = VectorData(name="spike_times", description="true spike times, s", data=spikes.times)
-    watched = VectorData(
-        name="obs_intervals",
-        description="the whole recording, s",
-        data=np.tile([0.0, spikes.duration], (n, 1)),
-    )
+    watched = VectorData(name="obs_intervals", description="the whole recording, s", data=whole)
     columns = [
-        times,
-        VectorIndex(name="spike_times_index", target=times, data=spikes.offsets[1:]),
-        watched,
-        VectorIndex(name="obs_intervals_index", target=watched, data=np.arange(1, n + 1)),
+        times, VectorIndex(name="spike_times_index", target=times, data=ends),
+        watched, VectorIndex(name="obs_intervals_index", target=watched, data=rows + 1),
         DynamicTableRegion(
-            name="roi", description="ROI of the unit", data=np.arange(n), table=segmentation
+            name="roi", description="ROI of the unit", data=rows, table=segmentation
         ),
-    ]
+    ]  # fmt: skip
     if "firing_type" in truth.labels:
         types = truth.labels["firing_type"].astype(str).to_list()
-        description = _description("firing_type")
-        columns.append(VectorData(name="firing_type", description=description, data=types))
-    file.units = Units(
-        name="units",
-        description="SIMULATED: all spikes of all neurons",
-        columns=columns,
-        resolution=_resolution_s(dataset, spikes),
-    )
+        what = _description("firing_type")
+        columns.append(VectorData(name="firing_type", description=what, data=types))
+    resolution, what = _resolution_s(dataset, spikes), "SIMULATED: all spikes of all neurons"
+    file.units = Units(name="units", description=what, columns=columns, resolution=resolution)
 
 
 def _resolution_s(dataset: Dataset, spikes: SpikeTrains) -> float:
@@ -282,11 +257,9 @@ def _add_wiring(file: "NWBFile", recording: Recording) -> None:
         "post": (links.col[order].astype(index), "postsynaptic neuron (row of units)"),
         "weight": (links.data[order], "signed synaptic weight"),
     }
-    table = DynamicTable(
-        name="wiring",
-        description="SIMULATED synapses, one row a link",
-        columns=[VectorData(name=n, description=d, data=v) for n, (v, d) in columns.items()],
-    )
+    data = [VectorData(name=n, description=d, data=v) for n, (v, d) in columns.items()]
+    what = "SIMULATED synapses, one row per link"
+    table = DynamicTable(name="wiring", description=what, columns=data)
     file.create_processing_module("misc", "SIMULATED wiring of the culture").add(table)
 
 

@@ -57,24 +57,15 @@ def _stat(rois: Rois, traces: np.ndarray) -> list[dict[str, Any]]:
     lopsided = np.where(spread > 0, skew(traces, axis=1), 0)
     return [
         {
-            "ypix": rows.astype(np.int32),
-            "xpix": columns.astype(np.int32),
-            "lam": weights,
+            "ypix": rows.astype(np.int32), "xpix": columns.astype(np.int32), "lam": weights,
             "med": [int(np.median(rows)), int(np.median(columns))],
-            "npix": len(rows),
-            "npix_norm": float(len(rows) / mean_size),
-            "npix_soma": len(rows),
-            "soma_crop": np.ones(len(rows), dtype=bool),
-            "overlap": cover[rows, columns] > 1,
-            "radius": float(rois.radius),
-            "aspect_ratio": 1.0,
-            "compact": 1.0,
-            "footprint": 1.0,
-            "skew": float(lopsided[neuron]),
-            "std": float(spread[neuron]),
+            "npix": len(rows), "npix_norm": float(len(rows) / mean_size), "npix_soma": len(rows),
+            "soma_crop": np.ones(len(rows), dtype=bool), "overlap": cover[rows, columns] > 1,
+            "radius": float(rois.radius), "aspect_ratio": 1.0, "compact": 1.0, "footprint": 1.0,
+            "skew": float(lopsided[neuron]), "std": float(spread[neuron]),
         }
         for neuron, (rows, columns, weights) in enumerate(rois.pixels)
-    ]
+    ]  # fmt: skip
 
 
 def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]:
@@ -87,27 +78,17 @@ def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]
     signal_share = 1 - 0.5 * change / np.maximum(traces.var(axis=1), np.finfo(np.float32).tiny)
     peak = traces.max(axis=1) / level.mean()
     return {
-        "suite2p_version": "1.1.0",
-        "save_path": "",
-        "nplanes": 1,
-        "nchannels": 1,
-        "functional_chan": 1,
-        "fs": float(recording.frame_rate),
+        "suite2p_version": "1.1.0", "save_path": "",
+        "nplanes": 1, "nchannels": 1, "functional_chan": 1,
+        "fs": float(recording.frame_rate), "nframes": traces.shape[1],
         "tau": max(1.0, 2 / recording.frame_rate),  # the GUI bins traces by tau * fs / 2 frames
-        "nframes": traces.shape[1],
         "neucoeff": _NEUROPIL_SHARE,
-        "Ly": rows,
-        "Lx": columns,
-        "yrange": [0, rows],
-        "xrange": [0, columns],
-        "diameter": float(2 * rois.radius),
-        "aspect": 1.0,
-        "um_per_pixel": float(rois.pixel_um),
-        "meanImg": image,
-        "meanImgE": _enhanced(image),
+        "Ly": rows, "Lx": columns, "yrange": [0, rows], "xrange": [0, columns],
+        "diameter": float(2 * rois.radius), "aspect": 1.0, "um_per_pixel": float(rois.pixel_um),
+        "meanImg": image, "meanImgE": _enhanced(image),
         "max_proj": image + 1000 * rois.paint(peak - brightness),
         "Vcorr": rois.paint(signal_share.clip(0, 1)),
-    }
+    }  # fmt: skip
 
 
 def _enhanced(image: np.ndarray) -> np.ndarray:
