@@ -123,7 +123,7 @@ def _methods(rows: pd.DataFrame) -> list[list[str]]:
     return [
         [name, entry.family, entry.summary, number(latents.get(name, np.nan), ".0f")]
         for name, entry in METHODS.items()
-        if not (entry.is_control or entry.is_reference)
+        if not (entry.is_control or entry.only_if_named)
     ]
 
 

@@ -134,7 +134,7 @@ def _noise() -> dict[str, str]:
 def _code() -> dict[str, str]:
     """Constants that the text names."""
     culture, synapse = CultureRecipe(), SynapseRecipe()
-    n_ranked = sum(not (entry.is_control or entry.is_reference) for entry in METHODS.values())
+    n_ranked = sum(not (entry.is_control or entry.only_if_named) for entry in METHODS.values())
     return {
         "dt_ms": f"{culture.dt_ms:g}",
         "firing_types": str(len(FIRING_TYPES)),

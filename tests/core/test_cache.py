@@ -153,7 +153,7 @@ def test_the_worker_that_fits_a_method_is_given_no_label(tiny, monkeypatch, tmp_
     from simbench.benchmark import run as module
 
     (unit,) = (u for u in plan([tiny], ["pca"], seeds=[1]) if u.method == "pca")
-    recordings, _ = module._record([unit], 1, lambda *_: None)
+    recordings, _ = module._record([unit], 1, lambda *_: None, None)
     job = module._job(unit, recordings[unit.scenario, unit.seed], 1)
     for kind in ("recordings", "cultures"):
         shutil.rmtree(tmp_path / kind)

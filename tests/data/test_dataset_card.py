@@ -24,7 +24,7 @@ def test_the_card_says_what_how_and_whose(small_dataset):
     scenario = small_dataset.scenario
     assert card.startswith("---\nlicense: cc-by-4.0\n")
     for part in (
-        "quickstart, version 1",
+        f"quickstart, version {scenario.version}",
         "Simulated data: no animal",
         "| neurons | 24 |",
         "| frames | 200 at 20 Hz (10 s) |",
