@@ -79,6 +79,9 @@ def import_(
     ] = "quickstart",
     duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
     seed: Seed = 0,
+    source: Annotated[str | None, typer.Option(help="Where the data are from.")] = None,
+    license: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+    citation: Annotated[str | None, typer.Option(help="Whom to cite.")] = None,
 ) -> None:
     """Image spikes from elsewhere, one file per culture, into a dataset."""
     if not spikes:
@@ -86,7 +89,7 @@ def import_(
     (chosen,) = load([scenario])
     from simbench.data.spike_files import import_spikes
 
-    dataset = import_spikes(files, chosen.imaging, duration, seed)
+    dataset = import_spikes(files, chosen.imaging, duration, seed, source, license, citation)
     dataset.save(out)
     typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
 

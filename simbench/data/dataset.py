@@ -23,6 +23,7 @@ from simbench.core.files import (
     validated,
 )
 from simbench.data.dataset_card import dataset_card
+from simbench.data.provenance import withheld
 from simbench.data.recording import Recording, read_recording, write_recording
 from simbench.data.traces import stack
 from simbench.scenario.recipe import Recipe
@@ -40,9 +41,9 @@ class Dataset:
     test : ndarray of bool, shape (n_recordings,)
         Which cultures are for testing.
     scenario : Scenario or None
-        None in a blinded dataset, and for imported spikes.
+        None in a blinded dataset, and for data from elsewhere.
     origin : dict or None
-        How a dataset without a scenario was made: plain names and values.
+        Of a dataset without a scenario: where it is from and how it was made, see `provenance`.
     """
 
     recordings: tuple[Recording, ...]
@@ -98,12 +99,15 @@ class Dataset:
         return stack((recording.dff for recording in chosen), shape)
 
     def blind(self) -> "Dataset":
-        """A dataset of the same traces, frame rate and test cultures, without anything else."""
+        """A dataset of the same traces, frame rate and test cultures, without anything else.
+
+        But for what is simulated, and under which licence.
+        """
         bare = tuple(
             Recording(f"recording-{i:03d}", r.fluorescence, r.frame_rate)
             for i, r in enumerate(self.recordings)
         )
-        return Dataset(bare, self.test)
+        return Dataset(bare, self.test, origin=withheld(self.origin, self.scenario is not None))
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write to a new or empty folder, whole or not at all.

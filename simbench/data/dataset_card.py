@@ -1,23 +1,24 @@
 """The README of a dataset folder: its contents, how they were made, and what columns mean."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simbench import __version__
 from simbench.core.text import markdown_table
+from simbench.data.provenance import all_simulated
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
 
 _CARD = """\
 ---
-license: cc-by-4.0
-tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]
+{front}
 ---
 # {title}
 
-**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}.
+{kind}
 {question}
 {facts}
 
@@ -31,11 +32,25 @@ tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]
 {columns}
 ## Licence and citation
 
+{rights}
+"""
+
+_SIMULATED_FRONT = """\
+license: cc-by-4.0
+tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]"""
+_SIMULATED = """\
+**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}."""
+_SIMULATED_RIGHTS = """\
 The data are licensed under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/).
 Please cite them as:
 
-> The simbench maintainers. {title}. Simulated with simbench {version}{identity}.
-"""
+> The simbench maintainers. {title}. Simulated with simbench {version}{identity}."""
+_RIGHTS = {
+    "source": ("source", "not told"),
+    "license": ("licence", "not told: ask the source before you pass the data on"),
+    "citation": ("to cite", "not told: ask the source"),
+}
+_NAMED = ("given", "made", *_RIGHTS)
 
 _FILES = """\
 One folder per recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
@@ -81,20 +96,45 @@ def dataset_card(
         What the folder of an export holds; None for a dataset folder.
     """
     title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
-    identity = f", scenario digest {scenario.digest()[:16]}, seed {seed}" if scenario else ""
     blinded = recordings[0].load_truth is None
+    if scenario is not None or all_simulated(origin):
+        names = {
+            "title": title,
+            "kind": "Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
+            "version": __version__,
+            "identity": f", scenario digest {scenario.digest()[:16]}, seed {seed}"
+            if scenario
+            else "",
+        }
+        texts = (_SIMULATED_FRONT, _SIMULATED, _SIMULATED_RIGHTS)
+        front, kind, rights = (text.format(**names) for text in texts)
+    else:
+        front, kind, rights = _told(origin or {})
     card = _CARD.format(
         title=title,
-        kind="Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
-        version=__version__,
+        front=front,
+        kind=kind,
         question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
         facts=_facts(recordings, n_test),
         recipe=_recipe(scenario, seed, origin),
         contents=contents or (_FILES if blinded else _FILES + _TRUTH_FILES),
         columns="" if blinded else _columns(columns),
-        identity=identity,
+        rights=rights,
     )
     return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def _told(origin: dict[str, Any]) -> tuple[str, str, str]:
+    """Front matter, first sentence and rights of data from elsewhere: what was told, no more."""
+    told = {key: " ".join(str(origin.get(key) or "").split()) for key in _RIGHTS}
+    license_line = f"license: {json.dumps(told['license'])}\n" if told["license"] else ""
+    front = f"{license_line}tags: [calcium-imaging, neuroscience]"
+    kind = "Calcium traces. Nothing was told of where they are from."
+    if "given" in origin:
+        given, made = (", ".join(origin[key]) or "nothing" for key in ("given", "made"))
+        kind = f"**From elsewhere: {given}.** Made by simbench {__version__}: {made}."
+    rows = [(name, told[key] or unknown) for key, (name, unknown) in _RIGHTS.items()]
+    return front, kind, markdown_table(("", ""), rows, 2)
 
 
 def _facts(recordings: Sequence[Recording], n_test: int) -> str:
@@ -109,10 +149,12 @@ def _facts(recordings: Sequence[Recording], n_test: int) -> str:
 
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
     if scenario is None:
-        if origin is None:
+        how = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+        if not how:
             return "The recipe is withheld, so that the traces can be used blindly."
-        how = "Spikes from elsewhere were imaged through the simulated optics of simbench."
-        return f"{how}\n\n{markdown_table(('key', 'value'), _flat(origin), 2)}"
+        imaged = "imaging" in how
+        told = "Spikes from elsewhere were imaged through the simulated optics of simbench.\n\n"
+        return f"{told * imaged}{markdown_table(('key', 'value'), _flat(how), 2)}"
     keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
     data = scenario.model_dump(mode="json")
     return (

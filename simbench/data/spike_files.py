@@ -12,6 +12,7 @@ from simbench.core.files import checksum, reading
 from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
+from simbench.data.provenance import provenance
 from simbench.data.recording import Recording, Truth
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
@@ -41,6 +42,9 @@ def import_spikes(
     imaging: ImagingRecipe | None = None,
     duration_s: float | None = None,
     seed: int = 0,
+    source: str | None = None,
+    license: str | None = None,
+    citation: str | None = None,
 ) -> Dataset:
     """Image spikes that were recorded or simulated elsewhere.
 
@@ -64,6 +68,8 @@ def import_spikes(
         or else the time of the last spike, rounded up to whole seconds.
     seed : int
         Of the camera's noise and of missing positions.
+    source, license, citation : str, optional
+        Where the spikes are from, what one may do with them, and whom to cite, for the card.
 
     Returns
     -------
@@ -76,11 +82,16 @@ def import_spikes(
     recordings = tuple(
         _image(path, imaging, duration_s, seed, index) for index, path in enumerate(paths)
     )
-    origin: dict[str, Any] = {
-        "files": {path.name: checksum(path) for path in paths},
-        "duration_s": duration_s,
-        "imaging": imaging.model_dump(mode="json"),
-    }
+    origin = provenance(
+        ["spikes"],
+        ["fluorescence", "labels of activity and optics", "positions where the file has none"],
+        source,
+        license,
+        citation,
+        files={path.name: checksum(path) for path in paths},
+        duration_s=duration_s,
+        imaging=imaging.model_dump(mode="json"),
+    )
     return Dataset(recordings, np.zeros(len(paths), dtype=bool), None, seed, origin)
 
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset, verify
+from simbench.data.provenance import provenance
 from simbench.data.recording import Recording, Truth, read_recording, write_recording
 
 
@@ -218,7 +219,8 @@ def test_truth_that_does_not_fit_the_traces_is_refused(small_dataset, tmp_path, 
 
 def test_blinded_means_traces_and_frame_rate(small_dataset, tmp_path):
     blind = small_dataset.blind()
-    assert (blind.scenario, blind.seed, blind.origin) == (None, None, None)
+    assert (blind.scenario, blind.seed) == (None, None)
+    assert blind.origin == provenance([], ["fluorescence"], license="CC BY 4.0")
     for bare, full in zip(blind.recordings, small_dataset.recordings):
         np.testing.assert_array_equal(bare.fluorescence, full.fluorescence)
         held = {f.name for f in fields(bare) if getattr(bare, f.name) is not None}

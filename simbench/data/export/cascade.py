@@ -9,7 +9,7 @@ from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 
 _TICKS_PER_S = 1e4
-_HEADER = b"MATLAB 5.0 MAT-file, simulated with simbench"
+_HEADER = b"MATLAB 5.0 MAT-file, written by simbench"
 CONTENTS = """\
 The folder is a Cascade ground-truth dataset: put it into `Ground_truth/` to train a model on it.
 Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not percent.

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -16,6 +16,7 @@ from simbench.core.errors import SimbenchError, needs_extra
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
+from simbench.data.provenance import all_simulated
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 
@@ -76,7 +77,6 @@ def content_digest(recording: Recording) -> str:
 
 def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFile":
     from pynwb import NWBFile
-    from pynwb.file import Subject
 
     scenario = dataset.scenario
     names = [r.name for r in dataset.recordings]
@@ -88,68 +88,113 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
         "test_culture": bool(dataset.test[names.index(recording.name)]),
         "summary": recording.truth.summary,
     }
+    told = _simulated_file(dataset, recording) if _is_simulated(dataset) else _told(dataset)
     return NWBFile(
-        session_description="SIMULATED calcium imaging of a neuronal culture (simbench "
-        f"{__version__}); no animal was used",
         identifier=identifier,
         session_start_time=_DATE,
         file_create_date=_DATE,
         session_id=recording.name,
-        experimenter=["simbench, maintainers"],
-        institution="none: simulated",
-        lab="none: simulated",
-        keywords=["simulated", "calcium imaging", "neuronal culture"],
-        experiment_description=" ".join(scenario.question.split()) if scenario else "Simulated",
         notes=json.dumps(notes),
-        subject=Subject(
+        **told,
+    )
+
+
+def _is_simulated(dataset: Dataset) -> bool:
+    return dataset.scenario is not None or all_simulated(dataset.origin)
+
+
+def _simulated_file(dataset: Dataset, recording: Recording) -> dict[str, Any]:
+    from pynwb.file import Subject
+
+    scenario = dataset.scenario
+    return {
+        "session_description": "SIMULATED calcium imaging of a neuronal culture (simbench "
+        f"{__version__}); no animal was used",
+        "experimenter": ["simbench, maintainers"],
+        "institution": "none: simulated",
+        "lab": "none: simulated",
+        "keywords": ["simulated", "calcium imaging", "neuronal culture"],
+        "experiment_description": " ".join(scenario.question.split()) if scenario else "Simulated",
+        "subject": Subject(
             subject_id=f"simulated-{recording.name}",
             species="Rattus norvegicus",
             sex="U",
             age="P0D",
             description="SIMULATED culture: species, sex and age are placeholders of the format",
         ),
-    )
+    }
+
+
+def _told(dataset: Dataset) -> dict[str, Any]:
+    """What was told of data from elsewhere; no subject, for simbench knows none."""
+    origin = dataset.origin or {}
+    given, made = (", ".join(origin.get(key, ())) or "not told" for key in ("given", "made"))
+    told = {
+        "data_collection": origin.get("source"),
+        "related_publications": origin.get("citation"),
+    }
+    return {
+        "session_description": f"calcium imaging (simbench {__version__}); the date is a "
+        "placeholder of the format",
+        "experiment_description": f"from elsewhere: {given}; made by simbench: {made}; "
+        f"licence: {origin.get('license') or 'not told'}",
+        "keywords": ["calcium imaging"],
+        **{key: value for key, value in told.items() if value},
+    }
 
 
 def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "PlaneSegmentation":
     """Microscope, plane, one round ROI per neuron, and the labels as columns."""
     from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 
-    rois = draw_rois(recording, recording.truth)
+    labels = recording.truth.labels
+    rois = draw_rois(recording, recording.truth) if {"x_mm", "y_mm"} <= set(labels) else None
+    simulated = _is_simulated(dataset)
+    made = simulated or "fluorescence" in (dataset.origin or {}).get("made", ())
+    word = "SIMULATED " if made else ""
+    place = labels["region"].iloc[0] if "region" in labels else "not told"
     plane = file.create_imaging_plane(
         name="ImagingPlane",
         optical_channel=OpticalChannel(
-            name="OpticalChannel", description="SIMULATED green channel", emission_lambda=520.0
+            name="OpticalChannel",
+            description=f"{word}green channel" if made else "not told",
+            emission_lambda=520.0 if made else np.nan,
         ),
-        description="SIMULATED plane of somata",
-        device=file.create_device("SimulatedMicroscope", description="SIMULATED by simbench"),
-        excitation_lambda=488.0,
-        indicator=_indicator(dataset),
-        location="neuronal culture (simulated)",
+        description=f"{word}plane of somata",
+        device=file.create_device(
+            "SimulatedMicroscope" if made else "Microscope",
+            description="SIMULATED by simbench" if made else "not told",
+        ),
+        excitation_lambda=488.0 if made else np.nan,
+        indicator=_indicator(dataset, labels),
+        location="neuronal culture (simulated)" if simulated else str(place),
         imaging_rate=float(recording.frame_rate),
-        grid_spacing=[rois.pixel_um * 1e-6] * 2,
-        grid_spacing_unit="meters",
+        grid_spacing=[rois.pixel_um * 1e-6] * 2 if rois else None,
+        grid_spacing_unit="meters" if rois else None,
     )
     container = ImageSegmentation()
-    file.create_processing_module("ophys", "SIMULATED optical physiology").add(container)
+    file.create_processing_module("ophys", f"{word}optical physiology").add(container)
     segmentation = PlaneSegmentation(
         name="PlaneSegmentation",
-        description="true somata and their labels",
+        description="neurons and their labels" if rois is None else "somata and their labels",
         imaging_plane=plane,
-        columns=_pixel_masks(rois),
+        columns=_pixel_masks(rois) if rois else [],
+        id=np.arange(recording.n_neurons),
     )
     container.add_plane_segmentation(segmentation)
-    for name, values in _nwb_columns(recording.truth.labels):
+    for name, values in _nwb_columns(labels):
         segmentation.add_column(name=name, description=_description(name), data=values)
     return segmentation
 
 
-def _indicator(dataset: Dataset) -> str:
-    if dataset.scenario is None:
-        named = (dataset.origin or {}).get("imaging", {}).get("indicator")
-        return named if isinstance(named, str) else "see notes"
-    named = {c.imaging.indicator for c in dataset.scenario.conditions}
-    return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
+def _indicator(dataset: Dataset, labels: pd.DataFrame) -> str:
+    if dataset.scenario is not None:
+        named = {c.imaging.indicator for c in dataset.scenario.conditions}
+        return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
+    if "indicator" in labels:
+        return ", ".join(sorted(labels["indicator"].unique()))
+    named = (dataset.origin or {}).get("imaging", {}).get("indicator")
+    return named if isinstance(named, str) else "see notes"
 
 
 def _pixel_masks(rois: Rois) -> list["VectorData"]:
@@ -232,7 +277,7 @@ def _add_units(
     spikes = truth.spikes
     if not len(spikes.times):
         return  # readers fail on a table of spikes without any
-    times = VectorData(name="spike_times", description="true spike times, s", data=spikes.times)
+    times = VectorData(name="spike_times", description="spike times, s", data=spikes.times)
     watched = VectorData(
         name="obs_intervals",
         description="the whole recording, s",
@@ -253,7 +298,7 @@ def _add_units(
         columns.append(VectorData(name="firing_type", description=description, data=types))
     file.units = Units(
         name="units",
-        description="SIMULATED: all spikes of all neurons",
+        description=f"{'SIMULATED: ' if _is_simulated(dataset) else ''}all spikes of all neurons",
         columns=columns,
         resolution=_resolution_s(dataset, spikes),
     )
