@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SIMULATED = "CC BY 4.0"
+_BLIND = ("given", "made", "license", "fluorescence_unit")
+COUNTS = "counts per frame above the offset, photons at gain 1 (F/F0 if noiseless)"
 
 
 def provenance(
@@ -35,8 +37,13 @@ def withheld(origin: Mapping[str, Any] | None, simulated: bool) -> dict[str, Any
         return provenance([], ["fluorescence"], license=SIMULATED)
     if not origin or "given" not in origin:
         return None
-    kept = {key: origin[key] for key in ("given", "made", "license")}
+    kept = {key: origin[key] for key in _BLIND if key in origin}
     return provenance(**kept)
+
+
+def fluorescence_unit(origin: Mapping[str, Any] | None) -> str:
+    """What a value of the fluorescence is; ``fluorescence_unit`` of an origin says so."""
+    return str((origin or {}).get("fluorescence_unit", COUNTS))
 
 
 def all_simulated(origin: Mapping[str, Any] | None) -> bool:

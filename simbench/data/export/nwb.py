@@ -16,7 +16,7 @@ from simbench.core.errors import SimbenchError, needs_extra
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
-from simbench.data.provenance import all_simulated
+from simbench.data.provenance import all_simulated, fluorescence_unit
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 
@@ -34,9 +34,9 @@ of the recording; the time of a frame is its start.
 | object | content |
 |---|---|
 | `processing/ophys/Fluorescence` | `RoiResponseSeries`: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless); `Neuropil` if imaged |
-| `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F |
+| `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F, if simulated |
 | `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row per neuron: round ROI at the soma, and the labels below |
-| `units` | true spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired |
+| `units` | true spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired or the spikes are unknown |
 | `processing/misc/wiring` | one row per synapse: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
 """  # noqa: E501
 
@@ -57,7 +57,7 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     identifier = content_digest(recording)
     file = _new_file(dataset, recording, identifier)
     segmentation = _add_rois(file, dataset, recording)
-    _add_traces(file, recording, segmentation)
+    _add_traces(file, dataset, recording, segmentation)
     _add_units(file, dataset, recording, segmentation)
     _add_wiring(file, recording)
     with NWBHDF5IO(path, "w") as io:
@@ -69,7 +69,8 @@ def content_digest(recording: Recording) -> str:
     """SHA-256 of traces, frame rate, labels and spikes of a recording."""
     truth = recording.truth
     digest = hashlib.sha256()
-    for array in (recording.fluorescence, truth.spikes.times, truth.spikes.offsets):
+    spikes = (truth.spikes.times, truth.spikes.offsets) if truth.spikes else ()
+    for array in (recording.fluorescence, *spikes):
         digest.update(np.ascontiguousarray(array).data)
     digest.update(f"{recording.frame_rate!r}\n{truth.labels.to_csv(index=False)}".encode())
     return digest.hexdigest()
@@ -101,6 +102,10 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
 
 def _is_simulated(dataset: Dataset) -> bool:
     return dataset.scenario is not None or all_simulated(dataset.origin)
+
+
+def _made_light(dataset: Dataset) -> bool:
+    return dataset.scenario is not None or "fluorescence" in (dataset.origin or {}).get("made", ())
 
 
 def _simulated_file(dataset: Dataset, recording: Recording) -> dict[str, Any]:
@@ -150,7 +155,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
     labels = recording.truth.labels
     rois = draw_rois(recording, recording.truth) if {"x_mm", "y_mm"} <= set(labels) else None
     simulated = _is_simulated(dataset)
-    made = simulated or "fluorescence" in (dataset.origin or {}).get("made", ())
+    made = _made_light(dataset)
     word = "SIMULATED " if made else ""
     place = labels["region"].iloc[0] if "region" in labels else "not told"
     plane = file.create_imaging_plane(
@@ -237,18 +242,21 @@ def _description(name: str) -> str:
     return f"{label.meaning} ({label.unit})" if label.unit else label.meaning
 
 
-def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegmentation") -> None:
+def _add_traces(
+    file: "NWBFile", dataset: Dataset, recording: Recording, segmentation: "PlaneSegmentation"
+) -> None:
     from pynwb import H5DataIO
     from pynwb.ophys import DfOverF, Fluorescence, RoiResponseSeries
 
     truth = recording.truth
     light, relative = Fluorescence(), DfOverF()
     file.processing["ophys"].add([light, relative])
-    counts = "counts per frame above the offset (photons at gain 1), or F/F0 if noiseless"
+    counts = fluorescence_unit(dataset.origin)
+    seen = "SIMULATED fluorescence" if _made_light(dataset) else "fluorescence"
     neuropil = "SIMULATED fluorescence around each cell"
     percentile = "dF/F against a running percentile"
     for container, name, traces, unit, description in (
-        (light, "RoiResponseSeries", recording.fluorescence, counts, "SIMULATED fluorescence"),
+        (light, "RoiResponseSeries", recording.fluorescence, counts, seen),
         (light, "Neuropil", truth.neuropil, counts, neuropil),
         (relative, "RoiResponseSeries", recording.dff, "n.a.", percentile),
         (relative, "TrueRoiResponseSeries", truth.clean_dff, "n.a.", "true dF/F, without camera"),
@@ -275,7 +283,7 @@ def _add_units(
 
     truth, n = recording.truth, recording.n_neurons
     spikes = truth.spikes
-    if not len(spikes.times):
+    if spikes is None or not len(spikes.times):
         return  # readers fail on a table of spikes without any
     times = VectorData(name="spike_times", description="spike times, s", data=spikes.times)
     watched = VectorData(
