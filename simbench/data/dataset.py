@@ -25,8 +25,8 @@ from simbench.core.files import (
 from simbench.data.dataset_card import dataset_card
 from simbench.data.provenance import withheld
 from simbench.data.recording import Recording, read_recording, write_recording
+from simbench.data.recording_windows import cut_windows
 from simbench.data.traces import stack
-from simbench.data.windows import cut_windows
 from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
 
