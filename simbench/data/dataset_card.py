@@ -50,6 +50,7 @@ _RIGHTS = {
     "license": ("licence", "not told: ask the source before you pass the data on"),
     "citation": ("to cite", "not told: ask the source"),
 }
+_MOST_FILES = 10
 _NAMED = ("given", "made", "fluorescence_unit", *_RIGHTS)
 
 _FILES = """\
@@ -166,6 +167,8 @@ def _frames(recordings: Sequence[Recording]) -> str:
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
     if scenario is None:
         how = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+        if len(how.get("files", ())) > _MOST_FILES:
+            how["files"] = f"{len(how['files'])}, with their SHA-256 in the manifest"
         if not how:
             return "The recipe is withheld, so that the traces can be used blindly."
         imaged = "imaging" in how

@@ -175,7 +175,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
         location="neuronal culture (simulated)" if simulated else str(place),
         imaging_rate=float(recording.frame_rate),
         grid_spacing=[rois.pixel_um * 1e-6] * 2 if rois else None,
-        grid_spacing_unit="meters" if rois else None,
+        grid_spacing_unit="meters",
     )
     container = ImageSegmentation()
     file.create_processing_module("ophys", f"{word}optical physiology").add(container)
@@ -183,7 +183,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
         name="PlaneSegmentation",
         description="neurons and their labels" if rois is None else "somata and their labels",
         imaging_plane=plane,
-        columns=_pixel_masks(rois) if rois else [],
+        columns=_pixel_masks(rois, recording.n_neurons),
         id=np.arange(recording.n_neurons),
     )
     container.add_plane_segmentation(segmentation)
@@ -202,18 +202,23 @@ def _indicator(dataset: Dataset, labels: pd.DataFrame) -> str:
     return named if isinstance(named, str) else "see notes"
 
 
-def _pixel_masks(rois: Rois) -> list["VectorData"]:
-    """The column of pixels as one array: row by row takes the library minutes."""
+def _pixel_masks(rois: Rois | None, n_neurons: int) -> list["VectorData"]:
+    """The column of pixels as one array: row by row takes the library minutes.
+
+    The format asks for it: without positions, a neuron gets a pixel of its own.
+    """
     from hdmf.common import VectorData, VectorIndex
 
+    one = np.ones(1)
+    pixels = rois.pixels if rois else [(0 * one, i * one, one) for i in range(n_neurons)]
+    rows, columns, weights = (np.concatenate(parts) for parts in zip(*pixels))
     masks = np.empty(
-        sum(len(weights) for *_, weights in rois.pixels),
-        dtype=[("x", np.uint32), ("y", np.uint32), ("weight", np.float32)],
+        len(weights), dtype=[("x", np.uint32), ("y", np.uint32), ("weight", np.float32)]
     )
-    rows, columns, weights = (np.concatenate(parts) for parts in zip(*rois.pixels))
     masks["x"], masks["y"], masks["weight"] = columns, rows, weights
-    ends = np.cumsum([len(weights) for *_, weights in rois.pixels])
-    data = VectorData(name="pixel_mask", description="pixels of the ROI", data=masks)
+    ends = np.cumsum([len(weights) for *_, weights in pixels])
+    what = "pixels of the ROI" if rois else "placeholder of the format: positions are not known"
+    data = VectorData(name="pixel_mask", description=what, data=masks)
     return [data, VectorIndex(name="pixel_mask_index", target=data, data=ends)]
 
 
