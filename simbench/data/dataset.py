@@ -60,9 +60,13 @@ class Dataset:
             raise SimbenchError(
                 f"dataset: {len(self.test)} test flags for {len(self.recordings)} recordings"
             )
-        if len({r.name for r in self.recordings}) < len(self.recordings):
-            raise SimbenchError("dataset: two recordings have the same name")
-        groups = pd.Series([r.group for r in self.recordings])
+        names, groups = (
+            pd.Series([getattr(r, what) for r in self.recordings]) for what in ("name", "group")
+        )
+        if names.duplicated().any():
+            raise SimbenchError(
+                f"dataset: two recordings are called '{names[names.duplicated()].iloc[0]}'"
+            )
         divided = groups[groups.isin(groups[self.test]) & groups.isin(groups[~self.test])]
         if len(divided):
             raise SimbenchError(

@@ -176,7 +176,8 @@ def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] 
         return f"{told * imaged}{markdown_table(('key', 'value'), _flat(how), 2)}"
     keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
     data = scenario.model_dump(mode="json")
-    set_keys = {key: data[key] for key in keys} | (origin or {})
+    more = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+    set_keys = {key: data[key] for key in keys} | more
     return (
         f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
         f"of indicator and camera: {scenario.replicates} cultures of each condition, "

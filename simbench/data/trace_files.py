@@ -92,8 +92,8 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
         labels = with_labels(truth.labels, rows.reset_index(drop=True))
         load = partial(replace, truth, labels=labels)
         recordings.append(replace(recording, load_truth=load))
-    origin = dict(dataset.origin or {})
-    origin["given"] = [*origin.get("given", []), f"labels ({', '.join(table)})"]
+    origin = provenance([], []) | (dataset.origin or {})
+    origin["given"] = [*origin["given"], f"labels ({', '.join(table)})"]
     return replace(dataset, recordings=tuple(recordings), origin=origin)
 
 

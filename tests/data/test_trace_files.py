@@ -53,6 +53,9 @@ def test_measured_recordings_are_exported(folder, tmp_path, to):
         pytest.importorskip("pynwb", reason="pynwb writes NWB files")
     dataset = import_traces(folder)
     export(dataset, tmp_path / "out", to)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "1 + dF/F" in card
+    assert "photons" not in card
     if to == "nwb":
         again = import_traces(tmp_path / "out")
         for new, old in zip(again.recordings, dataset.recordings):
@@ -219,6 +222,17 @@ def test_impossible_label_tables_are_one_line(folder, tmp_path, columns, message
         add_labels(import_traces(folder), own(tmp_path, **columns))
     assert "labels.csv" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_own_labels_of_simulated_cultures_keep_their_card(small_dataset, tmp_path):
+    dataset = add_labels(small_dataset, own(tmp_path, depth=np.arange(24)))
+    card = dataset.card(dataset.labels.columns)
+    assert "Simulated data: no animal" in card
+    assert "| `depth` |  |  | own label |" in card
+    unknown = replace(small_dataset, scenario=None)
+    labelled = add_labels(unknown, tmp_path / "labels.csv")
+    assert "**From elsewhere: labels (depth).**" in labelled.card()
+    labelled.blind().card()
 
 
 def test_a_table_that_is_none_is_one_line(folder, tmp_path):

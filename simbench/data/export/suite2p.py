@@ -15,7 +15,7 @@ from simbench.data.recording import Recording, true_spikes, write_truth
 _NEUROPIL_SHARE = 0.7
 CONTENTS = """\
 One folder per recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
-GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the true soma positions; the
+GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the soma positions; the
 images are synthetic.
 
 | file | content |
