@@ -22,6 +22,8 @@ from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
 from simbench.data.export import Format
 
+_KINDS = "Spikes: .npz, .nwb, .h5. Traces: .mat, .nwb. Or folders of them."
+
 
 @app.command(epilog="Example: simbench simulate quickstart -o data/quickstart --seed 1")
 def simulate(
@@ -71,22 +73,36 @@ def export(
 
 @app.command("import", epilog="Example: simbench import a.npz b.npz --spikes -o data/mine")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".npz or .nwb")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=_KINDS)],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
     spikes: Annotated[bool, typer.Option("--spikes", help="The files hold spike times.")] = False,
+    traces: Annotated[bool, typer.Option("--traces", help="The files hold traces.")] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="Own labels: .csv, one row per neuron.")
+    ] = None,
     scenario: Annotated[
         str, typer.Option(help="Image as this scenario does.", autocompletion=scenario_names)
     ] = "quickstart",
     duration: Annotated[float | None, typer.Option(help="Length of the recordings, s.")] = None,
     seed: Seed = 0,
+    source: Annotated[str | None, typer.Option(help="Where the data are from.")] = None,
+    license: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+    citation: Annotated[str | None, typer.Option(help="Whom to cite.")] = None,
 ) -> None:
-    """Image spikes from elsewhere, one file per culture, into a dataset."""
-    if not spikes:
-        raise SimbenchError("import: say what the files hold; allowed: --spikes")
+    """Read traces from elsewhere, or image spikes, one file per culture, into a dataset."""
+    if spikes == traces:
+        raise SimbenchError("import: say what the files hold; allowed: --spikes or --traces")
     (chosen,) = load([scenario])
     from simbench.data.spike_files import import_spikes
+    from simbench.data.trace_files import add_labels, import_traces
 
-    dataset = import_spikes(files, chosen.imaging, duration, seed)
+    told = source, license, citation
+    if traces:
+        dataset = import_traces(files, *told)
+    else:
+        dataset = import_spikes(files, chosen.imaging, duration, seed, *told)
+    if labels:
+        dataset = add_labels(dataset, labels)
     dataset.save(out)
     typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
 

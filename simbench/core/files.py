@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,6 +77,17 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def files_of(paths: str | Path | Sequence[str | Path], suffixes: Collection[str]) -> list[Path]:
+    """Files as they are named; of a folder, all files below it that end so, in order."""
+    found: list[Path] = []
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        below = sorted(p for p in Path(path).rglob("*") if p.suffix in suffixes)
+        if Path(path).is_dir() and not below:
+            raise SimbenchError(f"{path}: holds no file that ends in {', '.join(sorted(suffixes))}")
+        found += below if Path(path).is_dir() else [Path(path)]
+    return found
+
+
 def digest_of(data: dict[str, Any]) -> str:
     """SHA-256 of plain data, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -133,7 +144,7 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise SimbenchError(f"{path}: missing") from None
     except Exception as error:  # readers of damaged files raise nearly everything
-        what = " ".join(str(error).split()) or type(error).__name__
+        what = " ".join(str(error).split())[:300] or type(error).__name__
         raise SimbenchError(f"{path}: truncated or not of the right form ({what})") from None
 
 

@@ -52,9 +52,15 @@ def clustering(links: sparse.csr_array) -> np.ndarray:
 
 
 def activity_labels(
-    spikes: SpikeTrains, weights: sparse.csr_array, bursts: NetworkBursts
+    spikes: SpikeTrains,
+    weights: sparse.csr_array | None = None,
+    bursts: NetworkBursts | None = None,
 ) -> pd.DataFrame:
-    """Rate, irregularity, bursting and correlation of each neuron; NaN where undefined."""
+    """Rate, irregularity, bursting and correlation of each neuron; NaN where undefined.
+
+    Without wiring there is no correlation with linked neurons, without network bursts no share in
+    them: these columns are left out.
+    """
     neurons, counts = spikes.neurons, spikes.counts
     follows = np.diff(neurons) == 0
     isi, who = np.diff(spikes.times)[follows], neurons[1:][follows]
@@ -65,23 +71,26 @@ def activity_labels(
         return np.where(number >= at_least, total / np.maximum(number, 1), np.nan)
 
     average = mean(who, isi, at_least=2)
-    cv = np.sqrt(mean(who, (isi - average[who]) ** 2, at_least=2)) / average
+    sd = np.sqrt(mean(who, (isi - average[who]) ** 2, at_least=2))
     pair = np.flatnonzero(np.diff(who) == 0)
-    lv = 3 * ((isi[pair + 1] - isi[pair]) / (isi[pair + 1] + isi[pair])) ** 2
+    change, both = isi[pair + 1] - isi[pair], isi[pair + 1] + isi[pair]
+    contrast = np.divide(change, both, out=np.zeros(len(pair)), where=both > 0)
     short = np.concatenate(([False], follows & (np.diff(spikes.times) < BURST_ISI_S), [False]))
     in_burst = short[:-1] | short[1:] if len(neurons) else np.zeros(0, dtype=bool)
-    together = bursts.index_of(spikes.times) >= 0
-    return pd.DataFrame(
-        {
-            "n_spikes": counts,
-            "rate_hz": counts / spikes.duration,
-            "isi_cv": cv,
-            "isi_lv": mean(who[pair], lv),
-            "burst_fraction": mean(neurons, in_burst.astype(float)),
-            "network_spike_share": mean(neurons, together.astype(float)),
-            "neighbour_correlation": neighbour_correlation(spikes, weights),
-        }
-    )
+    labels = {
+        "n_spikes": counts,
+        "rate_hz": counts / spikes.duration,
+        "isi_cv": np.divide(sd, average, out=np.full(len(counts), np.nan), where=average > 0),
+        "isi_cv2": mean(who[pair], 2 * np.abs(contrast)),
+        "isi_lv": mean(who[pair], 3 * contrast**2),
+        "burst_fraction": mean(neurons, in_burst.astype(float)),
+    }
+    if bursts is not None:
+        together = bursts.index_of(spikes.times) >= 0
+        labels["network_spike_share"] = mean(neurons, together.astype(float))
+    if weights is not None:
+        labels["neighbour_correlation"] = neighbour_correlation(spikes, weights)
+    return pd.DataFrame(labels)
 
 
 def neighbour_correlation(spikes: SpikeTrains, weights: sparse.csr_array) -> np.ndarray:
@@ -110,14 +119,18 @@ def neighbour_correlation(spikes: SpikeTrains, weights: sparse.csr_array) -> np.
     return np.where(defined, total / n_bins / np.maximum(number, 1), np.nan)
 
 
-def summarise(spikes: SpikeTrains, bursts: NetworkBursts) -> dict[str, float]:
+def summarise(spikes: SpikeTrains, bursts: NetworkBursts | None) -> dict[str, float]:
     """Numbers about the culture as a whole; network bursts as found by ``find_network_bursts``."""
+    rates = {
+        "mean_rate_hz": float(spikes.counts.mean() / spikes.duration),
+        "silent_share": float((spikes.counts == 0).mean()),
+    }
+    if bursts is None:
+        return rates
     index = bursts.index_of(spikes.times)
     inside = index >= 0
     members = np.unique(index[inside] * spikes.n_neurons + spikes.neurons[inside])
-    return {
-        "mean_rate_hz": float(spikes.counts.mean() / spikes.duration),
-        "silent_share": float((spikes.counts == 0).mean()),
+    return rates | {
         "network_burst_rate_hz": len(bursts) / spikes.duration,
         "network_burst_duration_s": float((bursts.stops - bursts.starts).mean())
         if len(bursts)
@@ -128,9 +141,14 @@ def summarise(spikes: SpikeTrains, bursts: NetworkBursts) -> dict[str, float]:
 
 
 def describe(
-    spikes: SpikeTrains, weights: sparse.csr_array
+    spikes: SpikeTrains, weights: sparse.csr_array | None = None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Labels of wiring and activity, one row per neuron, and the summary of the culture."""
-    bursts = find_network_bursts(spikes)
-    labels = wiring_labels(weights).join(activity_labels(spikes, weights, bursts))
+    """Labels of activity and, if known, of wiring, one row per neuron; summary of the culture.
+
+    A neuron alone has no network bursts.
+    """
+    bursts = find_network_bursts(spikes) if spikes.n_neurons > 1 else None
+    labels = activity_labels(spikes, weights, bursts)
+    if weights is not None:
+        labels = wiring_labels(weights).join(labels)
     return labels, summarise(spikes, bursts)

@@ -1,8 +1,8 @@
 """A dataset: recordings, which of them are for testing, and how they were made."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +23,9 @@ from simbench.core.files import (
     validated,
 )
 from simbench.data.dataset_card import dataset_card
+from simbench.data.provenance import withheld
 from simbench.data.recording import Recording, read_recording, write_recording
+from simbench.data.recording_windows import cut_windows
 from simbench.data.traces import stack
 from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
@@ -36,13 +38,13 @@ class Dataset:
     Parameters
     ----------
     recordings : tuple of Recording
-        At least one; names differ, frame rate and number of frames are the same.
+        At least one; names differ. Frame rate and length may too, see `windows`.
     test : ndarray of bool, shape (n_recordings,)
-        Which cultures are for testing.
+        Which recordings are for testing; those of a group all are or none is.
     scenario : Scenario or None
-        None in a blinded dataset, and for imported spikes.
+        None in a blinded dataset, and for data from elsewhere.
     origin : dict or None
-        How a dataset without a scenario was made: plain names and values.
+        Of a dataset without a scenario: where it is from and how it was made, see `provenance`.
     """
 
     recordings: tuple[Recording, ...]
@@ -58,19 +60,62 @@ class Dataset:
             raise SimbenchError(
                 f"dataset: {len(self.test)} test flags for {len(self.recordings)} recordings"
             )
-        if len({r.name for r in self.recordings}) < len(self.recordings):
-            raise SimbenchError("dataset: two recordings have the same name")
-        forms = {(r.frame_rate, r.fluorescence.shape[1]) for r in self.recordings}
-        if len(forms) > 1:
+        names, groups = (
+            pd.Series([getattr(r, what) for r in self.recordings]) for what in ("name", "group")
+        )
+        if names.duplicated().any():
             raise SimbenchError(
-                "dataset: recordings differ in frame rate (Hz) or number of frames: "
-                + ", ".join(f"{rate:g} Hz x {frames}" for rate, frames in sorted(forms))
+                f"dataset: two recordings are called '{names[names.duplicated()].iloc[0]}'"
+            )
+        divided = groups[groups.isin(groups[self.test]) & groups.isin(groups[~self.test])]
+        if len(divided):
+            raise SimbenchError(
+                f"dataset: recordings of '{divided.iloc[0]}' are both for training and for testing"
             )
 
     @property
     def frame_rate(self) -> float:
-        """Hz."""
+        """Hz, if all recordings have one."""
+        self._check_one({r.frame_rate for r in self.recordings})
         return self.recordings[0].frame_rate
+
+    def _check_one(self, forms: Collection[Any]) -> None:
+        if len(forms) > 1:
+            rates, lengths = zip(*((r.frame_rate, r.duration_s) for r in self.recordings))
+            raise SimbenchError(
+                f"dataset: recordings differ, {min(rates):g} to {max(rates):g} Hz and "
+                f"{min(lengths):g} to {max(lengths):g} s; make them alike with "
+                "Dataset.windows(seconds, frame_rate_hz)"
+            )
+
+    def windows(
+        self, seconds: float, frame_rate_hz: float, per_recording: int | None = None
+    ) -> "Dataset":
+        """Windows of one length and frame rate, cut from all recordings.
+
+        A frame goes into the bin of 1 / frame_rate_hz seconds that holds its middle, and bins are
+        averaged. As many whole windows as fit are cut from the start of each recording; one that
+        is shorter than a window is left out. Spikes are cut with the frames, labels of activity are
+        computed anew in each window, all other labels and the group are kept.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of a window, a whole number of frames.
+        frame_rate_hz : float
+            Not above that of any recording.
+        per_recording : int, optional
+            Most windows of a recording.
+        """
+        cut = cut_windows(self.recordings, seconds, frame_rate_hz, per_recording)
+        left_out = [r.name for r, windows in zip(self.recordings, cut) if not windows]
+        how = {"seconds": seconds, "frame_rate_hz": frame_rate_hz, "left_out": left_out}
+        return replace(
+            self,
+            recordings=tuple(window for windows in cut for window in windows),
+            test=np.repeat(self.test, [len(windows) for windows in cut]),
+            origin={**(self.origin or {}), "windows": how},
+        )
 
     @cached_property
     def labels(self) -> pd.DataFrame:
@@ -78,14 +123,24 @@ class Dataset:
         return pd.concat([r.read_truth().labels for r in self.recordings], ignore_index=True)
 
     @cached_property
-    def culture(self) -> np.ndarray:
+    def recording(self) -> np.ndarray:
         """Index of each neuron's recording, shape (n_neurons,)."""
         return np.repeat(np.arange(len(self.recordings)), [r.n_neurons for r in self.recordings])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Number of each recording's group, in order of appearance, shape (n_recordings,)."""
+        return pd.factorize(np.array([r.group for r in self.recordings]))[0]
+
+    @cached_property
+    def culture(self) -> np.ndarray:
+        """Number of each neuron's group, culture or animal, shape (n_neurons,)."""
+        return self.groups[self.recording]
 
     @property
     def test_neurons(self) -> np.ndarray:
         """Whether each neuron belongs to a test culture, shape (n_neurons,)."""
-        return self.test[self.culture]
+        return self.test[self.recording]
 
     def traces(self, recordings: Iterable[int] | None = None) -> np.ndarray:
         """dF/F of all neurons, or of those of some recordings, shape (n_neurons, n_frames).
@@ -94,16 +149,26 @@ class Dataset:
         """
         indices = range(len(self.recordings)) if recordings is None else recordings
         chosen = [self.recordings[i] for i in indices]
+        self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in chosen})
         shape = sum(r.n_neurons for r in chosen), chosen[0].fluorescence.shape[1]
         return stack((recording.dff for recording in chosen), shape)
 
     def blind(self) -> "Dataset":
-        """A dataset of the same traces, frame rate and test cultures, without anything else."""
+        """A dataset of the same traces, frame rate and test cultures, without anything else.
+
+        But for what is simulated, and under which licence.
+        """
+        alone = len(set(self.groups)) == len(self.recordings)
         bare = tuple(
-            Recording(f"recording-{i:03d}", r.fluorescence, r.frame_rate)
-            for i, r in enumerate(self.recordings)
+            Recording(
+                f"recording-{i:03d}",
+                r.fluorescence,
+                r.frame_rate,
+                group="" if alone else f"group-{group:03d}",
+            )
+            for i, (r, group) in enumerate(zip(self.recordings, self.groups))
         )
-        return Dataset(bare, self.test)
+        return Dataset(bare, self.test, origin=withheld(self.origin, self.scenario is not None))
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write to a new or empty folder, whole or not at all.
@@ -117,7 +182,10 @@ class Dataset:
             for r in self.recordings:
                 truth = r.read_truth() if r.load_truth else None
                 columns |= dict.fromkeys(truth.labels if truth else ())
-                written = write_recording(draft / r.name, r.fluorescence, r.frame_rate, truth)
+                group = r.group if r.group != r.name else None
+                written = write_recording(
+                    draft / r.name, r.fluorescence, r.frame_rate, truth, group
+                )
                 files.update({f"{r.name}/{name}": digest for name, digest in written.items()})
             (draft / "README.md").write_text(self.card(columns), encoding="utf-8")
             files["README.md"] = checksum(draft / "README.md")

@@ -1,23 +1,24 @@
 """The README of a dataset folder: its contents, how they were made, and what columns mean."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simbench import __version__
 from simbench.core.text import markdown_table
+from simbench.data.provenance import all_simulated, fluorescence_unit
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
 
 _CARD = """\
 ---
-license: cc-by-4.0
-tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]
+{front}
 ---
 # {title}
 
-**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}.
+{kind}
 {question}
 {facts}
 
@@ -31,11 +32,26 @@ tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]
 {columns}
 ## Licence and citation
 
+{rights}
+"""
+
+_SIMULATED_FRONT = """\
+license: cc-by-4.0
+tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]"""
+_SIMULATED = """\
+**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}."""
+_SIMULATED_RIGHTS = """\
 The data are licensed under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/).
 Please cite them as:
 
-> The simbench maintainers. {title}. Simulated with simbench {version}{identity}.
-"""
+> The simbench maintainers. {title}. Simulated with simbench {version}{identity}."""
+_RIGHTS = {
+    "source": ("source", "not told"),
+    "license": ("licence", "not told: ask the source before you pass the data on"),
+    "citation": ("to cite", "not told: ask the source"),
+}
+_MOST_FILES = 10
+_NAMED = ("given", "made", "fluorescence_unit", *_RIGHTS)
 
 _FILES = """\
 One folder per recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
@@ -43,16 +59,15 @@ file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pan
 
 | file | content |
 |---|---|
-| `fluorescence.npy` | float32, neurons x frames: \
-counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
+| `fluorescence.npy` | float32, neurons x frames: {unit} |
 | `recording.json` | frame rate in Hz, numbers about the culture as a whole, checksums |
 """
 
 _TRUTH_FILES = """\
 | `labels.csv` | one row per neuron, in the order of the traces; columns below |
-| `spikes.npz` | `times` in s, neuron after neuron; spikes of neuron i are \
+| `spikes.npz` | if known: `times` in s, neuron after neuron; spikes of neuron i are \
 `times[offsets[i]:offsets[i + 1]]`; `duration` in s |
-| `clean_dff.npy` | float32, neurons x frames: true dF/F, without noise and camera |
+| `clean_dff.npy` | if simulated: float32, neurons x frames, true dF/F, without noise and camera |
 | `wiring.npz` | if known: scipy sparse matrix, presynaptic x postsynaptic, signed weights |
 | `neuropil.npy` | if imaged: float32, neurons x frames, fluorescence around each cell |
 """
@@ -81,45 +96,93 @@ def dataset_card(
         What the folder of an export holds; None for a dataset folder.
     """
     title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
-    identity = f", scenario digest {scenario.digest()[:16]}, seed {seed}" if scenario else ""
     blinded = recordings[0].load_truth is None
+    simulated = scenario is not None or all_simulated(origin)
+    of = "culture" if simulated else "culture or animal"
+    if simulated:
+        names = {
+            "title": title,
+            "kind": "Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
+            "version": __version__,
+            "identity": f", scenario digest {scenario.digest()[:16]}, seed {seed}"
+            if scenario
+            else "",
+        }
+        texts = (_SIMULATED_FRONT, _SIMULATED, _SIMULATED_RIGHTS)
+        front, kind, rights = (text.format(**names) for text in texts)
+    else:
+        front, kind, rights = _told(origin or {})
+    files = _FILES.format(unit=fluorescence_unit(origin))
     card = _CARD.format(
         title=title,
-        kind="Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
-        version=__version__,
+        front=front,
+        kind=kind,
         question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
-        facts=_facts(recordings, n_test),
+        facts=_facts(recordings, n_test, of),
         recipe=_recipe(scenario, seed, origin),
-        contents=contents or (_FILES if blinded else _FILES + _TRUTH_FILES),
+        contents=contents or (files if blinded else files + _TRUTH_FILES),
         columns="" if blinded else _columns(columns),
-        identity=identity,
+        rights=rights,
     )
     return re.sub(r"\n{3,}", "\n\n", card)
 
 
-def _facts(recordings: Sequence[Recording], n_test: int) -> str:
-    n_frames, frame_rate = recordings[0].fluorescence.shape[1], recordings[0].frame_rate
+def _told(origin: dict[str, Any]) -> tuple[str, str, str]:
+    """Front matter, first sentence and rights of data from elsewhere: what was told, no more."""
+    told = {key: " ".join(str(origin.get(key) or "").split()) for key in _RIGHTS}
+    license_line = f"license: {json.dumps(told['license'])}\n" if told["license"] else ""
+    front = f"{license_line}tags: [calcium-imaging, neuroscience]"
+    kind = "Calcium traces. Nothing was told of where they are from."
+    if "given" in origin:
+        given, made = (", ".join(origin[key]) or "nothing" for key in ("given", "made"))
+        kind = f"**From elsewhere: {given}.** Made by simbench {__version__}: {made}."
+    rows = [(name, told[key] or unknown) for key, (name, unknown) in _RIGHTS.items()]
+    return front, kind, markdown_table(("", ""), rows, 2)
+
+
+def _facts(recordings: Sequence[Recording], n_test: int, of: str) -> str:
+    n_groups = len({r.group for r in recordings})
+    shared = f"one per {of}" if n_groups == len(recordings) else f"of {n_groups} groups ({of})"
     facts = {
-        "recordings": f"{len(recordings)}, one per culture; for testing: {n_test}",
+        "recordings": f"{len(recordings)}, {shared}; for testing: {n_test}",
         "neurons": f"{sum(r.n_neurons for r in recordings)}",
-        "frames": f"{n_frames} at {frame_rate:g} Hz ({n_frames / frame_rate:g} s)",
+        "frames": _frames(recordings),
     }
     return markdown_table(("", ""), facts.items(), 2)
 
 
+def _frames(recordings: Sequence[Recording]) -> str:
+    numbers, rates, lengths = (
+        [f"{end(values):g}" for end in (min, max)]
+        for values in zip(
+            *((r.fluorescence.shape[1], r.frame_rate, r.duration_s) for r in recordings)
+        )
+    )
+    n_frames, rate, seconds = (
+        low if low == high else f"{low} to {high}" for low, high in (numbers, rates, lengths)
+    )
+    return f"{n_frames} at {rate} Hz ({seconds} s)"
+
+
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
     if scenario is None:
-        if origin is None:
+        how = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+        if len(how.get("files", ())) > _MOST_FILES:
+            how["files"] = f"{len(how['files'])}, with their SHA-256 in the manifest"
+        if not how:
             return "The recipe is withheld, so that the traces can be used blindly."
-        how = "Spikes from elsewhere were imaged through the simulated optics of simbench."
-        return f"{how}\n\n{markdown_table(('key', 'value'), _flat(origin), 2)}"
+        imaged = "imaging" in how
+        told = "Spikes from elsewhere were imaged through the simulated optics of simbench.\n\n"
+        return f"{told * imaged}{markdown_table(('key', 'value'), _flat(how), 2)}"
     keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
     data = scenario.model_dump(mode="json")
+    more = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+    set_keys = {key: data[key] for key in keys} | more
     return (
         f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
         f"of indicator and camera: {scenario.replicates} cultures of each condition, "
         f"seed {seed}. Keys as in a scenario file; only what is set is listed.\n\n"
-        f"{markdown_table(('key', 'value'), _flat({key: data[key] for key in keys}), 2)}"
+        f"{markdown_table(('key', 'value'), _flat(set_keys), 2)}"
     )
 
 

@@ -13,7 +13,7 @@ from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_array
 from simbench.core.seeds import random_state_of
-from simbench.data.recording import Recording, read_recording
+from simbench.data.recording import Recording, read_recording, true_dff
 
 TEST_FRACTION = 0.2
 
@@ -70,7 +70,7 @@ def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.nd
 def published_traces(recordings: Sequence[Recording]) -> tuple[np.ndarray, np.ndarray]:
     """Noisy fluorescence and clean dF/F of all neurons, each on a scale of its own."""
     noisy = np.concatenate([recording.fluorescence for recording in recordings])
-    clean = np.concatenate([recording.read_truth().clean_dff for recording in recordings])
+    clean = np.concatenate([true_dff(recording) for recording in recordings])
     return published_scale(noisy), published_scale(clean)
 
 

@@ -20,16 +20,19 @@ from simbench.scenario.recipe import Positive, Recipe
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What the simulation knows of a recording, and a method must not.
+    """What is known of a recording, and a method must not see.
 
     Parameters
     ----------
     labels : DataFrame, one row per neuron
         Columns and units: ``simbench.scenario.labels.LABELS``.
+    spikes : SpikeTrains or None
+        None if nobody recorded them; `true_spikes` asks for them.
     weights : scipy.sparse.csr_array, shape (n_neurons, n_neurons), or None
         Signed, presynaptic x postsynaptic. None if the wiring is unknown.
-    clean_dff : ndarray of float32, shape (n_neurons, n_frames)
-        True dF/F of each cell, without noise and camera.
+    clean_dff : ndarray of float32, shape (n_neurons, n_frames), or None
+        True dF/F of each cell, without noise and camera. None if the traces were measured;
+        `true_dff` asks for it.
     summary : dict
         Numbers about the culture as a whole.
     neuropil : ndarray of float32, shape (n_neurons, n_frames), or None
@@ -37,9 +40,9 @@ class Truth:
     """
 
     labels: pd.DataFrame
-    spikes: SpikeTrains
+    spikes: SpikeTrains | None
     weights: sparse.csr_array | None
-    clean_dff: np.ndarray
+    clean_dff: np.ndarray | None
     summary: dict[str, Any]
     neuropil: np.ndarray | None = None
 
@@ -52,17 +55,23 @@ class Recording:
     ----------
     fluorescence : ndarray of float32, shape (n_neurons, n_frames)
         Counts per frame above the camera's offset (detected photons at gain 1); F/F0 if imaged
-        without noise.
+        without noise; of measured traces, light in the unit of their source.
     frame_rate : float
         Hz.
     load_truth : callable or None
         Returns the Truth; None in a blinded recording.
+    group : str
+        Culture or animal, which other recordings may share; by default the name.
     """
 
     name: str
     fluorescence: np.ndarray
     frame_rate: float
     load_truth: Callable[[], Truth] | None = field(default=None, repr=False)
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "group", self.group or self.name)
 
     @cached_property
     def truth(self) -> Truth:
@@ -80,6 +89,11 @@ class Recording:
         return len(self.fluorescence)
 
     @property
+    def duration_s(self) -> float:
+        """Length of the traces in seconds."""
+        return self.fluorescence.shape[1] / self.frame_rate
+
+    @property
     def dff(self) -> np.ndarray:
         """dF/F against a running percentile baseline, float32: what methods get."""
         return delta_f_over_f(np.asarray(self.fluorescence), self.frame_rate)
@@ -91,8 +105,23 @@ def clean_trace(recording: Recording) -> np.ndarray:
     The scale of the noisy dF/F. The truth's dF/F is against the silent cell: no camera sees that
     baseline of a cell that never falls silent.
     """
+    return delta_f_over_f(1 + true_dff(recording), recording.frame_rate)
+
+
+def true_dff(recording: Recording) -> np.ndarray:
+    """True dF/F (n_neurons, n_frames) of the cells, which only a simulation knows."""
     clean = recording.read_truth().clean_dff
-    return delta_f_over_f(1 + clean, recording.frame_rate)
+    if clean is None:
+        raise SimbenchError(f"recording {recording.name} was measured: its true dF/F is unknown")
+    return clean
+
+
+def true_spikes(recording: Recording) -> SpikeTrains:
+    """Spikes of a recording, if they are known."""
+    spikes = recording.read_truth().spikes
+    if spikes is None:
+        raise SimbenchError(f"recording {recording.name}: its spikes are unknown")
+    return spikes
 
 
 class _RecordingFile(Recipe):
@@ -101,15 +130,26 @@ class _RecordingFile(Recipe):
     frame_rate: Positive
     text_labels: list[str]
     """Label columns that hold text, even if it looks like numbers."""
+    group: str | None = None
+    """Left out where it is the recording's name."""
     summary: dict[str, Any] | None
     files: dict[str, str]
     """SHA-256 of every other file of the folder."""
 
 
 def write_recording(
-    folder: Path, fluorescence: np.ndarray, frame_rate: float, truth: Truth | None
+    folder: Path,
+    fluorescence: np.ndarray,
+    frame_rate: float,
+    truth: Truth | None,
+    group: str | None = None,
 ) -> dict[str, str]:
     """Write a recording into a folder that holds nothing else.
+
+    Parameters
+    ----------
+    group : str, optional
+        If it is not the recording's name.
 
     Returns
     -------
@@ -126,8 +166,10 @@ def write_recording(
         text_labels=text_columns(truth.labels) if truth else [],
         summary=truth.summary if truth else None,
         files=files,
+        group=group,
     )
-    (folder / "recording.json").write_text(json.dumps(about.model_dump(), indent=1))
+    kept = about.model_dump(exclude={"group"} if group is None else None)
+    (folder / "recording.json").write_text(json.dumps(kept, indent=1))
     return {**files, "recording.json": checksum(folder / "recording.json")}
 
 
@@ -144,13 +186,14 @@ def text_columns(labels: pd.DataFrame) -> list[str]:
 def write_truth(folder: Path, truth: Truth) -> None:
     """Write the files of the truth: labels, spikes, wiring, clean dF/F, neuropil."""
     folder.mkdir(exist_ok=True)
-    np.save(folder / "clean_dff.npy", np.asarray(truth.clean_dff, dtype=np.float32))
-    if truth.neuropil is not None:
-        np.save(folder / "neuropil.npy", np.asarray(truth.neuropil, dtype=np.float32))
+    for name, traces in (("clean_dff", truth.clean_dff), ("neuropil", truth.neuropil)):
+        if traces is not None:
+            np.save(folder / f"{name}.npy", np.asarray(traces, dtype=np.float32))
     if truth.weights is not None:
         sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
     write_labels(folder / "labels.csv", truth.labels)
-    write_spikes(folder / "spikes.npz", truth.spikes)
+    if truth.spikes is not None:
+        write_spikes(folder / "spikes.npz", truth.spikes)
 
 
 def write_labels(path: Path, labels: pd.DataFrame) -> None:
@@ -177,20 +220,23 @@ def read_recording(folder: Path, name: str | None = None, verify: bool = True) -
         fluorescence,
         about.frame_rate,
         load_truth if "labels.csv" in about.files else None,
+        about.group or "",
     )
 
 
 def _read_truth(folder: Path, about: _RecordingFile, shape: tuple[int, int]) -> Truth:
     n_neurons = shape[0]
-    neuropil = folder / "neuropil.npy"
-    wiring = folder / "wiring.npz"
+
+    def held(name: str, read: Callable[..., Any], expected: Any) -> Any:
+        return read(folder / name, expected) if name in about.files else None
+
     return Truth(
         labels=read_labels(folder / "labels.csv", about.text_labels, n_neurons),
-        spikes=read_spikes(folder / "spikes.npz", n_neurons),
-        weights=read_weights(wiring, n_neurons) if wiring.name in about.files else None,
-        clean_dff=read_array(folder / "clean_dff.npy", shape),
+        spikes=held("spikes.npz", read_spikes, n_neurons),
+        weights=held("wiring.npz", read_weights, n_neurons),
+        clean_dff=held("clean_dff.npy", read_array, shape),
         summary=about.summary or {},
-        neuropil=read_array(neuropil, shape) if neuropil.name in about.files else None,
+        neuropil=held("neuropil.npy", read_array, shape),
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
+from simbench.data.recording import true_spikes
 
 _N_RANDOM = 8
 
@@ -17,4 +18,4 @@ def spike_latents(dataset: Dataset) -> np.ndarray:
     """Statistics of the true spike train of every neuron, shape (n_neurons, n_statistics)."""
     from simbench.culture.spike_statistics import spike_statistics
 
-    return np.concatenate([spike_statistics(r.truth.spikes) for r in dataset.recordings])
+    return np.concatenate([spike_statistics(true_spikes(r)) for r in dataset.recordings])

@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 
 from simbench.core.errors import SimbenchError, needs_extra
-from simbench.core.files import checksum, reading
+from simbench.core.files import checksum, files_of, reading
 from simbench.core.seeds import stream
+from simbench.culture.neuron_labels import describe
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
+from simbench.data.electrode_files import culture_of, read_electrodes
+from simbench.data.provenance import provenance
 from simbench.data.recording import Recording, Truth
+from simbench.data.recording_windows import with_labels
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
@@ -32,8 +36,6 @@ _TYPES = {
 }
 _ARRAYS = ("times", "neurons", "offsets", "duration", "n_neurons")
 _FINITE = ("times", "x_mm", "y_mm")
-_COUNTED = ("culture", "n_spikes", "rate_hz")
-"""Labels that are made from the spikes, whatever the file says."""
 
 
 def import_spikes(
@@ -41,6 +43,9 @@ def import_spikes(
     imaging: ImagingRecipe | None = None,
     duration_s: float | None = None,
     seed: int = 0,
+    source: str | None = None,
+    license: str | None = None,
+    citation: str | None = None,
 ) -> Dataset:
     """Image spikes that were recorded or simulated elsewhere.
 
@@ -49,14 +54,14 @@ def import_spikes(
     known, ``duration`` in seconds, ``n_neurons``, and one array of length n_neurons for each label
     (``simbench.scenario.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An
     ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
-    are counted from the start of the first observation interval. Culture, spike counts, rates and
-    nuisances are made again. Neurons without positions are placed at random on a dish with 250
-    neurons per mm2.
+    are counted from the start of the first observation interval. An ``.h5`` file is read by
+    `read_electrodes`. Culture, labels of activity and nuisances are made again. Neurons without
+    positions are placed at random on a dish with 250 neurons per mm2.
 
     Parameters
     ----------
     files : str, Path, or sequence of them
-        One per culture.
+        One per culture, or folders of them.
     imaging : ImagingRecipe, optional
         By default the recipe's default values.
     duration_s : float, optional
@@ -64,6 +69,8 @@ def import_spikes(
         or else the time of the last spike, rounded up to whole seconds.
     seed : int
         Of the camera's noise and of missing positions.
+    source, license, citation : str, optional
+        Where the spikes are from, what one may do with them, and whom to cite, for the card.
 
     Returns
     -------
@@ -71,15 +78,22 @@ def import_spikes(
         Without wiring, and without labels that only a simulated culture has. No culture is
         for testing.
     """
-    paths = list(map(Path, [files] if isinstance(files, str | Path) else files))
+    paths = files_of(files, _READERS)
     imaging = imaging or ImagingRecipe()
-    recordings = [_image(path, imaging, duration_s, seed, i) for i, path in enumerate(paths)]
-    origin: dict[str, Any] = {
-        "files": {path.name: checksum(path) for path in paths},
-        "duration_s": duration_s,
-        "imaging": imaging.model_dump(mode="json"),
-    }
-    return Dataset(tuple(recordings), np.zeros(len(paths), dtype=bool), None, seed, origin)
+    recordings = tuple(
+        _image(path, imaging, duration_s, seed, index) for index, path in enumerate(paths)
+    )
+    origin = provenance(
+        ["spikes"],
+        ["fluorescence", "labels of activity and optics", "positions where the file has none"],
+        source,
+        license,
+        citation,
+        files={path.name: checksum(path) for path in paths},
+        duration_s=duration_s,
+        imaging=imaging.model_dump(mode="json"),
+    )
+    return Dataset(recordings, np.zeros(len(paths), dtype=bool), None, seed, origin)
 
 
 def _image(
@@ -88,9 +102,10 @@ def _image(
     from simbench.imaging import image
 
     data = _read(path)
+    group = culture_of(path) if path.suffix == ".h5" else ""
     try:
         spikes = _spike_trains(data, duration_s, imaging.frame_rate_hz)
-        labels = _labels(data, spikes, seed, index)
+        labels = _labels(data, spikes, seed, index, group)
         imaged = image(spikes, labels[["x_mm", "y_mm"]].to_numpy(float), imaging, seed, index)
     except SimbenchError as error:
         raise SimbenchError(f"{path}: {error}") from None
@@ -98,20 +113,31 @@ def _image(
         raise SimbenchError(
             f"{path}: the traces do not fit into the memory; allowed: a shorter duration"
         ) from None
-    summary = {"mean_rate_hz": float(labels["rate_hz"].mean())}
-    labels = labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances)
-    truth = Truth(labels, spikes, None, imaged.clean_dff, summary, imaged.neuropil)
-    name = f"recording-{index:03d}"
-    return Recording(name, imaged.fluorescence, imaging.frame_rate_hz, lambda: truth)
+    activity, summary = describe(spikes)
+    labels = with_labels(labels, activity)
+    truth = Truth(
+        labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances),
+        spikes,
+        None,
+        imaged.clean_dff,
+        summary,
+        imaged.neuropil,
+    )
+    return Recording(
+        f"recording-{index:03d}",
+        imaged.fluorescence,
+        imaging.frame_rate_hz,
+        lambda: truth,
+        group,
+    )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Arrays of a file, under the names that they have in an ``.npz`` file."""
-    readers = {".npz": _read_npz, ".nwb": _read_nwb}
-    if path.suffix not in readers:
-        raise SimbenchError(f"{path}: unknown kind of file; allowed: {', '.join(readers)}")
+    if path.suffix not in _READERS:
+        raise SimbenchError(f"{path}: unknown kind of file; allowed: {', '.join(_READERS)}")
     with reading(path):
-        return readers[path.suffix](path)
+        return _READERS[path.suffix](path)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -130,9 +156,11 @@ def _read_nwb(path: Path) -> dict[str, np.ndarray]:
         units = io.read().units
         if units is None or "spike_times" not in units.colnames:
             raise SimbenchError(f"{path}: holds no units table with spike times")
-        times = np.asarray(units.spike_times.data[:], dtype=float)
-        ends = np.asarray(units.spike_times_index.data[:], dtype=np.int64)
-        data = {"times": times, "offsets": np.append(0, ends), **_label_columns(units)}
+        data = {
+            "times": np.asarray(units.spike_times.data[:], dtype=float),
+            "offsets": np.append(0, np.asarray(units.spike_times_index.data[:], dtype=np.int64)),
+            **label_columns(units),
+        }
         if "obs_intervals" in units.colnames:
             intervals = np.asarray(units.obs_intervals_index.target.data[:], dtype=float)
             data["times"] -= intervals.min()
@@ -140,11 +168,11 @@ def _read_nwb(path: Path) -> dict[str, np.ndarray]:
         for column in units.columns:
             if isinstance(column, DynamicTableRegion):  # such as the ROI of a unit
                 rows = np.asarray(column.data[:])
-                data |= {n: v[rows] for n, v in _label_columns(column.table).items()}
+                data |= {n: v[rows] for n, v in label_columns(column.table).items()}
         return data
 
 
-def _label_columns(table: Any) -> dict[str, np.ndarray]:
+def label_columns(table: Any) -> dict[str, np.ndarray]:
     """Columns with the name of a label and one value per row."""
     columns = {}
     for name in LABELS:
@@ -153,6 +181,9 @@ def _label_columns(table: Any) -> dict[str, np.ndarray]:
             is_text = values.dtype.kind == "O" and all(isinstance(v, str) for v in values)
             columns[name] = values.astype(str) if is_text else values
     return columns
+
+
+_READERS = {".npz": _read_npz, ".nwb": _read_nwb, ".h5": read_electrodes}
 
 
 def _spike_trains(
@@ -228,15 +259,15 @@ def _unravel(offsets: np.ndarray, n_spikes: int) -> np.ndarray:
 
 
 def _labels(
-    data: dict[str, np.ndarray], spikes: SpikeTrains, seed: int, index: int
+    data: dict[str, np.ndarray], spikes: SpikeTrains, seed: int, index: int, group: str
 ) -> pd.DataFrame:
     from simbench.culture.wiring import place_somata
 
-    labels = pd.DataFrame({n: data[n] for n in LABELS if n in data and n not in _COUNTED})
+    labels = pd.DataFrame({n: data[n] for n in LABELS if n in data and n != "culture"})
     if not {"x_mm", "y_mm"} <= set(labels):
         dish = CultureRecipe(n_neurons=max(2, spikes.n_neurons))
         positions = place_somata(dish, stream(seed, "import", index, "somata"))
         x_mm, y_mm = positions[: spikes.n_neurons].T
         labels = labels.assign(x_mm=x_mm, y_mm=y_mm)
-    labels.insert(0, "culture", f"culture-{index:03d}")
-    return labels.assign(n_spikes=spikes.counts, rate_hz=spikes.counts / spikes.duration)
+    labels.insert(0, "culture", group or f"culture-{index:03d}")
+    return labels

@@ -62,9 +62,15 @@ def _empty(shape: tuple[int, int]) -> np.ndarray:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
-def opaque_groups(n_recordings: int, seed: int) -> np.ndarray:
-    """A number for each recording that says nothing about it, shape (n_recordings,)."""
-    return stream(seed, "opaque groups").permutation(n_recordings)
+def opaque_groups(groups: np.ndarray, seed: int) -> np.ndarray:
+    """A number for each recording that says who shares a group, and nothing else.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (n_recordings,)
+        Counted from 0.
+    """
+    return stream(seed, "opaque groups").permutation(int(groups.max()) + 1)[groups]
 
 
 def trace_folders(recordings: Sequence[Path], n_jobs: int = 1) -> list[Path]:

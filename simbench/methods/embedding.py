@@ -57,7 +57,7 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
         set_known_parameters(method, random_state=random_state_of(random_state))
         return method.embed(dataset)
     dff = [recording.dff for recording in dataset.recordings]
-    groups = opaque_groups(len(dff), random_state)
+    groups = opaque_groups(dataset.groups, random_state)
     traces = Traces(dff, dataset.frame_rate, ~dataset.test, groups)
     return fit_transform(method, traces, random_state)
 
@@ -149,7 +149,7 @@ def _outputs(method: Any, job: LatentsJob) -> tuple[Outputs, dict[str, Any]]:
             outputs = {"latents": embed(method, dataset, job.seed)}
     else:
         dff = [read_traces(folder) for folder in job.traces]
-        groups = opaque_groups(len(dff), job.seed)
+        groups = opaque_groups(np.arange(len(dff)), job.seed)
         traces = Traces(dff, job.frame_rate, np.array(job.training), groups)
         with _measured() as cost:
             outputs = {"latents": fit_transform(method, traces, job.seed)}

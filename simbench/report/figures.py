@@ -14,7 +14,7 @@ from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
-from simbench.data.recording import clean_trace
+from simbench.data.recording import clean_trace, true_spikes
 from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.report.texts import p_value
@@ -31,9 +31,10 @@ def draw_traces(dataset: Dataset) -> Figure:
     use_style()
     recording = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]
     truth, dff, clean_dff = recording.truth, recording.dff, clean_trace(recording)
+    trains = true_spikes(recording)
     types = truth.labels["firing_type"].astype(str)
     chosen = [neuron for kind in sorted(types.unique()) for neuron in _typical(truth.labels, kind)]
-    shown = min(_SHOWN_S, truth.spikes.duration)
+    shown = min(_SHOWN_S, trains.duration)
     n_frames = int(shown * recording.frame_rate)
     time = (np.arange(n_frames) + 0.5) / recording.frame_rate
     colors = colors_of(types)
@@ -43,7 +44,7 @@ def draw_traces(dataset: Dataset) -> Figure:
     for axis, neuron in zip(axes[:, 0], chosen):
         color = colors[types[neuron]]
         noisy, clean = dff[neuron, :n_frames], clean_dff[neuron, :n_frames]
-        spikes = truth.spikes[neuron]
+        spikes = trains[neuron]
         plot_trace(axis, time, noisy, clean, spikes[spikes < shown], color)
         axis.set_ylabel(types[neuron], rotation=0, ha="right", va="center", color=color)
         axis.locator_params(axis="y", nbins=3)

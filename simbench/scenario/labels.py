@@ -14,6 +14,10 @@ class Label:
 
 LABELS: dict[str, Label] = {
     "culture": Label("class", "", "culture in which the neuron lives"),
+    "animal": Label("class", "", "animal in which the neuron lives"),
+    "region": Label("class", "", "region of the brain that the neuron is from"),
+    "days_in_vitro": Label("number", "days", "age of the culture since plating"),
+    "indicator": Label("class", "", "indicator that the neuron's traces were recorded with"),
     "condition": Label("class", "", "condition of the scenario"),
     "topology": Label("class", "", "topology of the culture's wiring"),
     "firing_type": Label("class", "", "firing type"),
@@ -33,6 +37,9 @@ LABELS: dict[str, Label] = {
     "n_spikes": Label("number", "", "spikes in the recording"),
     "rate_hz": Label("number", "Hz", "mean firing rate"),
     "isi_cv": Label("number", "", "s.d. of the intervals over their mean (NaN: too few spikes)"),
+    "isi_cv2": Label(
+        "number", "", "mean of 2 |I2 - I1| / (I2 + I1) of neighbouring intervals (Holt et al. 1996)"
+    ),
     "isi_lv": Label("number", "", "local variation of the intervals (NaN: too few spikes)"),
     "burst_fraction": Label("number", "", "share of spikes within 20 ms of another"),
     "network_spike_share": Label("number", "", "share of spikes in network bursts"),

@@ -194,7 +194,7 @@ def _in_order(
             f"{card.traces_digest[:12]}) than those of this seed ({traces_digest(orders)[:12]})"
         )
     exported = arrange(matrices, {order.name: len(order.neurons) for order in orders}, where)
-    neurons = [np.flatnonzero(dataset.culture == i)[o.neurons] for i, o in enumerate(orders)]
+    neurons = [np.flatnonzero(dataset.recording == i)[o.neurons] for i, o in enumerate(orders)]
     latents = np.empty_like(exported)
     latents[np.concatenate(neurons)] = exported
     return latents

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import typer
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from simbench.benchmark.rows import read_rows, read_text
@@ -293,3 +295,29 @@ def test_the_readme_snippet_runs():
 def test_show_refuses_an_unknown_kind_of_picture_before_it_draws(tmp_path, name):
     refused(simbench("show", "culture", TINY, "-o", name, cwd=tmp_path), "allowed: .png, .svg")
     assert not list(tmp_path.iterdir())
+
+
+def test_import_of_measured_traces(tmp_path):
+    folder = tmp_path / "DS30-GCaMP8f-m-V1"
+    folder.mkdir()
+    times, cells = np.arange(200) / 20, np.empty((1, 2), dtype=object)
+    cells[0, :] = [
+        {"fluo_time": times, "fluo_mean": times % 1, "events_AP": spikes}
+        for spikes in ([1e4, 2e4], [5e4])
+    ]
+    savemat(folder / "a.mat", {"CAttached": cells})
+    labels, out = tmp_path / "labels.csv", tmp_path / "out"
+    labels.write_text("neuron,depth\na-1/0,2\na-0/0,1\n")
+    told = ("--source", "an archive", "--license", "CC0", "--citation", "Doe 2020")
+    done = simbench("import", folder, "--traces", "--labels", labels, "-o", out, *told)
+    assert done.stdout == f"2 recordings, 2 neurons: {out}\n"
+    card = (out / "README.md").read_text()
+    assert 'license: "CC0"' in card
+    assert "| to cite | Doe 2020 |" in card
+    assert "`depth`" in card
+    refused(simbench("import", folder, "-o", tmp_path / "x"), "allowed: --spikes or --traces")
+    refused(simbench("import", folder, "--spikes", "-o", tmp_path / "x"), "holds no file that ends")
+    labels.write_text("neuron,depth\na-1/0,2\n")
+    complaint = "labels.csv: neuron 'a-0/0' is missing"
+    again = ("import", folder, "--traces", "--labels", labels, "-o", tmp_path / "x")
+    refused(simbench(*again), complaint)

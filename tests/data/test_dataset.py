@@ -12,7 +12,17 @@ from scipy import sparse
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset, verify
-from simbench.data.recording import Recording, Truth, read_recording, write_recording
+from simbench.data.provenance import provenance
+from simbench.data.recording import (
+    Recording,
+    Truth,
+    clean_trace,
+    read_recording,
+    true_dff,
+    true_spikes,
+    write_recording,
+)
+from simbench.data.traces import opaque_groups
 
 
 @pytest.fixture(scope="session")
@@ -218,11 +228,13 @@ def test_truth_that_does_not_fit_the_traces_is_refused(small_dataset, tmp_path, 
 
 def test_blinded_means_traces_and_frame_rate(small_dataset, tmp_path):
     blind = small_dataset.blind()
-    assert (blind.scenario, blind.seed, blind.origin) == (None, None, None)
+    assert (blind.scenario, blind.seed) == (None, None)
+    assert blind.origin == provenance([], ["fluorescence"], license="CC BY 4.0")
     for bare, full in zip(blind.recordings, small_dataset.recordings):
         np.testing.assert_array_equal(bare.fluorescence, full.fluorescence)
         held = {f.name for f in fields(bare) if getattr(bare, f.name) is not None}
-        assert held == {"name", "fluorescence", "frame_rate"}
+        assert held == {"name", "fluorescence", "frame_rate", "group"}
+        assert bare.group == bare.name
         with pytest.raises(SimbenchError, match="blinded"):
             _ = bare.truth
     with pytest.raises(SimbenchError, match="blinded"):
@@ -257,11 +269,63 @@ def test_a_crash_while_saving_leaves_the_old_dataset(small_dataset, copy):
 def test_impossible_datasets_are_refused(small_dataset):
     first, second = small_dataset.recordings
     test = np.array([False, True])
-    slower = replace(second, frame_rate=5.0)
+    shared = replace(second, group=first.group)
     for recordings, flags in [((), []), ((first, second), [True]), ((first, first), test),
-                              ((first, slower), test)]:  # fmt: skip
+                              ((first, shared), test)]:  # fmt: skip
         with pytest.raises(SimbenchError, match="dataset: "):
             Dataset(recordings, np.array(flags, dtype=bool))
+
+
+def test_recordings_may_differ_but_not_where_they_are_stacked(small_dataset):
+    first, second = small_dataset.recordings
+    slower = replace(second, frame_rate=5.0)
+    dataset = replace(small_dataset, recordings=(first, slower))
+    for ask in (dataset.traces, lambda: dataset.frame_rate):
+        with pytest.raises(SimbenchError, match=r"5 to 20 Hz and 10 to 40 s; .*Dataset\.windows"):
+            ask()
+    assert dataset.traces([1]).shape == (12, 200)
+    assert "| 200 at 5 to 20 Hz (10 to 40 s) |" in dataset.card()
+
+
+@pytest.fixture
+def grouped(small_dataset):
+    first, second = small_dataset.recordings
+    recordings = (
+        replace(first, group="dish B"), replace(second, group="dish A"),
+        replace(first, name="later", group="dish B"),
+    )  # fmt: skip
+    return Dataset(recordings, np.array([False, True, False]))
+
+
+def test_a_group_is_one_culture_and_is_kept(grouped, tmp_path):
+    np.testing.assert_array_equal(grouped.groups, [0, 1, 0])
+    np.testing.assert_array_equal(grouped.culture, np.repeat([0, 1, 0], 12))
+    np.testing.assert_array_equal(grouped.recording, np.repeat([0, 1, 2], 12))
+    np.testing.assert_array_equal(grouped.test_neurons, np.repeat([False, True, False], 12))
+    loaded = verify(grouped.save(tmp_path / "out"))
+    assert [r.group for r in loaded.recordings] == ["dish B", "dish A", "dish B"]
+    blind = verify(loaded.blind().save(tmp_path / "blind"))
+    np.testing.assert_array_equal(blind.groups, [0, 1, 0])
+    assert not any("dish" in r.group for r in blind.recordings)
+    assert "| 3, of 2 groups (culture or animal); for testing: 1 |" in loaded.card()
+
+
+def test_methods_hear_who_shares_a_group_and_no_more(grouped):
+    told = opaque_groups(grouped.groups, 1)
+    assert told[0] == told[2] != told[1]
+    np.testing.assert_array_equal(np.sort(opaque_groups(np.arange(9), 0)), np.arange(9))
+
+
+def test_measured_recordings_lack_what_nobody_measured(small_dataset, tmp_path):
+    bare = replace(small_dataset.recordings[0].truth, spikes=None, clean_dff=None, weights=None)
+    recording = replace(small_dataset.recordings[0], load_truth=lambda: bare)
+    dataset = Dataset((recording,), np.array([False]))
+    loaded = verify(dataset.save(tmp_path / "out")).recordings[0]
+    assert loaded.truth.spikes is loaded.truth.clean_dff is None
+    for ask in (true_spikes, true_dff, clean_trace):
+        with pytest.raises(SimbenchError, match="recording recording-000.* unknown") as error:
+            ask(loaded)
+        one_line(error)
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)

@@ -1,3 +1,8 @@
+from dataclasses import replace
+
+import pytest
+
+from simbench.data.provenance import provenance
 from simbench.scenario.labels import LABELS
 
 
@@ -42,6 +47,38 @@ def test_the_card_of_a_blinded_dataset_gives_nothing_away(small_dataset):
     for secret in ("quickstart", "firing_type", "GCaMP6s", "labels.csv", "seed 7"):
         assert secret not in card
     assert "fluorescence.npy" in card
+
+
+FALSE = ("Simulated data", "no animal", "CC BY 4.0", "cc-by", "simbench maintainers")
+TOLD = {"source": "a {public} archive", "license": "CC0 | 1.0", "citation": "Doe, 2020"}
+
+
+@pytest.mark.parametrize("origin", [None, {}, provenance(["spikes"], ["fluorescence"])])
+def test_a_card_claims_nothing_that_nobody_told(small_dataset, origin):
+    card = replace(small_dataset, scenario=None, origin=origin).card()
+    assert not [claim for claim in FALSE if claim in card]
+    assert card.count("not told") == 3
+    assert "license:" not in card
+    assert ("From elsewhere: spikes" in card) == bool(origin)
+
+
+def test_a_card_says_what_it_was_told(small_dataset):
+    origin = provenance(["spikes", "fluorescence"], [], **TOLD)
+    dataset = replace(small_dataset, scenario=None, origin=origin)
+    card = dataset.card()
+    assert not [claim for claim in (*FALSE, "not told") if claim in card]
+    assert card.startswith('---\nlicense: "CC0 | 1.0"\n')
+    assert "| source | a {public} archive |" in card
+    blinded = dataset.blind().card()
+    assert "CC0" in blinded
+    assert "archive" not in blinded
+    assert not [claim for claim in FALSE if claim in blinded]
+
+
+def test_the_card_of_blinded_simulated_data_keeps_its_licence(small_dataset):
+    card = small_dataset.blind().card()
+    assert "Simulated data: no animal" in card
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
 
 
 def test_the_card_names_files_that_are_there(small_dataset, tmp_path):

@@ -38,6 +38,7 @@ def export(
     """
     from simbench.core.files import checksum, new_folder
     from simbench.data.export import cascade, csv_files, nwb, suite2p
+    from simbench.data.provenance import COUNTS, fluorescence_unit
 
     if to not in get_args(Format):
         raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
@@ -48,7 +49,8 @@ def export(
         for recording in map(replace, dataset.recordings):  # copies: their truth is not kept
             module.write(recording, draft, dataset)
             columns |= dict.fromkeys(recording.truth.labels)
-        (draft / "README.md").write_text(dataset.card(columns, module.CONTENTS), encoding="utf-8")
+        contents = module.CONTENTS.replace(COUNTS, fluorescence_unit(dataset.origin))
+        (draft / "README.md").write_text(dataset.card(columns, contents), encoding="utf-8")
         names = [p.relative_to(draft).as_posix() for p in sorted(draft.rglob("*")) if p.is_file()]
         about = {
             "format": to,

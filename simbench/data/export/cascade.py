@@ -6,10 +6,10 @@ import numpy as np
 from scipy import io
 
 from simbench.data.dataset import Dataset
-from simbench.data.recording import Recording
+from simbench.data.recording import Recording, true_spikes
 
 _TICKS_PER_S = 1e4
-_HEADER = b"MATLAB 5.0 MAT-file, simulated with simbench"
+_HEADER = b"MATLAB 5.0 MAT-file, written by simbench"
 CONTENTS = """\
 The folder is a Cascade ground-truth dataset: put it into `Ground_truth/` to train a model on it.
 Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not percent.
@@ -25,19 +25,20 @@ Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not per
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write the ground truth, the traces alone, and the labels of a recording."""
-    truth, dff = recording.truth, recording.dff
+    spikes, dff = true_spikes(recording), recording.dff
     centres = (np.arange(dff.shape[1]) + 0.5) / recording.frame_rate
     cells = np.empty((1, recording.n_neurons), dtype=object)
     for neuron, trace in enumerate(dff):
         cells[0, neuron] = {
             "fluo_mean": trace,
             "fluo_time": centres,
-            "events_AP": truth.spikes[neuron] * _TICKS_PER_S,
+            "events_AP": spikes[neuron] * _TICKS_PER_S,
         }
     _save(folder / f"{recording.name}_mini.mat", {"CAttached": cells})
     traces = {"dF_traces": dff, "frame_rate": recording.frame_rate}
     _save(folder / f"{recording.name}_dF_traces.mat", traces)
-    truth.labels.to_csv(folder / f"{recording.name}_labels.csv", index=False, lineterminator="\n")
+    labels = recording.truth.labels
+    labels.to_csv(folder / f"{recording.name}_labels.csv", index=False, lineterminator="\n")
 
 
 def _save(path: Path, variables: dict) -> None:

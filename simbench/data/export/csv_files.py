@@ -17,10 +17,10 @@ from the start of the recording; the time of a frame is its start.
 |---|---|
 | `fluorescence.csv` | `time_s`, then one column per neuron: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
 | `dff.csv` | the same form: dF/F against a running percentile baseline |
-| `clean_dff.csv` | the same form: true dF/F |
+| `clean_dff.csv` | the same form, if simulated: true dF/F |
 | `neuropil.csv` | the same form, if neuropil was imaged: fluorescence around each cell |
 | `labels.csv` | one row per neuron; columns below |
-| `spikes.csv` | `neuron`, `time_s` |
+| `spikes.csv` | `neuron`, `time_s`, if the spikes are known |
 | `wiring.csv` | `pre`, `post`, `weight` (signed), if the wiring is known |
 | `arrays.npz` | the traces, neurons x frames, spikes, wiring and frame rate as numpy arrays |
 """  # noqa: E501
@@ -54,8 +54,11 @@ def _traces(recording: Recording) -> dict[str, np.ndarray]:
 
 
 def _tables(truth: Truth) -> dict[str, pd.DataFrame]:
-    spikes = pd.DataFrame({"neuron": truth.spikes.neurons, "time_s": truth.spikes.times})
-    tables = {"labels": truth.labels, "spikes": spikes}
+    tables = {"labels": truth.labels}
+    if truth.spikes is not None:
+        tables["spikes"] = pd.DataFrame(
+            {"neuron": truth.spikes.neurons, "time_s": truth.spikes.times}
+        )
     if truth.weights is not None:
         links = truth.weights.tocoo()
         tables["wiring"] = pd.DataFrame({"pre": links.row, "post": links.col, "weight": links.data})

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -16,6 +16,7 @@ from simbench.core.errors import SimbenchError, needs_extra
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
+from simbench.data.provenance import all_simulated, fluorescence_unit
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 
@@ -33,9 +34,9 @@ of the recording; the time of a frame is its start.
 | object | content |
 |---|---|
 | `processing/ophys/Fluorescence` | `RoiResponseSeries`: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless); `Neuropil` if imaged |
-| `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F |
+| `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F, if simulated |
 | `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row per neuron: round ROI at the soma, and the labels below |
-| `units` | true spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired |
+| `units` | spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired or the spikes are unknown |
 | `processing/misc/wiring` | one row per synapse: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
 """  # noqa: E501
 
@@ -56,7 +57,7 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     identifier = content_digest(recording)
     file = _new_file(dataset, recording, identifier)
     segmentation = _add_rois(file, dataset, recording)
-    _add_traces(file, recording, segmentation)
+    _add_traces(file, dataset, recording, segmentation)
     _add_units(file, dataset, recording, segmentation)
     _add_wiring(file, recording)
     with NWBHDF5IO(path, "w") as io:
@@ -68,7 +69,8 @@ def content_digest(recording: Recording) -> str:
     """SHA-256 of traces, frame rate, labels and spikes of a recording."""
     truth = recording.truth
     digest = hashlib.sha256()
-    for array in (recording.fluorescence, truth.spikes.times, truth.spikes.offsets):
+    spikes = (truth.spikes.times, truth.spikes.offsets) if truth.spikes else ()
+    for array in (recording.fluorescence, *spikes):
         digest.update(np.ascontiguousarray(array).data)
     digest.update(f"{recording.frame_rate!r}\n{truth.labels.to_csv(index=False)}".encode())
     return digest.hexdigest()
@@ -76,7 +78,6 @@ def content_digest(recording: Recording) -> str:
 
 def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFile":
     from pynwb import NWBFile
-    from pynwb.file import Subject
 
     scenario = dataset.scenario
     names = [r.name for r in dataset.recordings]
@@ -88,68 +89,136 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
         "test_culture": bool(dataset.test[names.index(recording.name)]),
         "summary": recording.truth.summary,
     }
+    told = _simulated_file(dataset, recording) if _is_simulated(dataset) else _told(dataset)
     return NWBFile(
-        session_description="SIMULATED calcium imaging of a neuronal culture (simbench "
-        f"{__version__}); no animal was used",
-        identifier=identifier, session_start_time=_DATE, file_create_date=_DATE,
-        session_id=recording.name, experimenter=["simbench, maintainers"],
-        institution="none: simulated", lab="none: simulated",
-        keywords=["simulated", "calcium imaging", "neuronal culture"],
-        experiment_description=" ".join(scenario.question.split()) if scenario else "Simulated",
+        identifier=identifier,
+        session_start_time=_DATE,
+        file_create_date=_DATE,
+        session_id=recording.name,
         notes=json.dumps(notes),
-        subject=Subject(
-            subject_id=f"simulated-{recording.name}", species="Rattus norvegicus", sex="U",
+        **told,
+    )
+
+
+def _is_simulated(dataset: Dataset) -> bool:
+    return dataset.scenario is not None or all_simulated(dataset.origin)
+
+
+def _made_light(dataset: Dataset) -> bool:
+    return dataset.scenario is not None or "fluorescence" in (dataset.origin or {}).get("made", ())
+
+
+def _simulated_file(dataset: Dataset, recording: Recording) -> dict[str, Any]:
+    from pynwb.file import Subject
+
+    scenario = dataset.scenario
+    return {
+        "session_description": "SIMULATED calcium imaging of a neuronal culture (simbench "
+        f"{__version__}); no animal was used",
+        "experimenter": ["simbench, maintainers"],
+        "institution": "none: simulated",
+        "lab": "none: simulated",
+        "keywords": ["simulated", "calcium imaging", "neuronal culture"],
+        "experiment_description": " ".join(scenario.question.split()) if scenario else "Simulated",
+        "subject": Subject(
+            subject_id=f"simulated-{recording.name}",
+            species="Rattus norvegicus",
+            sex="U",
             age="P0D",
             description="SIMULATED culture: species, sex and age are placeholders of the format",
         ),
-    )  # fmt: skip
+    }
+
+
+def _told(dataset: Dataset) -> dict[str, Any]:
+    """What was told of data from elsewhere; no subject, for simbench knows none."""
+    origin = dataset.origin or {}
+    given, made = (", ".join(origin.get(key, ())) or "not told" for key in ("given", "made"))
+    told = {
+        "data_collection": origin.get("source"),
+        "related_publications": origin.get("citation"),
+    }
+    return {
+        "session_description": f"calcium imaging (simbench {__version__}); the date is a "
+        "placeholder of the format",
+        "experiment_description": f"from elsewhere: {given}; made by simbench: {made}; "
+        f"licence: {origin.get('license') or 'not told'}",
+        "keywords": ["calcium imaging"],
+        **{key: value for key, value in told.items() if value},
+    }
 
 
 def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "PlaneSegmentation":
     """Microscope, plane, one round ROI per neuron, and the labels as columns."""
     from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 
-    rois = draw_rois(recording, recording.truth)
+    labels = recording.truth.labels
+    rois = draw_rois(recording, recording.truth) if {"x_mm", "y_mm"} <= set(labels) else None
+    simulated = _is_simulated(dataset)
+    made = _made_light(dataset)
+    word = "SIMULATED " if made else ""
+    place = labels["region"].iloc[0] if "region" in labels else "not told"
     plane = file.create_imaging_plane(
         name="ImagingPlane",
         optical_channel=OpticalChannel(
-            name="OpticalChannel", description="SIMULATED green channel", emission_lambda=520.0
+            name="OpticalChannel",
+            description=f"{word}green channel" if made else "not told",
+            emission_lambda=520.0 if made else np.nan,
         ),
-        description="SIMULATED plane of somata",
-        device=file.create_device("SimulatedMicroscope", description="SIMULATED by simbench"),
-        excitation_lambda=488.0, indicator=_indicator(dataset),
-        location="neuronal culture (simulated)", imaging_rate=float(recording.frame_rate),
-        grid_spacing=[rois.pixel_um * 1e-6] * 2, grid_spacing_unit="meters",
-    )  # fmt: skip
+        description=f"{word}plane of somata",
+        device=file.create_device(
+            "SimulatedMicroscope" if made else "Microscope",
+            description="SIMULATED by simbench" if made else "not told",
+        ),
+        excitation_lambda=488.0 if made else np.nan,
+        indicator=_indicator(dataset, labels),
+        location="neuronal culture (simulated)" if simulated else str(place),
+        imaging_rate=float(recording.frame_rate),
+        grid_spacing=[rois.pixel_um * 1e-6] * 2 if rois else None,
+        grid_spacing_unit="meters",
+    )
     container = ImageSegmentation()
-    file.create_processing_module("ophys", "SIMULATED optical physiology").add(container)
+    file.create_processing_module("ophys", f"{word}optical physiology").add(container)
     segmentation = PlaneSegmentation(
-        name="PlaneSegmentation", description="true somata and their labels",
-        imaging_plane=plane, columns=_pixel_masks(rois),
-    )  # fmt: skip
+        name="PlaneSegmentation",
+        description="neurons and their labels" if rois is None else "somata and their labels",
+        imaging_plane=plane,
+        columns=_pixel_masks(rois, recording.n_neurons),
+        id=np.arange(recording.n_neurons),
+    )
     container.add_plane_segmentation(segmentation)
-    for name, values in _nwb_columns(recording.truth.labels):
+    for name, values in _nwb_columns(labels):
         segmentation.add_column(name=name, description=_description(name), data=values)
     return segmentation
 
 
-def _indicator(dataset: Dataset) -> str:
-    if dataset.scenario is None:
-        named = (dataset.origin or {}).get("imaging", {}).get("indicator")
-        return named if isinstance(named, str) else "see notes"
-    named = {c.imaging.indicator for c in dataset.scenario.conditions}
-    return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
+def _indicator(dataset: Dataset, labels: pd.DataFrame) -> str:
+    if dataset.scenario is not None:
+        named = {c.imaging.indicator for c in dataset.scenario.conditions}
+        return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
+    if "indicator" in labels:
+        return ", ".join(sorted(labels["indicator"].unique()))
+    named = (dataset.origin or {}).get("imaging", {}).get("indicator")
+    return named if isinstance(named, str) else "see notes"
 
 
-def _pixel_masks(rois: Rois) -> list["VectorData"]:
-    """The column of pixels as one array: row by row takes the library minutes."""
+def _pixel_masks(rois: Rois | None, n_neurons: int) -> list["VectorData"]:
+    """The column of pixels as one array: row by row takes the library minutes.
+
+    The format asks for it: without positions, a neuron gets a pixel of its own.
+    """
     from hdmf.common import VectorData, VectorIndex
 
-    rows, columns, weights = (np.concatenate(parts) for parts in zip(*rois.pixels))
-    masks = np.empty(len(rows), [("x", np.uint32), ("y", np.uint32), ("weight", np.float32)])
+    one = np.ones(1)
+    pixels = rois.pixels if rois else [(0 * one, i * one, one) for i in range(n_neurons)]
+    rows, columns, weights = (np.concatenate(parts) for parts in zip(*pixels))
+    masks = np.empty(
+        len(weights), dtype=[("x", np.uint32), ("y", np.uint32), ("weight", np.float32)]
+    )
     masks["x"], masks["y"], masks["weight"] = columns, rows, weights
-    ends = np.cumsum([len(weights) for *_, weights in rois.pixels])
-    data = VectorData(name="pixel_mask", description="pixels of the ROI", data=masks)
+    ends = np.cumsum([len(weights) for *_, weights in pixels])
+    what = "pixels of the ROI" if rois else "placeholder of the format: positions are not known"
+    data = VectorData(name="pixel_mask", description=what, data=masks)
     return [data, VectorIndex(name="pixel_mask_index", target=data, data=ends)]
 
 
@@ -178,18 +247,21 @@ def _description(name: str) -> str:
     return f"{label.meaning} ({label.unit})" if label.unit else label.meaning
 
 
-def _add_traces(file: "NWBFile", recording: Recording, segmentation: "PlaneSegmentation") -> None:
+def _add_traces(
+    file: "NWBFile", dataset: Dataset, recording: Recording, segmentation: "PlaneSegmentation"
+) -> None:
     from pynwb import H5DataIO
     from pynwb.ophys import DfOverF, Fluorescence, RoiResponseSeries
 
     truth = recording.truth
     light, relative = Fluorescence(), DfOverF()
     file.processing["ophys"].add([light, relative])
-    counts = "counts per frame above the offset (photons at gain 1), or F/F0 if noiseless"
+    counts = fluorescence_unit(dataset.origin)
+    seen = "SIMULATED fluorescence" if _made_light(dataset) else "fluorescence"
     neuropil = "SIMULATED fluorescence around each cell"
     percentile = "dF/F against a running percentile"
     for container, name, traces, unit, description in (
-        (light, "RoiResponseSeries", recording.fluorescence, counts, "SIMULATED fluorescence"),
+        (light, "RoiResponseSeries", recording.fluorescence, counts, seen),
         (light, "Neuropil", truth.neuropil, counts, neuropil),
         (relative, "RoiResponseSeries", recording.dff, "n.a.", percentile),
         (relative, "TrueRoiResponseSeries", truth.clean_dff, "n.a.", "true dF/F, without camera"),
@@ -213,12 +285,15 @@ def _add_units(
 
     truth, n = recording.truth, recording.n_neurons
     spikes = truth.spikes
-    if not len(spikes.times):
+    if spikes is None or not len(spikes.times):
         return  # readers fail on a table of spikes without any
-    whole = np.tile([0.0, spikes.duration], (n, 1))
     rows, ends = np.arange(n), spikes.offsets[1:]
-    times = VectorData(name="spike_times", description="true spike times, s", data=spikes.times)
-    watched = VectorData(name="obs_intervals", description="the whole recording, s", data=whole)
+    times = VectorData(name="spike_times", description="spike times, s", data=spikes.times)
+    watched = VectorData(
+        name="obs_intervals",
+        description="the whole recording, s",
+        data=np.tile([0.0, spikes.duration], (n, 1)),
+    )
     columns = [
         times, VectorIndex(name="spike_times_index", target=times, data=ends),
         watched, VectorIndex(name="obs_intervals_index", target=watched, data=rows + 1),
@@ -228,10 +303,14 @@ def _add_units(
     ]  # fmt: skip
     if "firing_type" in truth.labels:
         types = truth.labels["firing_type"].astype(str).to_list()
-        what = _description("firing_type")
-        columns.append(VectorData(name="firing_type", description=what, data=types))
-    resolution, what = _resolution_s(dataset, spikes), "SIMULATED: all spikes of all neurons"
-    file.units = Units(name="units", description=what, columns=columns, resolution=resolution)
+        description = _description("firing_type")
+        columns.append(VectorData(name="firing_type", description=description, data=types))
+    file.units = Units(
+        name="units",
+        description=f"{'SIMULATED: ' if _is_simulated(dataset) else ''}all spikes of all neurons",
+        columns=columns,
+        resolution=_resolution_s(dataset, spikes),
+    )
 
 
 def _resolution_s(dataset: Dataset, spikes: SpikeTrains) -> float:

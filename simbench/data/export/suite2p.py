@@ -10,12 +10,12 @@ from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois, mean_image
-from simbench.data.recording import Recording, write_truth
+from simbench.data.recording import Recording, true_spikes, write_truth
 
 _NEUROPIL_SHARE = 0.7
 CONTENTS = """\
 One folder per recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
-GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the true soma positions; the
+GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the soma positions; the
 images are synthetic.
 
 | file | content |
@@ -40,7 +40,10 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     corrected = traces - _NEUROPIL_SHARE * neuropil
     np.save(plane / "F.npy", traces)
     np.save(plane / "Fneu.npy", neuropil)
-    np.save(plane / "spks.npy", spike_counts(truth.spikes, recording.frame_rate, traces.shape[1]))
+    np.save(
+        plane / "spks.npy",
+        spike_counts(true_spikes(recording), recording.frame_rate, traces.shape[1]),
+    )
     np.save(plane / "iscell.npy", np.ones((len(traces), 2), dtype=np.float32))
     np.save(plane / "stat.npy", np.array(_stat(rois, corrected), dtype=object))
     np.save(plane / "ops.npy", np.array(_ops(recording, rois, corrected), dtype=object))

@@ -41,4 +41,4 @@ def test_traces_to_predict_from_are_a_fraction(small_dataset, folder):
 
 def test_the_header_names_no_time(folder):
     header = (folder / "recording-000_mini.mat").read_bytes()[:116].decode()
-    assert header.strip() == "MATLAB 5.0 MAT-file, simulated with simbench"
+    assert header.strip() == "MATLAB 5.0 MAT-file, written by simbench"

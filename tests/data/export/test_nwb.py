@@ -10,6 +10,7 @@ from simbench.data.dataset import Dataset
 from simbench.data.export import export
 from simbench.data.export.nwb import content_digest
 from simbench.data.simulation import simulate
+from simbench.data.spike_files import import_spikes
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario
@@ -69,7 +70,11 @@ def test_nor_about_odd_cultures(small_dataset, tmp_path):
         origin={"files": {"x.npz": "0"}},
     )
     export(dataset, tmp_path / "odd", "nwb")
-    assert issues(tmp_path / "odd") == []
+    missed = {name for name, _, _ in issues(tmp_path / "odd")}
+    # who, where and of whom: nobody has told, and nothing is made up
+    assert missed == {
+        "check_experimenter_exists", "check_institution", "check_subject_exists"
+    }  # fmt: skip
 
 
 def test_traces_survive(small_dataset, nwb):
@@ -110,6 +115,25 @@ def test_it_says_that_it_is_simulated(small_dataset, nwb):
     assert "SIMULATED" in nwb.subject.description
     assert '"test_culture": true' in nwb.notes
     assert small_dataset.scenario.digest() in nwb.notes
+
+
+def test_of_imported_spikes_it_says_what_was_told_and_no_more(tmp_path):
+    times, neurons = np.array([0.5, 1.25, 3.0]), np.array([0, 0, 1])
+    np.savez(tmp_path / "a.npz", times=times, neurons=neurons)
+    told = {"source": "a public archive", "license": "CC0", "citation": "Doe 2020"}
+    export(import_spikes(tmp_path / "a.npz", **told), tmp_path / "out", "nwb")
+    with pynwb.NWBHDF5IO(tmp_path / "out" / "recording-000.nwb", "r") as io:
+        file = io.read()
+        assert file.subject is file.experimenter is file.institution is None
+        assert file.data_collection == "a public archive"
+        assert list(file.related_publications) == ["Doe 2020"]
+        assert "from elsewhere: spikes; made by simbench: fluorescence" in (
+            file.experiment_description
+        )
+        assert "licence: CC0" in file.experiment_description
+        assert "SIMULATED" not in file.units.description + file.session_description
+        assert file.imaging_planes["ImagingPlane"].location == "not told"
+        assert "SIMULATED" in file.imaging_planes["ImagingPlane"].description  # the optics are ours
 
 
 def test_the_identifier_follows_from_the_content(small_dataset, nwb):

@@ -1,0 +1,242 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_files import cell, write_mat
+
+from simbench.core.errors import SimbenchError
+from simbench.data.dataset import verify
+from simbench.data.export import export
+from simbench.data.trace_files import add_labels, import_traces
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two animals; two files of one name; recordings of different rate and length."""
+    write_mat(tmp_path / "DS30-GCaMP8f-m-V1" / "x_479115_1_mini.mat", cell(), cell(rate=30.0))
+    write_mat(tmp_path / "DS30-GCaMP8f-m-V1" / "same.mat", cell([]))
+    write_mat(tmp_path / "DS14-GCaMP6s-m-V1" / "same.mat", cell(n_frames=400))
+    return tmp_path
+
+
+NAMES = ["DS14-GCaMP6s-m-V1-same", "DS30-GCaMP8f-m-V1-same", "x_479115_1_mini-0",
+         "x_479115_1_mini-1"]  # fmt: skip
+
+
+def test_a_folder_becomes_a_dataset(folder, tmp_path):
+    dataset = import_traces(folder, license="CC BY 4.0", citation="Doe 2020")
+    assert [r.name for r in dataset.recordings] == NAMES
+    np.testing.assert_array_equal(dataset.groups, [0, 1, 2, 2])
+    loaded = verify(dataset.save(tmp_path / "out"))
+    np.testing.assert_array_equal(loaded.groups, dataset.groups)
+    assert len(loaded.origin["files"]) == 3
+    card = loaded.card(loaded.labels.columns)
+    for part in (
+        "**From elsewhere: fluorescence, spikes.**",
+        "| 4, of 3 groups (culture or animal); for testing: 0 |",
+        "200 to 400 at 20 to 30 Hz",
+        "neurons x frames: 1 + dF/F",
+        "| licence | CC BY 4.0 |",
+        "| to cite | Doe 2020 |",
+        "| source | not told |",
+    ):
+        assert part in card
+    assert "Simulated" not in card
+    windows = loaded.windows(5.0, 10.0)
+    assert windows.traces().shape == (2 + 2 + 4 + 1, 50)
+
+
+@pytest.mark.parametrize("to", ["nwb", "csv"])
+def test_measured_recordings_are_exported(folder, tmp_path, to):
+    if to == "nwb":
+        pytest.importorskip("pynwb", reason="pynwb writes NWB files")
+    dataset = import_traces(folder)
+    export(dataset, tmp_path / "out", to)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "1 + dF/F" in card
+    assert "photons" not in card
+    if to == "nwb":
+        again = import_traces(tmp_path / "out")
+        for new, old in zip(again.recordings, dataset.recordings):
+            np.testing.assert_array_equal(new.fluorescence, old.fluorescence)
+            old_spikes, new_spikes = old.truth.spikes, new.truth.spikes
+            if old_spikes.counts.sum():  # readers fail on a table of spikes without any
+                np.testing.assert_allclose(new_spikes.times, old_spikes.times, atol=1e-9)
+            assert new.frame_rate == pytest.approx(old.frame_rate)
+            assert (new.truth.labels["indicator"] == old.truth.labels["indicator"]).all()
+
+
+@pytest.mark.parametrize("to", ["suite2p", "cascade"])
+def test_formats_that_need_more_say_so(folder, tmp_path, to):
+    dataset = import_traces(folder)
+    first = dataset.recordings[0]
+    bare = replace(first.truth, spikes=None)
+    dataset = replace(
+        dataset, recordings=(replace(first, load_truth=lambda: bare),), test=dataset.test[:1]
+    )
+    with pytest.raises(SimbenchError, match=r"DS14.*(spikes are unknown|no labels x_mm)"):
+        export(dataset, tmp_path / "out", to)
+
+
+def write_nwb(path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence"):
+    """Three ROIs in a plane, traces of the last two, and units of the last ROIs."""
+    pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
+    from datetime import UTC, datetime
+
+    from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, OpticalChannel
+
+    subject = pynwb.file.Subject(subject_id="mouse 7", species="Mus musculus")
+    file = pynwb.NWBFile("a session", "id", datetime(2025, 1, 1, tzinfo=UTC), subject=subject)
+    channel = OpticalChannel(name="channel", description="green", emission_lambda=520.0)
+    plane = file.create_imaging_plane(
+        name="plane", optical_channel=channel,
+        description="a plane", device=file.create_device("microscope"), excitation_lambda=920.0,
+        indicator="GCaMP6s", location="CA1", imaging_rate=10.0,
+    )  # fmt: skip
+    segmentation = ImageSegmentation()
+    container = {"Fluorescence": Fluorescence, "DfOverF": DfOverF}[kind]()
+    file.create_processing_module("ophys", "optical physiology").add([segmentation, container])
+    table = segmentation.create_plane_segmentation("cells", plane, name="cells")
+    for _ in range(plane_rows):
+        table.add_roi(pixel_mask=[(0, 0, 1.0)])
+    table.add_column("firing_type", "type", data=["RS", "FS", "IB"][:plane_rows])
+    when = {"rate": 10.0, "starting_time": 100.0}
+    if timestamps:
+        when = {"timestamps": 100.05 + np.arange(100) / 10}
+    data = np.arange(200.0).reshape(100, 2)
+    for name in ("RoiResponseSeries", "Neuropil"):
+        rois = table.create_roi_table_region("some", region=[1, 2])
+        container.create_roi_response_series(name=name, data=data, unit="n.a.", rois=rois, **when)
+    for unit in range(units):
+        file.add_unit(spike_times=[101.0 + unit, 102.5 + unit])
+    if linked and units:
+        file.units.add_column("roi", "ROI", data=[2, 1][:units], table=table)
+    with pynwb.NWBHDF5IO(path, "w") as io:
+        io.write(file)
+    return path
+
+
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_nwb_traces_come_with_their_spikes_and_labels(tmp_path, timestamps):
+    path = write_nwb(tmp_path / "a.nwb", timestamps)
+    (recording,) = import_traces(path).recordings
+    assert (recording.name, recording.group) == ("a", "mouse 7")
+    assert recording.frame_rate == pytest.approx(10.0)
+    np.testing.assert_array_equal(recording.fluorescence, np.arange(200.0).reshape(100, 2).T)
+    np.testing.assert_allclose(recording.truth.spikes.times, [2.0, 3.5, 1.0, 2.5])
+    labels = recording.truth.labels
+    assert list(labels["firing_type"]) == ["FS", "IB"]
+    assert set(labels["indicator"] + labels["region"] + labels["animal"]) == {"GCaMP6sCA1mouse 7"}
+    assert "network_spike_share" in labels
+
+
+def test_units_without_rois_are_the_neurons_if_there_are_as_many(tmp_path):
+    (recording,) = import_traces(write_nwb(tmp_path / "a.nwb", linked=False)).recordings
+    np.testing.assert_allclose(recording.truth.spikes.times, [1.0, 2.5, 2.0, 3.5])
+    for units in (0, 1, 3):
+        path = write_nwb(tmp_path / f"{units}.nwb", units=units, linked=False)
+        dataset = import_traces(path)
+        assert dataset.recordings[0].truth.spikes is None
+        assert dataset.origin["given"] == ["fluorescence"]
+        assert "rate_hz" not in dataset.labels
+
+
+def test_relative_traces_count_from_one(tmp_path):
+    (recording,) = import_traces(write_nwb(tmp_path / "a.nwb", kind="DfOverF")).recordings
+    assert recording.fluorescence[0, 0] == 1.0
+
+
+def test_a_simulated_dataset_comes_back_from_nwb(small_dataset, tmp_path):
+    pytest.importorskip("pynwb", reason="pynwb reads NWB files")
+    export(small_dataset, tmp_path / "out", "nwb")
+    recording = import_traces(tmp_path / "out").recordings[1]
+    old = small_dataset.recordings[1]
+    np.testing.assert_array_equal(recording.fluorescence, old.fluorescence)
+    np.testing.assert_allclose(recording.truth.spikes.times, old.truth.spikes.times, atol=1e-9)
+    np.testing.assert_array_equal(
+        recording.truth.labels["in_degree"], old.truth.labels["in_degree"]
+    )
+    assert "animal" not in recording.truth.labels
+
+
+@pytest.mark.parametrize("name", ["bad.mat", "bad.nwb", "bad.txt"])
+@pytest.mark.parametrize("content", [b"", b"not a file of traces", None])
+def test_broken_files_are_one_line(tmp_path, name, content):
+    if name.endswith("nwb"):
+        pytest.importorskip("pynwb", reason="pynwb reads NWB files")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SimbenchError) as error:
+        import_traces(tmp_path / name)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_nwb_without_traces_is_one_line(tmp_path):
+    pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
+    from datetime import UTC, datetime
+
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as io:
+        io.write(pynwb.NWBFile("a session", "id", datetime(2025, 1, 1, tzinfo=UTC)))
+    with pytest.raises(SimbenchError, match=r"a\.nwb: holds no RoiResponseSeries"):
+        import_traces(tmp_path / "a.nwb")
+
+
+def test_an_empty_folder_is_one_line(tmp_path):
+    with pytest.raises(SimbenchError, match=r"holds no file that ends in \.mat, \.nwb"):
+        import_traces(tmp_path)
+
+
+def own(tmp_path, **columns):
+    pd.DataFrame(columns).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path / "labels.csv"
+
+
+def test_own_labels_join_by_name_or_in_order(folder, tmp_path):
+    dataset = import_traces(folder)
+    neurons = [f"{name}/0" for name in NAMES]
+    named = add_labels(dataset, own(tmp_path, neuron=neurons[::-1], depth=[4, 3, 2, 1]))
+    assert list(named.labels["depth"]) == [1, 2, 3, 4]
+    in_order = add_labels(dataset, own(tmp_path, depth=[1.5, 2, 3, 4], region=list("abcd")))
+    assert list(in_order.labels["depth"]) == [1.5, 2, 3, 4]
+    assert list(in_order.labels["region"]) == list("abcd")
+    assert in_order.origin["given"][-1] == "labels (depth, region)"
+    loaded = verify(in_order.save(tmp_path / "out"))
+    pd.testing.assert_frame_equal(loaded.labels, in_order.labels, check_exact=True)
+    assert list(loaded.windows(5.0, 10.0, per_recording=1).labels["depth"]) == [1.5, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"depth": [1, 2]}, "2 rows for 4 neurons, and no column 'neuron'"),
+        ({"neuron": [f"{n}/0" for n in NAMES[:3]]}, "neuron 'x_479115_1_mini-1/0' is missing"),
+        ({"neuron": [f"{n}/0" for n in [*NAMES, NAMES[0]]]}, f"'{NAMES[0]}/0' is there twice"),
+        ({"neuron": [f"{n}/0" for n in [*NAMES[:3], "x"]]}, "neuron 'x/0' is no neuron of the"),
+        ({"days_in_vitro": list("abcd")}, "column 'days_in_vitro' is text; needed: numbers"),
+    ],
+)
+def test_impossible_label_tables_are_one_line(folder, tmp_path, columns, message):
+    with pytest.raises(SimbenchError, match=message) as error:
+        add_labels(import_traces(folder), own(tmp_path, **columns))
+    assert "labels.csv" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_own_labels_of_simulated_cultures_keep_their_card(small_dataset, tmp_path):
+    dataset = add_labels(small_dataset, own(tmp_path, depth=np.arange(24)))
+    card = dataset.card(dataset.labels.columns)
+    assert "Simulated data: no animal" in card
+    assert "| `depth` |  |  | own label |" in card
+    unknown = replace(small_dataset, scenario=None)
+    labelled = add_labels(unknown, tmp_path / "labels.csv")
+    assert "**From elsewhere: labels (depth).**" in labelled.card()
+    labelled.blind().card()
+
+
+def test_a_table_that_is_none_is_one_line(folder, tmp_path):
+    for content in (b"", b"\xff\xfe\x00"):
+        (tmp_path / "labels.csv").write_bytes(content)
+        with pytest.raises(SimbenchError, match=r"labels\.csv: "):
+            add_labels(import_traces(folder), tmp_path / "labels.csv")
