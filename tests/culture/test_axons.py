@@ -31,7 +31,9 @@ def low(positions, heights, width):
     ("n_dishes", "n", "tolerance"),
     [(1, 130, 0.08), pytest.param(5, 250, 0.03, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("topology", ["flat", "tracks", "squares"])
+@pytest.mark.parametrize(
+    "topology", ["flat", "tracks", pytest.param("squares", marks=pytest.mark.slow)]
+)
 def test_compiled_growth_agrees_with_the_plain_loop(topology, n_dishes, n, tolerance):
     """Degree, link length, and links that cross between low and raised ground."""
     found = {"plain": [], "compiled": []}

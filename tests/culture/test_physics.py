@@ -162,6 +162,7 @@ def test_types_can_be_matched_in_rate():
     np.testing.assert_allclose(rates, 0.6, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_smaller_steps_change_rates_by_the_documented_amount():
     """At 1 ms, rates lie about 10 % below those of 0.2 ms; network bursts come as often."""
     coarse, fine = (

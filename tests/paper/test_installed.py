@@ -29,6 +29,7 @@ def apart(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_paper_imports_nothing_of_the_clone(apart):
     command = [sys.executable, "-c", LOADED, apart / "site", apart / "paper"]
     done = subprocess.run(command, cwd=apart, capture_output=True, text=True, check=True)
