@@ -51,13 +51,18 @@ def estimate(units: Sequence[Unit]) -> Estimate:
     per_culture_s = simulation_cost_s([c.culture for c in conditions]) / len(conditions)
     seconds = to_make * per_culture_s  # pilots included
     for unit in to_run:
-        least, per_million = _FIT_S.get(find_entry(unit.method).family, _FIT_S["learned"])
-        seconds += least + per_million * samples / 1e6
+        seconds += fit_cost_s(unit.method, samples)
         seconds += _SCORE_S_PER_THOUSAND_NEURONS * neurons / 1e3
     return Estimate(
         len(folders), len(folders) - to_make, len(units), len(units) - len(to_run), seconds,
         to_make / len(folders) * samples * _BYTES_PER_SAMPLE,
     )  # fmt: skip
+
+
+def fit_cost_s(method: str, n_samples: float = 0) -> float:
+    """Seconds that one core takes to fit a method to traces of that many samples, roughly."""
+    least, per_million = _FIT_S.get(find_entry(method).family, _FIT_S["learned"])
+    return least + per_million * n_samples / 1e6
 
 
 def total(costs: Iterable[Estimate]) -> Estimate:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from simbench.benchmark.estimate import fit_cost_s
 from simbench.benchmark.plan import CEILING, FLOOR, Unit
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
@@ -59,9 +60,9 @@ def run(
     """
     report = progress or (lambda what, done, total: None)
     recordings, failed = _record(units, n_jobs, report, timeout_s)
-    to_fit = {
+    to_fit = {  # the longest first, so that none is left at the end
         unit: (unit.latents_folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
-        for unit in units
+        for unit in sorted(units, key=lambda unit: -fit_cost_s(unit.method))
         if unit not in failed and not cache.holds(unit.latents_folder)
     }
     stations = partial(_alone, n_jobs=n_jobs, timeout_s=timeout_s, report=report)
