@@ -92,6 +92,8 @@ def import_(
     """Read traces from elsewhere, or image spikes, one file per culture, into a dataset."""
     if spikes == traces:
         raise SimbenchError("import: say what the files hold; allowed: --spikes or --traces")
+    if traces and duration is not None:
+        raise SimbenchError(f"--duration {duration:g}: only with --spikes")
     (chosen,) = load([scenario])
     from simbench.data.spike_files import import_spikes
     from simbench.data.trace_files import add_labels, import_traces

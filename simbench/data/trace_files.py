@@ -77,7 +77,7 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
     Raises
     ------
     SimbenchError
-        If a neuron is missing, unknown, or there twice.
+        If a neuron is missing, unknown or a duplicate.
     """
     neurons = [f"{r.name}/{i}" for r in dataset.recordings for i in range(r.n_neurons)]
     table = _read_table(Path(path), neurons)
@@ -111,7 +111,7 @@ def _read_table(path: Path, neurons: list[str]) -> pd.DataFrame:
         return table
     named = table["neuron"].astype(str)
     for wrong, what in (
-        (named[named.duplicated()], "is there twice"),
+        (named[named.duplicated()], "is a duplicate"),
         (named[~named.isin(neurons)], f"is no neuron of the dataset, such as '{neurons[0]}'"),
         (pd.Series(neurons, dtype=str).loc[lambda known: ~known.isin(named)], "is missing"),
     ):

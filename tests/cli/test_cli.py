@@ -312,6 +312,8 @@ def test_import_of_measured_traces(tmp_path):
     assert "| to cite | Doe 2020 |" in card
     assert "`depth`" in card
     refused(simbench("import", folder, "-o", tmp_path / "x"), "allowed: --spikes or --traces")
+    length = ("--traces", "--duration", "5", "-o", tmp_path / "x")
+    refused(simbench("import", folder, *length), "--duration 5: only with --spikes")
     refused(simbench("import", folder, "--spikes", "-o", tmp_path / "x"), "holds no file that ends")
     labels.write_text("neuron,depth\na-1/0,2\n")
     complaint = "labels.csv: neuron 'a-0/0' is missing"

@@ -212,7 +212,7 @@ def test_own_labels_join_by_name_or_in_order(folder, tmp_path):
     [
         ({"depth": [1, 2]}, "2 rows for 4 neurons, and no column 'neuron'"),
         ({"neuron": [f"{n}/0" for n in NAMES[:3]]}, "neuron 'x_479115_1_mini-1/0' is missing"),
-        ({"neuron": [f"{n}/0" for n in [*NAMES, NAMES[0]]]}, f"'{NAMES[0]}/0' is there twice"),
+        ({"neuron": [f"{n}/0" for n in [*NAMES, NAMES[0]]]}, f"'{NAMES[0]}/0' is a duplicate"),
         ({"neuron": [f"{n}/0" for n in [*NAMES[:3], "x"]]}, "neuron 'x/0' is no neuron of the"),
         ({"days_in_vitro": list("abcd")}, "column 'days_in_vitro' is text; needed: numbers"),
     ],
