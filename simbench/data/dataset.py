@@ -23,7 +23,7 @@ from simbench.core.files import (
     validated,
 )
 from simbench.data.dataset_card import dataset_card
-from simbench.data.provenance import withheld
+from simbench.data.provenance import all_simulated, withheld
 from simbench.data.recording import Recording, read_recording, write_recording
 from simbench.data.recording_windows import cut_windows
 from simbench.data.traces import stack
@@ -72,6 +72,11 @@ class Dataset:
             raise SimbenchError(
                 f"dataset: recordings of '{divided.iloc[0]}' are both for training and for testing"
             )
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether nothing of it came from elsewhere."""
+        return self.scenario is not None or all_simulated(self.origin)
 
     @property
     def frame_rate(self) -> float:

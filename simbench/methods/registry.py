@@ -18,6 +18,7 @@ GROUP = "simbench.methods"
 
 def known_methods() -> dict[str, MethodEntry]:
     """The catalogue, and after it the methods of installed packages (entry points)."""
+    # once more at the end: no package takes the name of one of ours
     return METHODS | _installed_methods(tuple(sys.path)) | METHODS
 
 

@@ -108,6 +108,7 @@ def _write_guide(draft: Path, dataset: Dataset, digest: str) -> None:
         "traces_digest": digest, "simbench": __version__,
         "n_recordings": len(dataset.recordings), "n_training": int((~dataset.test).sum()),
     }  # fmt: skip
+    facts["kind"] = "Simulated calcium imaging" if dataset.is_simulated else "Calcium imaging"
     if scenario:
         facts |= {"scenario": scenario.name, "version": scenario.version}
         facts |= {"scenario_digest": scenario.digest(), "n_components": scenario.n_components}

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -107,3 +108,10 @@ def test_the_examples_send_principal_components(program, exported, tiny_dataset,
     latents = np.concatenate(list(expected.values()))
     signs = np.sign((sent * latents).sum(axis=0))
     np.testing.assert_allclose(sent * signs, latents, atol=1e-3 * np.abs(latents).max())
+
+
+def test_the_guide_calls_simulated_what_is(exported, tiny_dataset, tmp_path):
+    assert "Simulated calcium imaging" in (exported / "README.md").read_text()
+    measured = replace(tiny_dataset, scenario=None, origin={"given": ["fluorescence"]})
+    guide = export_traces(measured, tmp_path / "measured") / "README.md"
+    assert "Simulated" not in guide.read_text()

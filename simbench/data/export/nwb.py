@@ -16,7 +16,7 @@ from simbench.core.errors import SimbenchError, needs_extra
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
-from simbench.data.provenance import all_simulated, fluorescence_unit
+from simbench.data.provenance import fluorescence_unit
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 
@@ -89,7 +89,7 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
         "test_culture": bool(dataset.test[names.index(recording.name)]),
         "summary": recording.truth.summary,
     }
-    told = _simulated_file(dataset, recording) if _is_simulated(dataset) else _told(dataset)
+    told = _simulated_file(dataset, recording) if dataset.is_simulated else _told(dataset)
     return NWBFile(
         identifier=identifier,
         session_start_time=_DATE,
@@ -98,10 +98,6 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
         notes=json.dumps(notes),
         **told,
     )
-
-
-def _is_simulated(dataset: Dataset) -> bool:
-    return dataset.scenario is not None or all_simulated(dataset.origin)
 
 
 def _made_light(dataset: Dataset) -> bool:
@@ -154,7 +150,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
 
     labels = recording.truth.labels
     rois = draw_rois(recording, recording.truth) if {"x_mm", "y_mm"} <= set(labels) else None
-    simulated = _is_simulated(dataset)
+    simulated = dataset.is_simulated
     made = _made_light(dataset)
     word = "SIMULATED " if made else ""
     place = labels["region"].iloc[0] if "region" in labels else "not told"
@@ -307,7 +303,7 @@ def _add_units(
         columns.append(VectorData(name="firing_type", description=description, data=types))
     file.units = Units(
         name="units",
-        description=f"{'SIMULATED: ' if _is_simulated(dataset) else ''}all spikes of all neurons",
+        description=f"{'SIMULATED: ' if dataset.is_simulated else ''}all spikes of all neurons",
         columns=columns,
         resolution=_resolution_s(dataset, spikes),
     )
