@@ -30,21 +30,24 @@ def cut_windows(
         )
     if per_recording is not None and per_recording < 1:
         raise SimbenchError(f"windows: per_recording = {per_recording}; allowed: 1 or more")
-    cut = [_windows_of(one, n_frames, frame_rate_hz)[:per_recording] for one in recordings]
+    cut = [_windows_of(one, n_frames, frame_rate_hz, per_recording) for one in recordings]
     if not any(cut):
         longest = max(recording.duration_s for recording in recordings)
         raise SimbenchError(f"windows: {seconds:g} s asked for; the longest recording: {longest:g}")
     return cut
 
 
-def _windows_of(recording: Recording, n_frames: int, frame_rate_hz: float) -> list[Recording]:
-    """All whole windows of ``n_frames`` frames."""
+def _windows_of(
+    recording: Recording, n_frames: int, frame_rate_hz: float, most: int | None
+) -> list[Recording]:
+    """The whole windows of ``n_frames`` frames; no more than ``most``."""
     if frame_rate_hz > recording.frame_rate * (1 + 1e-9):
         raise SimbenchError(
             f"windows: {frame_rate_hz:g} Hz asked for; recording {recording.name} has "
             f"{recording.frame_rate:.8g} Hz, and frames can only be averaged"
         )
     n_windows = int(recording.duration_s * frame_rate_hz / n_frames + _ROUNDING)
+    n_windows = n_windows if most is None else min(n_windows, most)
     middles = (np.arange(recording.fluorescence.shape[1]) + 0.5) / recording.frame_rate
     bin_starts = np.arange(n_windows * n_frames + 1) / frame_rate_hz
     edges = np.searchsorted(middles + _ROUNDING / frame_rate_hz, bin_starts)
