@@ -95,8 +95,8 @@ def import_(
     if traces and duration is not None:
         raise SimbenchError(f"--duration {duration:g}: only with --spikes")
     (chosen,) = load([scenario])
-    from simbench.data.spike_files import import_spikes
-    from simbench.data.trace_files import add_labels, import_traces
+    from simbench.data.readers.spike_files import import_spikes
+    from simbench.data.readers.trace_files import add_labels, import_traces
 
     told = source, license, citation
     if traces:

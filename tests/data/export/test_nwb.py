@@ -9,8 +9,8 @@ from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export import export
 from simbench.data.export.nwb import content_digest
+from simbench.data.readers.spike_files import import_spikes
 from simbench.data.simulation import simulate
-from simbench.data.spike_files import import_spikes
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario

@@ -13,8 +13,8 @@ from simbench.core.seeds import stream
 from simbench.culture.neuron_labels import describe
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
-from simbench.data.electrode_files import culture_of, read_electrodes
 from simbench.data.provenance import provenance
+from simbench.data.readers.electrode_files import culture_of, read_electrodes
 from simbench.data.recording import Recording, Truth
 from simbench.data.recording_windows import with_labels
 from simbench.scenario.culture_recipe import CultureRecipe

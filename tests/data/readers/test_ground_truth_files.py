@@ -7,8 +7,8 @@ from scipy.io import savemat
 
 from simbench.core.errors import SimbenchError
 from simbench.data.export import export
-from simbench.data.ground_truth_files import labels_of_path, read_ground_truth
-from simbench.data.trace_files import import_traces
+from simbench.data.readers.ground_truth_files import labels_of_path, read_ground_truth
+from simbench.data.readers.trace_files import import_traces
 
 NAME = "DS32-GCaMP8s-m-V1/CAttached_jGCaMP8s_479572_8_mini.mat"
 

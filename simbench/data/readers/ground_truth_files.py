@@ -8,7 +8,7 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading
-from simbench.data.measured_recording import measured_recording
+from simbench.data.readers.measured_recording import measured_recording
 from simbench.data.recording import Recording
 
 UNIT = "1 + dF/F: light in units of the zero of the source's dF/F"

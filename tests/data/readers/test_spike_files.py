@@ -7,7 +7,7 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset, verify
 from simbench.data.export import export
-from simbench.data.spike_files import import_spikes
+from simbench.data.readers.spike_files import import_spikes
 from simbench.imaging import image
 from simbench.scenario.imaging_recipe import ImagingRecipe
 

@@ -8,7 +8,7 @@ from made_files import cell, write_mat
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import verify
 from simbench.data.export import export
-from simbench.data.trace_files import add_labels, import_traces
+from simbench.data.readers.trace_files import add_labels, import_traces
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pandas as pd
 from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum, files_of, reading
 from simbench.data.dataset import Dataset
-from simbench.data.ground_truth_files import UNIT, read_ground_truth
-from simbench.data.nwb_traces import read_nwb_traces
 from simbench.data.provenance import provenance
+from simbench.data.readers.ground_truth_files import UNIT, read_ground_truth
+from simbench.data.readers.nwb_traces import read_nwb_traces
 from simbench.data.recording_windows import with_labels
 from simbench.scenario.labels import LABELS
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError, needs_extra
 from simbench.core.files import reading
-from simbench.data.measured_recording import measured_recording
+from simbench.data.readers.measured_recording import measured_recording
+from simbench.data.readers.spike_files import label_columns
 from simbench.data.recording import Recording
-from simbench.data.spike_files import label_columns
 
 if TYPE_CHECKING:
     from pynwb import NWBFile

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbench.core.errors import SimbenchError
-from simbench.data.electrode_files import culture_of, read_electrodes
-from simbench.data.spike_files import import_spikes
+from simbench.data.readers.electrode_files import culture_of, read_electrodes
+from simbench.data.readers.spike_files import import_spikes
 from simbench.imaging import ImagingRecipe
 
 h5py = pytest.importorskip("h5py", reason="h5py reads HDF5 files")
