@@ -5,8 +5,10 @@ from dataclasses import astuple, dataclass
 
 from simbench.benchmark.plan import Unit
 from simbench.culture.planning import simulation_cost_s
+from simbench.data.recorded import recorded_index
 from simbench.data.simulation import recording_folders
 from simbench.methods.registry import find_entry
+from simbench.scenario.scenario import Scenario
 
 # Measured on one core of a current x86-64 machine; good to a factor of two or so.
 # Seconds of a fit, and more for each million samples; networks take their steps on any data.
@@ -43,12 +45,7 @@ def estimate(units: Sequence[Unit]) -> Estimate:
     folders = recording_folders(scenario, seed)
     to_make = sum(not folder.is_dir() for folder in folders)
     to_run = [unit for unit in units if not unit.is_cached]
-    conditions, n = scenario.conditions, scenario.replicates
-    neurons = n * sum(c.culture.n_neurons for c in conditions)
-    samples = n * sum(
-        c.culture.n_neurons * c.culture.duration_s * c.imaging.frame_rate_hz for c in conditions
-    )
-    per_culture_s = simulation_cost_s([c.culture for c in conditions]) / len(conditions)
+    neurons, samples, per_culture_s = _size(scenario, seed)
     seconds = to_make * per_culture_s  # pilots included
     for unit in to_run:
         seconds += fit_cost_s(unit.method, samples)
@@ -57,6 +54,19 @@ def estimate(units: Sequence[Unit]) -> Estimate:
         len(folders), len(folders) - to_make, len(units), len(units) - len(to_run), seconds,
         to_make / len(folders) * samples * _BYTES_PER_SAMPLE,
     )  # fmt: skip
+
+
+def _size(scenario: Scenario, seed: int) -> tuple[float, float, float]:
+    """Neurons, samples, and seconds that the simulation of one culture takes."""
+    if scenario.recordings is not None:
+        index = recorded_index(scenario, seed)
+        return sum(index.n_neurons), sum(index.n_neurons) * index.n_frames, 0.0
+    conditions, n = scenario.conditions, scenario.replicates
+    neurons = n * sum(c.culture.n_neurons for c in conditions)
+    samples = n * sum(
+        c.culture.n_neurons * c.culture.duration_s * c.imaging.frame_rate_hz for c in conditions
+    )
+    return neurons, samples, simulation_cost_s([c.culture for c in conditions]) / len(conditions)
 
 
 def fit_cost_s(method: str, n_samples: float = 0) -> float:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from simbench.core import cache
 from simbench.core.seeds import seed32
-from simbench.data.simulation import recording_folders
+from simbench.data.recorded import recorded_index
+from simbench.data.simulation import recording_folders, test_recordings
 from simbench.methods.registry import ALL, check_name, expand_names, find_entry, identity
 from simbench.scenario.scenario import Scenario
 
@@ -39,7 +40,8 @@ class Unit:
         recordings = [folder.name for folder in recording_folders(scenario, self.seed)]
         asked = {"n_components", "latents_per_minute", "protocols"}
         key = [
-            recordings, scenario.n_test, self.method, identity(self.method), self.method_seed,
+            recordings, test_recordings(scenario, self.seed).tolist(),
+            self.method, identity(self.method), self.method_seed,
             scenario.model_dump(mode="json", include=asked),
             # a control may read which labels are asked for
             scenario.digest() if find_entry(self.method).is_control else None,
@@ -63,7 +65,8 @@ def plan(
 
     Where latents are scored, the controls are always among them: without floor and ceiling no
     score can be placed, and without the amplitudes and the untrained encoder none can be judged.
-    Where a reconstruction has a budget, the linear one is.
+    Where a reconstruction has a budget, the linear one is. Of recordings whose spikes are unknown
+    there is no spike oracle, and their ceiling is a perfect score.
     """
     units = [
         Unit(at_level, seed, name, level)
@@ -71,10 +74,16 @@ def plan(
         for seed in dict.fromkeys(seeds)
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
+        if name != CEILING or knows_spikes(at_level, seed)
     ]
     for name in dict.fromkeys(unit.method for unit in units):
         check_name(name)
     return units
+
+
+def knows_spikes(scenario: Scenario, seed: int) -> bool:
+    """Whether the spikes behind all traces of a scenario are known."""
+    return scenario.recordings is None or recorded_index(scenario, seed).has_spikes
 
 
 def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:

@@ -86,13 +86,16 @@ def rows_of_units(
     results : mapping of Unit to mapping
         Columns of each unit by name, and its ``scores``.
     floor, ceiling : str
-        Methods whose scores these are.
+        Methods whose scores these are. Where the ceiling is no unit, it is a perfect score.
     """
     tables = []
     for unit, result in results.items():
         scores = pd.DataFrame(result["scores"])
-        ends = [results.get(replace(unit, method=name), {}) for name in (floor, ceiling)]
+        units = [replace(unit, method=name) for name in (floor, ceiling)]
+        ends = [results.get(end, {}) for end in units]
         known = [pd.DataFrame(end["scores"]) for end in ends if end.get("scores")]
+        if len(known) == 1 and units[1] not in results:
+            known.append(known[0].assign(value=1.0))
         if len(scores) and len(known) == 2:
             scores = place(scores, *known)
         about = {"method": unit.method, "family": find_entry(unit.method).family, **result}

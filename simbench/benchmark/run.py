@@ -18,7 +18,8 @@ from simbench.core import cache
 from simbench.core.parallel import run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
-from simbench.data.simulation import open_dataset, recording_folders, simulate
+from simbench.data.recording import read_recording
+from simbench.data.simulation import open_dataset, recording_folders, simulate, test_recordings
 from simbench.data.traces import trace_folders
 from simbench.methods.embedding import LatentsJob, make_latents, read_about, read_outputs
 from simbench.methods.registry import find_entry
@@ -101,7 +102,7 @@ def _record(
     broken: dict[tuple[Scenario, int], Exception] = {}
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
         try:
-            what = f"simulate {scenario.name}"
+            what = f"{'read' if scenario.recordings else 'simulate'} {scenario.name}"
             dataset = simulate(scenario, seed, n_jobs, partial(report, what), timeout_s)
             if "latents" in scenario.protocols:
                 check_targets(dataset, scenario.targets)
@@ -118,13 +119,13 @@ def _job(unit: Unit, recordings: tuple[Path, ...], n_jobs: int) -> LatentsJob:
     """What the worker that fits a method is given; a control alone is told where the truth is."""
     scenario, protocols = unit.scenario, unit.scenario.protocols
     sees_truth = find_entry(unit.method).sees_truth
-    n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
+    first = read_recording(recordings[0], verify=False)
     return LatentsJob(
         unit.method,
         scenario.model_dump(include={"n_components", "latents_per_minute"}, exclude_none=True),
         unit.method_seed,
-        scenario.conditions[0].imaging.frame_rate_hz,
-        tuple(i < n_train for i in range(len(recordings))),
+        first.frame_rate,
+        tuple(bool(trains) for trains in ~test_recordings(scenario, unit.seed)),
         () if sees_truth else tuple(trace_folders(recordings, n_jobs)),
         "reconstruction" in protocols,
         published_folder(recordings, unit.seed) if "published" in protocols else None,

@@ -16,7 +16,7 @@ from simbench.board.scores_by_culture import (
     scores_by_culture,
 )
 from simbench.core.errors import SimbenchError
-from simbench.scoring import REPLICATION
+from simbench.scoring import HEADLINE, REPLICATION
 from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
 FLOOR_AND_CEILING = ("chance", "spike-oracle")
@@ -98,6 +98,10 @@ class Board:
     scores: dict[str, pd.DataFrame]
     p_values: dict[str, pd.DataFrame]
     is_replication: bool = False
+    classes: frozenset[str] = frozenset()
+    """Targets that are classes."""
+    within: str = "firing type"
+    """What numbers are scored within."""
 
     @property
     def targets(self) -> list[str]:
@@ -135,8 +139,11 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
     return make_board(rows, probe).table
 
 
-def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
-    """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`."""
+def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing type") -> Board:
+    """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`.
+
+    ``within`` says in figures what numbers are scored within.
+    """
     check_comparable(rows)
     scores = scores_by_culture(rows, probe)
     scored = scored_rows(rows, probe)
@@ -163,7 +170,8 @@ def make_board(rows: pd.DataFrame, probe: str = "linear") -> Board:
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values) for target, values in compared.items()}
     table = _with_groups(table, compared, p_values)
-    return Board(table, scores, p_values, is_replication(rows))
+    classes = frozenset(rows.loc[rows["metric"] == HEADLINE[0], "target"])
+    return Board(table, scores, p_values, is_replication(rows), classes, within)
 
 
 def pairwise(board: Board) -> pd.DataFrame:

@@ -38,6 +38,10 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR")]
 CacheDir = Annotated[
     Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
 ]
+Recordings = Annotated[
+    Path | None,
+    typer.Option("--recordings", metavar="DIR", help="Recordings of others; or SIMBENCH_REAL."),
+]
 ScenarioName = Annotated[
     str,
     typer.Argument(metavar="SCENARIO", help="Name or .toml file.", autocompletion=scenario_names),
@@ -49,6 +53,16 @@ def load(names: list[str]) -> "list[Scenario]":
     from simbench.scenario.scenario_file import load_scenario
 
     return [load_scenario(name) for name in names]
+
+
+def use_recordings(folder: Path | None) -> None:
+    """Use another folder of recordings of others, in worker processes too."""
+    from simbench.scenario.recordings_recipe import FOLDER_VARIABLE
+
+    if folder is not None:
+        if not folder.is_dir():
+            raise SimbenchError(f"--recordings {folder}: no such folder")
+        os.environ[FOLDER_VARIABLE] = str(folder.resolve())
 
 
 @contextmanager

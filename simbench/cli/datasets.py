@@ -11,12 +11,14 @@ from simbench.cli.common import (
     CacheDir,
     Folder,
     Jobs,
+    Recordings,
     ScenarioName,
     Seed,
     app,
     load,
     resumable,
     use_cache,
+    use_recordings,
 )  # fmt: skip
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
@@ -31,10 +33,12 @@ def simulate(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
     seed: Seed = 0,
     n_jobs: Jobs = -1,
+    recordings: Recordings = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
     use_cache(cache_dir)
+    use_recordings(recordings)
     (chosen,) = load([scenario])
     from simbench.core.files import check_new
     from simbench.data.simulation import simulate as simulate_scenario
@@ -120,6 +124,8 @@ def show(
 ) -> None:
     """Draw a scenario's culture or its optics."""
     (chosen,) = load([scenario])
+    if chosen.recordings:
+        raise SimbenchError(f"show {scenario}: it has no culture; allowed: simulated scenarios")
     from simbench.core.files import check_writable
     from simbench.report.culture_figure import draw_culture
     from simbench.report.optics_figure import draw_optics

@@ -30,7 +30,7 @@ def _scenarios() -> Table:
     rows = []
     for s in map(load_scenario, available_scenarios()):
         question = s.question.split(". ")[0].split("? ")[0].replace("\n", " ").strip()
-        cultures = str(s.replicates * len(s.conditions))
+        cultures = "recorded" if s.recordings else str(s.replicates * len(s.conditions))
         rows.append([s.name, cultures, ", ".join(s.targets), question])
     return ["scenario", "cultures", "targets", "question"], rows
 

@@ -10,7 +10,16 @@ import typer
 
 from simbench.cli.boards import print_leaderboard, write_overview
 from simbench.cli.choices import Backend, CacheAction, Checkable, method_names, scenario_names
-from simbench.cli.common import CacheDir, Jobs, app, load, resumable, use_cache
+from simbench.cli.common import (
+    CacheDir,
+    Jobs,
+    Recordings,
+    app,
+    load,
+    resumable,
+    use_cache,
+    use_recordings,
+)
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
 
@@ -56,6 +65,20 @@ Timeout = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler; default: a local one.")
 ]
+DatasetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Instead of a scenario: from `simbench simulate` or `import`."
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="Label of the dataset to recover; can be repeated."),
+]
+Seconds = Annotated[float | None, typer.Option(help="Cut the dataset into windows of this length.")]
+FrameRate = Annotated[
+    float | None, typer.Option("--frame-rate", help="Average the frames of windows to this, Hz.")
+]
 TracesFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Only write the traces, without labels.")
 ]
@@ -65,6 +88,11 @@ TracesFolder = Annotated[
 def run(
     scenarios: Scenarios = None,
     method: Methods = None,
+    dataset: DatasetFolder = None,
+    target: Targets = None,
+    seconds: Seconds = None,
+    frame_rate: FrameRate = None,
+    recordings: Recordings = None,
     n_jobs: Jobs = -1,
     seed: Seeds = None,
     out: Out = Path("runs"),
@@ -81,7 +109,15 @@ def run(
     Stopped or killed, the same command resumes.
     """
     use_cache(cache_dir)
-    chosen, seeds = load(_expanded(scenarios or ["quickstart"])), seed or [0]
+    use_recordings(recordings)
+    if dataset is None:
+        for option, value in (("target", target), ("seconds", seconds), ("frame-rate", frame_rate)):
+            if value:
+                raise SimbenchError(f"--{option}: only with --dataset")
+        chosen = _pinned(load(_expanded(scenarios or ["quickstart"])))
+    else:
+        chosen = [_of_dataset(scenarios, dataset, target or [], seconds, frame_rate)]
+    seeds = seed or [0]
     from simbench.benchmark.plan import plan
 
     names = Counter(scenario.name for scenario in set(chosen))
@@ -172,11 +208,41 @@ def check(
 
 
 def _expanded(names: list[str]) -> list[str]:
-    """Names as given, each once; "all" stands for every scenario that comes with simbench."""
+    """Names as given, each once; "all" stands for every scenario that comes with simbench.
+
+    But for those that need recordings of others, if nobody said where these are.
+    """
+    if "all" not in names:
+        return list(dict.fromkeys(names))
     from simbench.scenario.scenario_file import available_scenarios
 
-    named = (available_scenarios() if name == "all" else [name] for name in names)
+    known = {scenario.name: scenario.recordings for scenario in load(list(available_scenarios()))}
+    lacking = [name for name, recipe in known.items() if recipe and recipe.lacks_folder]
+    if lacking:
+        typer.echo(f"left out without --recordings DIR: {', '.join(lacking)}", err=True)
+    everything = [name for name in known if name not in lacking]
+    named = (everything if name == "all" else [name] for name in names)
     return list(dict.fromkeys(chain.from_iterable(named)))
+
+
+def _pinned(scenarios: "list[Scenario]") -> "list[Scenario]":
+    """Scenarios of which those with recordings of others state the checksum of these."""
+    if not any(scenario.recordings for scenario in scenarios):
+        return scenarios
+    from simbench.data.recorded import pinned
+
+    return [pinned(scenario) for scenario in scenarios]
+
+
+def _of_dataset(
+    scenarios: list[str] | None, folder: Path, targets: list[str], seconds: float | None,
+    frame_rate_hz: float | None,
+) -> "Scenario":  # fmt: skip
+    if scenarios:
+        raise SimbenchError(f"--dataset {folder}: allowed: no scenario beside it")
+    from simbench.data.recorded import scenario_of
+
+    return scenario_of(folder, targets, seconds, frame_rate_hz)
 
 
 def _export_traces(

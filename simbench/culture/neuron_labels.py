@@ -80,6 +80,7 @@ def activity_labels(
     labels = {
         "n_spikes": counts,
         "rate_hz": counts / spikes.duration,
+        "log_rate": np.log10((counts + 0.5) / spikes.duration),
         "isi_cv": np.divide(sd, average, out=np.full(len(counts), np.nan), where=average > 0),
         "isi_cv2": mean(who[pair], 2 * np.abs(contrast)),
         "isi_lv": mean(who[pair], 3 * contrast**2),

@@ -76,7 +76,8 @@ class Dataset:
     @property
     def is_simulated(self) -> bool:
         """Whether nothing of it came from elsewhere."""
-        return self.scenario is not None or all_simulated(self.origin)
+        is_recipe = self.scenario is not None and self.scenario.recordings is None
+        return is_recipe or all_simulated(self.origin)
 
     @property
     def frame_rate(self) -> float:
@@ -173,7 +174,7 @@ class Dataset:
             )
             for i, (r, group) in enumerate(zip(self.recordings, self.groups))
         )
-        return Dataset(bare, self.test, origin=withheld(self.origin, self.scenario is not None))
+        return Dataset(bare, self.test, origin=withheld(self.origin, self.is_simulated))
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write to a new or empty folder, whole or not at all.
@@ -273,6 +274,11 @@ class _Manifest(Recipe):
     """SHA-256 of every other file."""
     digest: str
     """SHA-256 of all of the above."""
+
+
+def manifest_digest(folder: str | Path) -> str:
+    """The digest that a dataset folder states of all its files."""
+    return _read_manifest(Path(folder)).digest
 
 
 def _read_manifest(folder: Path) -> _Manifest:

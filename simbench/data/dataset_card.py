@@ -97,7 +97,8 @@ def dataset_card(
     """
     title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
     blinded = recordings[0].load_truth is None
-    simulated = scenario is not None or all_simulated(origin)
+    is_recipe = scenario is not None and scenario.recordings is None
+    simulated = is_recipe or all_simulated(origin)
     of = "culture" if simulated else "culture or animal"
     if simulated:
         names = {
@@ -165,8 +166,10 @@ def _frames(recordings: Sequence[Recording]) -> str:
 
 
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
-    if scenario is None:
-        how = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
+    if scenario is None or scenario.recordings is not None:
+        asked = ("targets", "nuisances", "split", "recordings", "imaging")
+        of_scenario = scenario.model_dump(mode="json", include={*asked}) if scenario else {}
+        how = of_scenario | {k: v for k, v in (origin or {}).items() if k not in _NAMED}
         if len(how.get("files", ())) > _MOST_FILES:
             how["files"] = f"{len(how['files'])}, with their SHA-256 in the manifest"
         if not how:

@@ -10,6 +10,12 @@ from simbench.core import cache
 from simbench.core.parallel import run_jobs
 from simbench.data.cultures import cached_culture, fill_cache
 from simbench.data.dataset import Dataset
+from simbench.data.recorded import (
+    fill_with_recordings,
+    recorded_folders,
+    recorded_index,
+    split_of,
+)
 from simbench.data.recording import Truth, read_recording, write_recording
 from simbench.scenario.scenario import Condition, Scenario
 
@@ -21,7 +27,7 @@ def simulate(
     progress: Callable[[int, int], None] | None = None,
     timeout_s: float | None = None,
 ) -> Dataset:
-    """Simulate and image all cultures of a scenario.
+    """Simulate and image all cultures of a scenario; or read the recordings that it names.
 
     Recordings that the cache holds are read from it. The same scenario and seed give the same
     bytes on one type of machine, whatever ``n_jobs``.
@@ -38,8 +44,12 @@ def simulate(
     timeout_s : float, optional
         Longest time that a block of cultures may take, seconds.
     """
-    units = recording_units(scenario)
     folders = recording_folders(scenario, seed)
+    if scenario.recordings is not None:
+        if not all(map(cache.holds, folders)):
+            fill_with_recordings(scenario, seed)
+        return open_dataset(scenario, seed, folders)
+    units = recording_units(scenario)
     missing = {
         index: (folder, condition, seed, index)
         for folder, (index, condition) in zip(folders, units)
@@ -67,8 +77,18 @@ def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Data
         read_recording(folder, f"recording-{i:03d}", verify=False)
         for i, folder in enumerate(folders)
     )
+    origin = None
+    if scenario.recordings is not None:
+        origin = recorded_index(scenario, seed).origin
+    return Dataset(recordings, test_recordings(scenario, seed), scenario, seed, origin)
+
+
+def test_recordings(scenario: Scenario, seed: int) -> np.ndarray:
+    """Which recordings of a scenario are for testing, shape (n_recordings,)."""
+    if scenario.recordings is not None:
+        return split_of(recorded_index(scenario, seed), scenario, seed)
     n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
-    return Dataset(recordings, np.arange(len(folders)) >= n_train, scenario, seed)
+    return np.arange(scenario.replicates * len(scenario.conditions)) >= n_train
 
 
 def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
@@ -80,6 +100,8 @@ def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:
 
 def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
     """Where the cache holds, or will hold, the recordings of a scenario."""
+    if scenario.recordings is not None:
+        return recorded_folders(scenario, seed)
     return [
         cache.entry(
             "recordings",

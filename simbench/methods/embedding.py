@@ -36,7 +36,7 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     """Fit a method on the training cultures and return the latents of all neurons.
 
     The method sees dF/F and the frame rate, and never a label. If its ``fit`` takes ``groups``,
-    it is told which traces come from the same culture, as any experimenter knows. Controls, which
+    it is told which traces were recorded together, as any experimenter knows. Controls, which
     may read the truth, have a method ``embed`` of their own.
 
     Parameters
@@ -57,7 +57,7 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
         set_known_parameters(method, random_state=random_state_of(random_state))
         return method.embed(dataset)
     dff = [recording.dff for recording in dataset.recordings]
-    groups = opaque_groups(dataset.groups, random_state)
+    groups = opaque_groups(np.arange(len(dff)), random_state)
     traces = Traces(dff, dataset.frame_rate, ~dataset.test, groups)
     return fit_transform(method, traces, random_state)
 
@@ -72,8 +72,12 @@ def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
 
 
 def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
-    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
-    grouped = "groups" in inspect.signature(method.fit).parameters
+    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups.
+
+    Cells that were all recorded alone have no groups: there is nobody else in their culture.
+    """
+    alone = len(np.unique(culture)) == len(culture)
+    grouped = "groups" in inspect.signature(method.fit).parameters and not alone
     return method.fit(X, groups=culture) if grouped else method.fit(X)
 
 

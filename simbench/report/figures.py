@@ -14,11 +14,10 @@ from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
-from simbench.data.recording import clean_trace, true_spikes
+from simbench.data.recording import clean_trace
 from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.report.texts import p_value
-from simbench.scenario.labels import LABELS
 
 _SHOWN_S = 60.0
 _N_BEST = 5
@@ -27,14 +26,14 @@ _NAME_LETTERS = 28
 
 
 def draw_traces(dataset: Dataset) -> Figure:
-    """Example dF/F of a test culture, noisy and true, with the true spikes below."""
+    """Example dF/F of a test recording; true dF/F and spikes, where known, over and below it."""
     use_style()
     recording = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]
-    truth, dff, clean_dff = recording.truth, recording.dff, clean_trace(recording)
-    trains = true_spikes(recording)
-    types = truth.labels["firing_type"].astype(str)
-    chosen = [neuron for kind in sorted(types.unique()) for neuron in _typical(truth.labels, kind)]
-    shown = min(_SHOWN_S, trains.duration)
+    truth, dff = recording.truth, recording.dff
+    clean_dff = None if truth.clean_dff is None else clean_trace(recording)
+    types = _types(truth.labels)
+    chosen = [n for kind in sorted(types.unique()) for n in _typical(truth.labels, types, kind)]
+    shown = min(_SHOWN_S, recording.duration_s)
     n_frames = int(shown * recording.frame_rate)
     time = (np.arange(n_frames) + 0.5) / recording.frame_rate
     colors = colors_of(types)
@@ -43,34 +42,46 @@ def draw_traces(dataset: Dataset) -> Figure:
     )
     for axis, neuron in zip(axes[:, 0], chosen):
         color = colors[types[neuron]]
-        noisy, clean = dff[neuron, :n_frames], clean_dff[neuron, :n_frames]
-        spikes = trains[neuron]
-        plot_trace(axis, time, noisy, clean, spikes[spikes < shown], color)
+        clean = None if clean_dff is None else clean_dff[neuron, :n_frames]
+        spikes = np.zeros(0) if truth.spikes is None else truth.spikes[neuron]
+        plot_trace(axis, time, dff[neuron, :n_frames], clean, spikes[spikes < shown], color)
         axis.set_ylabel(types[neuron], rotation=0, ha="right", va="center", color=color)
         axis.locator_params(axis="y", nbins=3)
         axis.tick_params(labelsize=7)
     axes[-1, 0].set_xlabel("time (s)")
-    what = "dF/F of one held-out culture: noisy (colour), true (black), spikes below"
+    true = "" if clean_dff is None else ", true (black)"
+    below = "" if truth.spikes is None else ", spikes below"
+    what = f"dF/F of one held-out culture: noisy (colour){true}{below}"
     figure.suptitle(what, fontsize=8)
     figure.tight_layout()
     return figure
 
 
 def plot_trace(
-    axis: Axes, time: np.ndarray, noisy: np.ndarray, clean: np.ndarray, spikes: np.ndarray,
-    color: str,
+    axis: Axes, time: np.ndarray, noisy: np.ndarray, clean: np.ndarray | None,
+    spikes: np.ndarray, color: str,
 ) -> None:  # fmt: skip
     """dF/F of one neuron as methods see it (colour) and as it truly is (black), spikes below."""
     axis.plot(time, noisy, color=color, lw=0.7, alpha=0.6, label="as methods see it")
-    axis.plot(time, clean, color="black", lw=0.8, label="true")
-    low, high = min(noisy.min(), 0), max(noisy.max(), clean.max())
+    low, high = min(noisy.min(), 0), noisy.max()
+    if clean is not None:
+        axis.plot(time, clean, color="black", lw=0.8, label="true")
+        high = max(high, clean.max())
     axis.vlines(spikes, low - 0.3 * (high - low), low - 0.08 * (high - low), color=color, lw=0.6)
     axis.set_ylim(low - 0.35 * (high - low), high * 1.05)
 
 
-def _typical(labels: pd.DataFrame, kind: str) -> list[int]:
-    """Two neurons of a type whose rates lie around the type's median."""
-    same = labels[labels["firing_type"].astype(str) == kind].sort_values("rate_hz", kind="stable")
+def _types(labels: pd.DataFrame) -> pd.Series:
+    """Firing types, or what else tells neurons apart."""
+    known = [name for name in ("firing_type", "region", "indicator") if name in labels]
+    return labels[known[0]].astype(str) if known else pd.Series("", index=labels.index)
+
+
+def _typical(labels: pd.DataFrame, types: pd.Series, kind: str) -> list[int]:
+    """Two neurons of a type whose rates, where they are known, lie around the type's median."""
+    same = labels[types == kind]
+    if "rate_hz" in same:
+        same = same.sort_values("rate_hz", kind="stable")
     return list(same.index[max(0, len(same) // 2 - 1) :][:2])
 
 
@@ -93,7 +104,7 @@ def draw_leaderboard(board: Board) -> Figure:
         _mark_floor_and_ceiling(axis, *table[target][["chance", "ceiling"]].mean())
         axis.locator_params(axis="x", nbins=max(4, 12 // len(targets)))
         axis.set_title(target.replace("_", " "), pad=14)
-        axis.set_xlabel(metric_name(target))
+        axis.set_xlabel(metric_name(target, board))
     axes[0, 0].set_yticks(range(len(shown)), map(short_label, shown.index))
     axes[0, 0].invert_yaxis()
     kinds = list(dict.fromkeys(family[shown.index]))
@@ -144,7 +155,9 @@ def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -
         crowded = labels.str.len().sum() > _TICK_LETTERS
         axis.set_xticks(ticks["x"], labels, rotation=90 if crowded else 0)
         axis.set_xticks([], minor=True)
-        axis.set(title=target.replace("_", " "), xlabel=axis_name, ylabel=metric_name(target))
+        axis.set(
+            title=target.replace("_", " "), xlabel=axis_name, ylabel=metric_name(target, board)
+        )
     found = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
     named = [name for name in map(short_label, [*colors, *styles]) if name in found]
     figure.legend(
@@ -227,8 +240,10 @@ def short_label(method: str) -> str:
     return printable.replace("$", r"\$")
 
 
-def metric_name(target: str) -> str:
+def metric_name(target: str, board: Board) -> str:
     """What the scores of a target are."""
-    if target not in LABELS:
+    if target == "trace":
         return "R² of the clean trace"
-    return "balanced accuracy" if LABELS[target].kind == "class" else "R² within firing type"
+    if target in board.classes:
+        return "balanced accuracy"
+    return f"R² within {board.within}" if board.within else "R²"

@@ -20,7 +20,7 @@ from simbench.data.dataset import Dataset
 from simbench.methods.registry import split_settings
 from simbench.report.figures import short_label
 from simbench.report.style import PAGE, colors_of, use_style
-from simbench.scenario.labels import LABELS
+from simbench.scenario.labels import is_class
 from simbench.scoring.checks import standardize
 from simbench.scoring.disentanglement import cka
 
@@ -74,13 +74,15 @@ def draw_gallery(
     use_style()
     neurons = stream(0, "gallery").permutation(np.flatnonzero(dataset.test_neurons))[:_N_NEURONS]
     points = {name: lay_out(values[neurons]) for name, values in latents.items()}
+    columns = 3 if "rate_hz" in dataset.labels else 2
     figure, axes = plt.subplots(
-        len(latents), 3, figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
+        len(latents), columns, figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
         layout="constrained",
     )  # fmt: skip
     targets = dataset.scenario.targets if dataset.scenario else ("firing_type",)
-    classes = [name for name in targets if LABELS[name].kind == "class"]
-    for label, panels in zip(((classes or targets)[0], "culture", "rate_hz"), axes.T):
+    classes = [name for name in targets if is_class(dataset.labels, name)]
+    labels = [(classes or targets)[0], "culture", "rate_hz"]
+    for label, panels in zip(labels[:columns], axes.T):
         title, colors, names = _look(label, dataset, neurons)
         panels[0].set_title(title, fontsize=8, pad=14)
         for axis, (name, places) in zip(panels, points.items()):
@@ -118,7 +120,7 @@ def _look(
         hues = np.array(sns.husl_palette(len(found), l=0.6))
         return f"culture ({len(found)} held out)", {"c": hues[index]}, {}
     values = dataset.labels[label].iloc[neurons]
-    if LABELS[label].kind == "class":
+    if is_class(dataset.labels, label):
         names = colors_of(values)
         return title, {"c": values.astype(str).map(names).to_list()}, names
     shades = values.to_numpy(dtype=float)

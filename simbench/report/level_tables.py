@@ -76,6 +76,13 @@ def axis_name(scenario: Scenario | None) -> str:
     return ", ".join(_AXIS_NAMES.get(key, key) for key in scenario.levels)
 
 
+def stratum_name(scenario: Scenario | None) -> str:
+    """Within what numbers are scored; empty if within nothing."""
+    if scenario is None or (scenario.recordings is None and scenario.within is None):
+        return "firing type"
+    return (scenario.within or "").replace("_", " ")
+
+
 def level_label(level: str) -> str:
     """A level as one writes it: "15" for "15.0"."""
     return re.sub(r"\.0\b", "", level)
@@ -191,7 +198,8 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
     units = units.sort_values(["control", "place"], kind="stable").set_index(_KEY)
     table = _means(known, "name").reindex(index=units.index, columns=[*REPLICATED.values()])
     levels = scenario.at_levels if scenario else {}
-    nus = [levels[at].imaging.nu if at in levels else None for _, at in units.index]
+    optics = [levels[at].imaging if at in levels else None for _, at in units.index]
+    nus = [None if recipe is None else recipe.nu for recipe in optics]
     table.insert(0, "sigma", [np.nan if nu is None else published_sigma(nu) for nu in nus])
     table.insert(1, "latents", units["n_components"])
     return table

@@ -45,7 +45,7 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
         Where the rows lie; a ``scenario.json`` there says what was asked.
     """
     scenario = level_tables.find_scenario(rows, folder)
-    axis = level_tables.axis_name(scenario)
+    axis, within = level_tables.axis_name(scenario), level_tables.stratum_name(scenario)
     probes = [p for p in _PROBES if p == _PROBES[0] or (rows["probe"] == p).any()]
     return {
         "key": key, "title": title, "first": dict(rows.iloc[0]),
@@ -53,15 +53,17 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
         "seeds": sorted(set(rows["seed"])),
         "digests": sorted(set(rows["scenario_digest"])),
         "versions": sorted(set(rows["simbench"].dropna())),
-        "views": [view_data(rows, probe, axis) for probe in probes],
+        "views": [view_data(rows, probe, axis, within) for probe in probes],
         "further": _further_metrics(rows),
         "replication": _replication(rows) if is_replication(rows) else {},
     }  # fmt: skip
 
 
-def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
+def view_data(
+    rows: pd.DataFrame, probe: str, axis: str, within: str = "firing type"
+) -> dict[str, Any]:
     """Table, figures and tests of one board with one probe."""
-    board = make_board(rows, probe)
+    board = make_board(rows, probe, within)
     targets = board.targets
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
     lines = [
@@ -74,7 +76,9 @@ def view_data(rows: pd.DataFrame, probe: str, axis: str) -> dict[str, Any]:
         figures["curves"] = _figure(draw_curves(board, levels, axis))
     return {
         "probe": probe,
-        "targets": [{"name": _readable(name), "meaning": _meaning(name)} for name in targets],
+        "targets": [
+            {"name": _readable(name), "meaning": _meaning(name, board)} for name in targets
+        ],
         "finding": _finding(board),
         "ranked": [line for line in lines if line["family"] != "control"],
         "controls": [line for line in lines if line["family"] == "control"],
@@ -92,8 +96,9 @@ def _figure(figure: Figure) -> dict[str, Any]:
     return {"uri": uri, "width": round(_PIXELS_PER_PT * width_pt)}
 
 
-def _meaning(target: str) -> str:
-    return f"{metric_name(target)}: {LABELS[target].meaning if target in LABELS else ''}"
+def _meaning(target: str, board: Board) -> str:
+    meaning = LABELS[target].meaning if target in LABELS else ""
+    return f"{metric_name(target, board)}: {meaning}"
 
 
 def _replication(rows: pd.DataFrame) -> dict[str, Any]:

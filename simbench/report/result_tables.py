@@ -30,7 +30,7 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
 
     ``scenario``, where it is known, names the axis of its levels.
     """
-    board = make_board(rows)
+    board = make_board(rows, within=level_tables.stratum_name(scenario))
     for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
     for name, figure in row_figures(board, rows, scenario).items():

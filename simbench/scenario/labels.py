@@ -1,6 +1,10 @@
 """Every column of a label table, with its meaning and unit."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ LABELS: dict[str, Label] = {
     "clustering": Label("number", "", "share of closed directed triangles around the neuron"),
     "n_spikes": Label("number", "", "spikes in the recording"),
     "rate_hz": Label("number", "Hz", "mean firing rate"),
+    "log_rate": Label(
+        "number", "log10 Hz", "log10 of the mean rate; half a spike is added to each count"
+    ),
     "isi_cv": Label("number", "", "s.d. of the intervals over their mean (NaN: too few spikes)"),
     "isi_cv2": Label(
         "number", "", "mean of 2 |I2 - I1| / (I2 + I1) of neighbouring intervals (Holt et al. 1996)"
@@ -59,3 +66,10 @@ LABELS: dict[str, Label] = {
     "flicker": Label("number", "", "realised relative s.d. of the illumination over frames"),
     "nu": Label("number", "%/sqrt(Hz)", "expected noise of the cell at rest (0: no noise)"),
 }
+
+
+def is_class(labels: "pd.DataFrame", name: str) -> bool:
+    """Whether a column of a label table holds classes; a label of one's own does if not numbers."""
+    if name in LABELS:
+        return LABELS[name].kind == "class"
+    return labels[name].dtype.kind not in "iuf"

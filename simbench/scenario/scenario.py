@@ -12,6 +12,7 @@ from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.recipe import YOUNGER, Fraction, Positive, Recipe
+from simbench.scenario.recordings_recipe import RecordingsRecipe
 
 _BUDGETS = ("n_components", "latents_per_minute")
 _Values = Annotated[list[Any], Field(min_length=1)]
@@ -79,7 +80,9 @@ class Condition(Recipe):
 class Scenario(Recipe):
     """What to simulate, image, recover and score.
 
-    A scenario pools the recordings of all its ``conditions``: ``replicates`` cultures of each.
+    A scenario pools the recordings of all its ``conditions``: ``replicates`` cultures of each. One
+    with ``recordings`` takes recordings of others in place of simulated cultures; its test groups
+    (cultures, animals) are drawn by the seed.
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
     ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value.
     ``levels`` is written the same way, but each combination is a problem of its own, with its own
@@ -91,10 +94,12 @@ class Scenario(Recipe):
     version: Annotated[int, Field(ge=1)]
     question: str
     """What the scenario asks, in a paragraph. Not part of the digest."""
-    replicates: Annotated[int, Field(ge=2, le=10**6)]
-    """Cultures per condition."""
-    culture: CultureRecipe
-    imaging: ImagingRecipe
+    replicates: Annotated[int, Field(ge=0, le=10**6)] = 0
+    """Cultures per condition; 0 where recordings are given."""
+    culture: CultureRecipe | None = None
+    imaging: ImagingRecipe | None = None
+    recordings: Annotated[RecordingsRecipe | None, YOUNGER] = None
+    """Recordings of others in place of `culture`."""
     axes: dict[str, _Values] = Field(default={})
     levels: dict[str, _Values] = Field(default={})
     protocols: Annotated[list[Literal["latents", "reconstruction", "published"]], YOUNGER] = Field(
@@ -105,6 +110,14 @@ class Scenario(Recipe):
     """Labels to recover; at least one if latents are scored."""
     nuisances: list[str] = Field(default=["culture"])
     """Labels that a good latent does not hold."""
+    within: Annotated[str | None, YOUNGER] = None
+    """Numbers are scored within the classes of this label; by default the firing type, if known."""
+    given: Annotated[dict[str, str], YOUNGER] = Field(default={})
+    """Targets and the label that, with its square, is regressed out of each:
+    ``{"isi_cv": "log_rate"}``."""
+    normal_scores: Annotated[bool, YOUNGER] = False
+    """Whether probes read normal scores (ranks on the scale of a normal variable) of numbers from
+    normal scores of at most 16 latents: heavy tails of real cells break a regression of values."""
     n_components: Annotated[int, Field(ge=1)] = 8
     """Latent values per neuron, for every method that has this parameter."""
     latents_per_minute: Annotated[Positive | None, YOUNGER] = None
@@ -121,14 +134,46 @@ class Scenario(Recipe):
     def _consistent(self) -> "Scenario":
         for key in ("targets", "nuisances", "protocols"):
             refuse_duplicates(key, getattr(self, key))
-        for key in ("targets", "nuisances"):
-            for label in getattr(self, key):
+        if not self.targets and "latents" in self.protocols:
+            raise ValueError("targets: at least one label is needed")
+        for name in self.given:
+            if name not in self.targets:
+                raise ValueError(f"given: '{name}' is no target; allowed: {self.targets}")
+        if self.recordings is not None:
+            self._check_recorded()
+            return self
+        self._check_simulated()
+        return self
+
+    def _check_recorded(self) -> None:
+        """Own labels are allowed: whether recordings have them is known when they are read."""
+        for key in ("replicates", "culture", "axes", "levels"):
+            if getattr(self, key):
+                raise ValueError(f"{key}: recordings are given; leave it out")
+        if self.split.train_with or self.protocols != ["latents"]:
+            raise ValueError(
+                "recordings: allowed: protocols = ['latents'], and no split.train_with"
+            )
+        is_spikes = self.recordings is not None and self.recordings.kind == "electrodes"
+        if is_spikes != (self.imaging is not None):
+            raise ValueError("imaging: needed for electrodes, and for no other recordings")
+
+    def _check_simulated(self) -> None:
+        for key in ("replicates", "culture", "imaging"):
+            if not getattr(self, key):
+                raise ValueError(f"missing key '{key}'; it is needed unless 'recordings' are given")
+        if self.replicates < 2:
+            raise ValueError(f"replicates = {self.replicates}; allowed: 2 or more")
+        named = {
+            "targets": self.targets, "nuisances": self.nuisances, "given": self.given.values(),
+            "within": [self.within] if self.within else [],
+        }  # fmt: skip
+        for key, labels in named.items():
+            for label in labels:
                 if label not in LABELS:
                     raise ValueError(
                         f"{key}: unknown label '{label}'; allowed: {', '.join(sorted(LABELS))}"
                     )
-        if not self.targets and "latents" in self.protocols:
-            raise ValueError("targets: at least one label is needed")
         if not 0 < self.n_test < self.replicates:
             raise ValueError(
                 f"split.test_fraction = {self.split.test_fraction:g} of {self.replicates} cultures "
@@ -139,7 +184,6 @@ class Scenario(Recipe):
         self._check_shapes()
         if not self.levels:
             self._check_classes()
-        return self
 
     def _check_levels(self) -> None:
         for key in ("axes", "levels"):
@@ -178,7 +222,9 @@ class Scenario(Recipe):
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """One condition for each combination of the axes' values."""
+        """One condition for each combination of the axes' values; none of recordings of others."""
+        if self.recordings is not None:
+            return ()
         recipes = self.model_dump(mode="json", include={"culture", "imaging"})
         return tuple(
             validated(Condition, {"name": name or self.name, **data})
@@ -216,6 +262,8 @@ class Scenario(Recipe):
         data = self.canonical()
         for key in ("question", "methods", "variants"):
             del data[key]
+        if self.recordings is not None:
+            del data["recordings"]["folder"]
         conditions = self.conditions + (self.train_conditions if self.split.train_with else ())
         files = [condition.culture.wiring.file_digest() for condition in conditions]
         if any(files):

@@ -10,7 +10,6 @@ from sklearn import config_context
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
 from simbench.data.reference_latents import random_latents, spike_latents
-from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.checks import check_latents
 from simbench.scoring.latent_rows import rows_of_latents
@@ -45,7 +44,8 @@ def evaluate(
     -------
     DataFrame
         One row per target, metric, probe and split ("culture" or "neuron"), with ``value``,
-        ``chance`` (random latents), ``ceiling`` (statistics of the true spikes), ``recovery``
+        ``chance`` (random latents), ``ceiling`` (statistics of the true spikes; 1 where these are
+        unknown), ``recovery``
         = (value - chance) / (ceiling - chance), and ``per_culture`` values. Further metrics,
         which need no probe or read a nuisance, follow with probe "none"; they have no recovery.
     """
@@ -86,9 +86,11 @@ def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> p
 def _floor_and_ceiling(
     dataset: Dataset, targets: tuple[str, ...], probes: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    latents = random_latents(dataset), spike_latents(dataset)
     # float32, as all latents are kept
-    floor, ceiling = (score(z.astype(np.float32), dataset, targets, probes) for z in latents)
+    floor = score(random_latents(dataset).astype(np.float32), dataset, targets, probes)
+    if any(recording.read_truth().spikes is None for recording in dataset.recordings):
+        return floor, floor.assign(value=1.0)
+    ceiling = score(spike_latents(dataset).astype(np.float32), dataset, targets, probes)
     return floor, ceiling
 
 
@@ -99,9 +101,7 @@ def _check_targets(dataset: Dataset, targets: Sequence[str] | None) -> tuple[str
         targets = dataset.scenario.targets
     if not len(targets):
         raise SimbenchError("evaluate: no targets; needed is at least one label to recover")
-    if "firing_type" not in dataset.labels:
-        raise SimbenchError("evaluate: the dataset does not know the firing types of its neurons")
-    _check_names("target", targets, [name for name in LABELS if name in dataset.labels])
+    _check_names("target", targets, list(dataset.labels))
     return tuple(targets)
 
 

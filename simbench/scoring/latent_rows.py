@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from simbench.data.dataset import Dataset
-from simbench.scenario.labels import LABELS
+from simbench.scenario.labels import is_class
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_registry import Metric
 from simbench.scoring.metrics import METRICS
 from simbench.scoring.probes import neuron_split, predict
+from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
 Row = dict[str, Any]
@@ -53,7 +55,7 @@ def _probe_rows(
     for target in read_targets(dataset, targets):
         for probe in probes:
             for split, (train, groups) in splits.items():
-                scores = _read_by_culture(latents, dataset.culture, target, probe, train, groups)
+                scores = _read_by_culture(latents, dataset, target, probe, train, groups)
                 for name, values in scores.items():
                     mean = float(np.nanmean(values))
                     yield make_row(target.name, name, mean, probe, split, values)
@@ -72,7 +74,7 @@ def _label_free_rows(
     for name, labels in classes.items():
         for metric in _in_group("clusters"):
             yield make_row(name, metric.name, metric(labels=labels, **given))
-    if len(np.unique(given["culture"])) > 1:
+    if len(np.unique(given["culture"])) > 1 and not has_small_groups(dataset):
         labels = next(iter(classes.values()), np.zeros(test.sum()))
         for metric in _in_group("culture"):
             yield make_row("culture", metric.name, metric(labels=labels, **given))
@@ -87,12 +89,14 @@ def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[Row]:
     """
     train = ~dataset.test_neurons
     for name in dataset.scenario.nuisances if dataset.scenario else []:
-        column = dataset.labels[name]
-        if name == "culture" or any(column[side].nunique() < 2 for side in (train, ~train)):
+        if name == "culture":
             continue
-        is_class = LABELS[name].kind == "class"
-        metric = METRICS["nuisance_accuracy" if is_class else "nuisance_r2"]
-        nuisance = column.to_numpy(dtype=str if is_class else float)
+        column = dataset.labels[name]
+        if any(column[side].nunique() < 2 for side in (train, ~train)):
+            continue
+        named = is_class(dataset.labels, name)
+        metric = METRICS["nuisance_accuracy" if named else "nuisance_r2"]
+        nuisance = column.to_numpy(dtype=str if named else float)
         value = metric(latents=latents, nuisance=nuisance, culture=dataset.culture, train=train)
         yield make_row(name, metric.name, value)
 
@@ -122,22 +126,52 @@ def _all_targets_rows(
 
 
 def _read_by_culture(
-    latents: np.ndarray, culture: np.ndarray, target: Target, probe: str,
-    train: np.ndarray, groups: np.ndarray,
+    latents: np.ndarray, dataset: Dataset, target: Target, probe: str, train: np.ndarray,
+    groups: np.ndarray,
 ) -> dict[str, list[float]]:  # fmt: skip
-    """Scores of every test culture, by metric; NaN for a culture where no neuron has the label."""
+    """Scores of every test culture, by metric; NaN for a culture where no neuron has the label.
+
+    Where groups are small (`has_small_groups`), or a number is one for all neurons of a recording,
+    the score is that of the neurons of all test cultures together, and `pseudo_values` stand for
+    the cultures; their mean is that score.
+    """
+    culture = dataset.culture
     tested = np.unique(culture[~train])
     train, scored = train & target.known, ~train & target.known
-    answer = target.answer(train)
-    predicted = predict(latents, answer, train, scored, groups, probe, target.is_class)
+    answer, readable = target.answer(train), target.readable(latents, train)
+    predicted = predict(readable, answer, train, scored, groups, probe, target.is_class)
+    metrics = _in_group("class" if target.is_class else "number")
+    if has_small_groups(dataset) or _is_of_recordings(dataset, target):
+        names = np.unique(culture[scored])
+        pooled = {
+            m.name: pseudo_values(m, culture[scored], truth=answer[scored], predicted=predicted)
+            for m in metrics
+        }
+        return {
+            name: pd.Series(values, index=names).reindex(tested).to_list()
+            for name, values in pooled.items()
+        }
     pairs = [
         {"truth": answer[scored][mine], "predicted": predicted[mine]}
         for mine in (culture[scored] == c for c in tested)
     ]
     return {
-        metric.name: [metric(**pair) if len(pair["truth"]) else float("nan") for pair in pairs]
-        for metric in _in_group("class" if target.is_class else "number")
+        m.name: [m(**pair) if len(pair["truth"]) else float("nan") for pair in pairs]
+        for m in metrics
     }
+
+
+def has_small_groups(dataset: Dataset) -> bool:
+    """Whether the median culture or animal has fewer than 10 neurons: too few for its own score."""
+    return bool(np.median(np.bincount(dataset.culture)) < _FEWEST)
+
+
+def _is_of_recordings(dataset: Dataset, target: Target) -> bool:
+    """Whether a number is the same for all neurons of each recording, such as days in vitro."""
+    if target.is_class:
+        return False
+    spread = pd.Series(target.label).groupby(dataset.recording).agg(["min", "max"])
+    return bool((spread["min"] == spread["max"]).all())
 
 
 def _in_group(name: str) -> list[Metric]:

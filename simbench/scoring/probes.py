@@ -154,8 +154,9 @@ def within_type_r2(truth: np.ndarray, predicted: np.ndarray) -> float:
     Parameters
     ----------
     truth : ndarray, shape (n_neurons,)
-        Label minus the mean of the neuron's firing type in the training cultures, so that
-        knowing the type alone scores 0 and a type mean can't pass for a parameter.
+        Label minus the mean of the neuron's type in the training cultures, so that knowing the
+        type alone scores 0 and a type mean can't pass for a parameter. The type is the firing type,
+        or what the scenario says (`within`).
     predicted : ndarray, shape (n_neurons,)
     """
     return _r2_around(0.0, truth, predicted)

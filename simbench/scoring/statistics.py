@@ -4,6 +4,7 @@ The culture is the unit of evidence. Scores come as a table with one row per tes
 one column per method.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
 
@@ -26,6 +27,33 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(values[_draws(len(values))].mean(axis=1), _QUANTILES)
     return float(low), float(high)
+
+
+def pseudo_values(
+    score: Callable[..., float], groups: np.ndarray, **values: np.ndarray
+) -> np.ndarray:
+    """What each group adds to a score of all neurons together, shape (n_groups,), sorted by group.
+
+    Jackknife pseudo-values, shifted so that their mean is the score itself: where groups hold too
+    few neurons for scores of their own, intervals and tests over groups are made of these.
+
+    Parameters
+    ----------
+    score : callable
+        Gives the score of values by name, arrays of shape (n_neurons,).
+    groups : ndarray, shape (n_neurons,)
+
+    References
+    ----------
+    Tukey 1958, Ann Math Statist 29:614.
+    """
+    whole, names = score(**values), np.unique(groups)
+    if len(names) < 2:
+        return np.full(len(names), whole)
+    rest = np.array(
+        [score(**{key: array[groups != name] for key, array in values.items()}) for name in names]
+    )
+    return whole + (len(names) - 1) * (rest.mean() - rest)
 
 
 def wilcoxon_p(differences: np.ndarray) -> float:

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
-from simbench.scenario.labels import LABELS
+from simbench.scenario.labels import is_class
+from simbench.scoring.normal_scores import less_class_means, normal_scores, ranked_latents
+
+_WITHIN = "firing_type"
 
 
 @dataclass(frozen=True)
@@ -21,48 +25,92 @@ class Target:
     is_class : bool
         Whether the label is a category or a number.
     label : ndarray, shape (n_neurons,)
-    firing_type : ndarray, shape (n_neurons,)
-        Numbers are scored within firing type.
+        An empty class or NaN where a neuron does not have the label.
+    stratum : ndarray, shape (n_neurons,)
+        Numbers are scored within these classes: firing type, or what the scenario says.
+    given : ndarray of float, shape (n_neurons,), or None
+        A number that, with its square, is regressed out of the label.
+    is_ranked : bool
+        Whether numbers and latents are taken by their `normal_scores`.
     """
 
     name: str
     is_class: bool
     label: np.ndarray
-    firing_type: np.ndarray
+    stratum: np.ndarray
+    given: np.ndarray | None = None
+    is_ranked: bool = False
 
     @property
     def known(self) -> np.ndarray:
         """Neurons that have the label: an interval statistic has none where spikes are few."""
-        return np.ones(len(self.label), bool) if self.is_class else np.isfinite(self.label)
+        known = self.label != "" if self.is_class else np.isfinite(self.label)
+        return known if self.given is None else known & np.isfinite(self.given)
 
     def answer(self, train: np.ndarray) -> np.ndarray:
-        """What the probe has to predict; for numbers the deviation from the training type mean."""
+        """What the probe has to predict, learned on the neurons that train and have the label.
+
+        Of numbers the deviation from the mean of the stratum, less what `given` predicts of it.
+        """
         if self.is_class:
             return self.label
-        values = self.label.astype(float)
-        answer = values - values[train].mean()
-        for kind in np.unique(self.firing_type[train]):
-            same = self.firing_type == kind
-            answer[same] = values[same] - values[same & train].mean()
-        return answer
+        answer = less_class_means(self._values(self.label, train), self.stratum, train)
+        if self.given is None:
+            return answer
+        given = less_class_means(self._values(self.given, train), self.stratum, train)
+        square = less_class_means(given**2, self.stratum, train)
+        known = np.column_stack([given, square])
+        return answer - known @ np.linalg.lstsq(known[train], answer[train])[0]
+
+    def readable(self, latents: np.ndarray, train: np.ndarray) -> np.ndarray:
+        """Latents as probes get them: as they are, or `ranked_latents` for a ranked number."""
+        is_ranked = self.is_ranked and not self.is_class
+        return ranked_latents(latents, self.stratum, train) if is_ranked else latents
+
+    def _values(self, values: np.ndarray, train: np.ndarray) -> np.ndarray:
+        return normal_scores(values, train) if self.is_ranked else values.astype(float)
 
 
 def read_targets(dataset: Dataset, targets: Sequence[str]) -> Iterator[Target]:
-    """The labels to be read, in the order of their names."""
-    firing_type = dataset.labels["firing_type"].to_numpy(dtype=str)
+    """The labels to be read, in the order of their names, as the dataset's scenario wants them."""
+    labels, scenario = dataset.labels, dataset.scenario
+    within = (scenario.within if scenario else None) or _WITHIN
+    stratum = classes_of(labels[within]) if within in labels else np.zeros(len(labels), dtype=str)
+    given = {
+        name: labels[other].to_numpy(dtype=float)
+        for name, other in (scenario.given if scenario else {}).items()
+    }
+    is_ranked = scenario is not None and scenario.normal_scores
     for name in targets:
-        is_class = LABELS[name].kind == "class"
-        label = dataset.labels[name].to_numpy(dtype=str if is_class else float)
-        yield Target(name, is_class, label, firing_type)
+        kind = is_class(labels, name)
+        label = classes_of(labels[name]) if kind else labels[name].to_numpy(dtype=float)
+        yield Target(name, kind, label, stratum, given.get(name), is_ranked)
+
+
+def classes_of(column: pd.Series) -> np.ndarray:
+    """Names of classes, empty where there is none."""
+    return column.astype(str).where(column.notna(), "").to_numpy(dtype=str)
 
 
 def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
-    """Refuse a class that no probe can learn: one for all, or others in the test cultures."""
+    """Refuse a label that no probe can learn.
+
+    One that no recording has, or that training or test recordings lack; a class that is one for
+    all, or others in the test cultures.
+    """
+    check_labels_of_scenario(dataset)
     test = dataset.test_neurons
     for name in targets:
-        if LABELS[name].kind != "class":
+        _check_known(dataset, "targets", name)
+        column = dataset.labels[name]
+        if not is_class(dataset.labels, name):
+            known = np.isfinite(column.to_numpy(dtype=float))
+            for side, kind in ((~test, "training"), (test, "test")):
+                if not (known & side).any():
+                    raise SimbenchError(f"targets: '{name}' is known in no {kind} recording")
             continue
-        learned, tested = (dataset.labels.loc[side, name].unique() for side in (~test, test))
+        classes = pd.Series(classes_of(column))
+        learned, tested = (classes[side & (classes != "")].unique() for side in (~test, test))
         if len(learned) == 1:
             raise SimbenchError(
                 f"targets: '{name}' is '{learned[0]}' in all training cultures; "
@@ -73,3 +121,24 @@ def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
                 f"targets: no class of '{name}' is in training and in test cultures; "
                 "no probe can learn it"
             )
+
+
+def check_labels_of_scenario(dataset: Dataset) -> None:
+    """Refuse nuisances, and labels that others are scored within or given, that are unknown."""
+    scenario = dataset.scenario
+    if scenario is None:
+        return
+    named = {
+        "within": [scenario.within] if scenario.within else [],
+        "given": scenario.given.values(),
+        "nuisances": [name for name in scenario.nuisances if name != "culture"],
+    }
+    for key, names in named.items():
+        for name in names:
+            _check_known(dataset, key, name)
+
+
+def _check_known(dataset: Dataset, key: str, name: str) -> None:
+    if name not in dataset.labels or not dataset.labels[name].notna().any():
+        allowed = ", ".join(n for n, column in dataset.labels.items() if column.notna().any())
+        raise SimbenchError(f"{key}: no recording has the label '{name}'; allowed: {allowed}")

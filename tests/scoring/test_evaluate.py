@@ -12,6 +12,7 @@ from simbench.data.recording import Truth
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score
 from simbench.scoring.metrics import METRICS
+from simbench.scoring.targets import read_targets
 
 N_CULTURES, N = 10, 40
 
@@ -215,13 +216,20 @@ def test_datasets_that_cannot_be_scored_are_refused(dataset):
     for test in (np.zeros(N_CULTURES, bool), np.ones(N_CULTURES, bool)):
         with pytest.raises(SimbenchError, match="needs training cultures and test cultures"):
             evaluate(latents, replace(dataset, test=test), ["firing_type"])
-    one_type, no_type = replace(dataset), replace(dataset)
+    one_type = replace(dataset)
     object.__setattr__(one_type, "labels", dataset.labels.assign(firing_type="RS"))
     with pytest.raises(SimbenchError, match="'firing_type' is 'RS' in all training cultures"):
         evaluate(latents, one_type, ["firing_type"])
+
+
+def test_without_firing_types_numbers_are_scored_within_nothing(dataset):
+    no_type = replace(dataset)
     object.__setattr__(no_type, "labels", dataset.labels.drop(columns="firing_type"))
-    with pytest.raises(SimbenchError, match="does not know the firing types"):
-        evaluate(latents, no_type, ["in_degree"])
+    (target,) = read_targets(no_type, ["in_degree"])
+    train = ~no_type.test_neurons
+    plain = target.label - target.label[train].mean()
+    np.testing.assert_allclose(target.answer(train), plain)
+    assert len(evaluate(perfect(dataset), no_type, ["in_degree"]))
 
 
 def test_a_scenario_without_targets_is_refused_in_one_line(dataset):

@@ -19,6 +19,9 @@ NOISE = RNG.standard_normal((600, 4))
 @dataclass
 class Scenario:
     nuisances: list[str]
+    within: str | None = None
+    given: dict[str, str] = field(default_factory=dict)
+    normal_scores: bool = False
 
 
 @dataclass

@@ -189,7 +189,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
 
 
 def _indicator(dataset: Dataset, labels: pd.DataFrame) -> str:
-    if dataset.scenario is not None:
+    if dataset.scenario is not None and dataset.scenario.conditions:
         named = {c.imaging.indicator for c in dataset.scenario.conditions}
         return ", ".join(sorted(n if isinstance(n, str) else "custom" for n in named))
     if "indicator" in labels:
@@ -311,7 +311,7 @@ def _add_units(
 
 def _resolution_s(dataset: Dataset, spikes: SpikeTrains) -> float:
     """Time step of the simulation; for imported spikes the smallest difference between times."""
-    if dataset.scenario:
+    if dataset.scenario and dataset.scenario.conditions:
         return min(c.culture.dt_ms for c in dataset.scenario.conditions) / 1000
     differences = np.diff(np.unique(spikes.times))
     return float(differences.min()) if len(differences) else 0.001

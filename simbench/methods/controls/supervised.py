@@ -20,7 +20,7 @@ from simbench.methods.controls.control import Control
 from simbench.methods.features import TraceSpectrum, compress, noise_level
 from simbench.methods.learned import Course, in_batches, quiet_torch, train
 from simbench.methods.windowed_pca import culture_folds
-from simbench.scenario.labels import LABELS
+from simbench.scenario.labels import is_class
 
 _LOG_NEVER = np.log(1e-4)
 """Score of a class that the linear model has not seen."""
@@ -38,7 +38,7 @@ class Answers:
     """
 
     def __init__(self, labels: pd.DataFrame, names: Sequence[str]) -> None:
-        self.parts = [self._encode(labels[name], LABELS[name].kind == "class") for name in names]
+        self.parts = [self._encode(labels[name], is_class(labels, name)) for name in names]
         self.sizes = [int(part.max()) + 1 if part.ndim == 1 else 1 for part in self.parts]
 
     @staticmethod
