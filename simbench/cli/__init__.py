@@ -5,11 +5,11 @@ from typing import Any
 
 import typer
 
-from simbench.cli import boards, datasets, listing, runs, submissions
+from simbench.cli import boards, datasets, listing, runs, submissions, validation
 from simbench.cli.common import app
 from simbench.core.errors import SimbenchError
 
-__all__ = ["app", "boards", "datasets", "listing", "main", "runs", "submissions"]
+__all__ = ["app", "boards", "datasets", "listing", "main", "runs", "submissions", "validation"]
 
 # Click's UsageError: some versions of typer bring a click of their own and export only this child.
 _UsageError: Any = typer.BadParameter.__base__

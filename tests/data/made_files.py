@@ -4,6 +4,16 @@ import numpy as np
 from scipy.io import savemat
 
 RATE_HZ, N_FRAMES = 20.0, 200
+CELLS = {
+    "name": "cells", "version": 1, "question": "?", "targets": ["log_rate", "burst_fraction"],
+    "nuisances": ["culture", "nu"], "within": "indicator", "normal_scores": True,
+    "given": {"burst_fraction": "log_rate"}, "n_components": 2,
+    "recordings": {
+        "kind": "ground-truth", "folder": "ground_truth", "seconds": 8.0, "frame_rate_hz": 10.0,
+        "per_recording": 1,
+    },
+}  # fmt: skip
+"""A scenario of the cells of `write_cells`."""
 
 
 def cell(spikes_s=(1.0, 2.5, 2.51, 7.0), rate=RATE_HZ, n_frames=N_FRAMES, start_s=0.03, **changes):
@@ -41,3 +51,17 @@ def write_h5(path, without=(), **changes):
             if name not in without:
                 file[name] = value
     return path
+
+
+def write_cells(root, n_animals=8, per_animal=2):
+    """Cells of two indicators that fire at rates of their own and shine when they do."""
+    rng = np.random.default_rng(0)
+    for animal in range(n_animals):
+        folder = ("DS30-GCaMP8f-m-V1", "DS14-GCaMP6s-m-V1")[animal % 2]
+        cells = []
+        for _ in range(per_animal):
+            times = np.sort(rng.uniform(0.1, 9.8, rng.integers(3, 60)))
+            light = 0.1 * np.histogram(times, 200, (0, 10))[0] + rng.normal(0, 0.05, 200)
+            cells.append(cell(times, fluo_mean=light.astype(np.float32)))
+        write_mat(root / "ground_truth" / folder / f"CAttached_x_{471990 + animal}_1.mat", *cells)
+    return root

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from made_files import cell, write_mat
+from made_files import CELLS, cell, write_cells, write_mat
 
 from simbench import SimbenchError, load_scenario, simulate
 from simbench.benchmark.plan import plan
@@ -21,16 +21,6 @@ from simbench.data.readers.trace_files import import_traces
 from simbench.data.recorded import draw_groups, pinned, recorded_index, scenario_of
 from simbench.data.simulation import recording_folders
 from simbench.scenario.scenario import Scenario
-
-CELLS = {
-    "name": "cells", "version": 1, "question": "?", "targets": ["log_rate", "burst_fraction"],
-    "nuisances": ["culture", "nu"], "within": "indicator", "normal_scores": True,
-    "given": {"burst_fraction": "log_rate"}, "n_components": 2,
-    "recordings": {
-        "kind": "ground-truth", "folder": "ground_truth", "seconds": 8.0, "frame_rate_hz": 10.0,
-        "per_recording": 1,
-    },
-}  # fmt: skip
 
 
 def simbench(*arguments, **environment):
@@ -46,20 +36,6 @@ def refused(result, complaint):
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("simbench: ")
-
-
-def write_cells(root, n_animals=8, per_animal=2):
-    """Cells of two indicators that fire at rates of their own and shine when they do."""
-    rng = np.random.default_rng(0)
-    for animal in range(n_animals):
-        folder = ("DS30-GCaMP8f-m-V1", "DS14-GCaMP6s-m-V1")[animal % 2]
-        cells = []
-        for _ in range(per_animal):
-            times = np.sort(rng.uniform(0.1, 9.8, rng.integers(3, 60)))
-            light = 0.1 * np.histogram(times, 200, (0, 10))[0] + rng.normal(0, 0.05, 200)
-            cells.append(cell(times, fluo_mean=light.astype(np.float32)))
-        write_mat(root / "ground_truth" / folder / f"CAttached_x_{471990 + animal}_1.mat", *cells)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -350,3 +326,13 @@ def test_real_cells_and_their_twins(real, monkeypatch):
     np.testing.assert_array_equal(cells.labels["log_rate"], twins.labels["log_rate"])
     sides = [set(cells.labels["indicator"][cells.test_neurons == side]) for side in (0, 1)]
     assert sides[0] == sides[1]
+
+
+def test_validate_ranks_refuses_in_one_line(folder, tmp_path):
+    refused(simbench("validate", "ranks", tmp_path / "none"), "no such folder")
+    refused(simbench("validate", "ranks", tmp_path), "ground_truth: missing")
+    refused(simbench("validate", "ranks", folder, "-m", "psa"), "unknown method 'psa'")
+    refused(simbench("validate", "ranks", folder, "-m", "pca"), "1 methods; at least 3")
+    shown = simbench("validate", "--help")
+    assert shown.returncode == 0
+    assert "Example: simbench validate" in shown.stdout

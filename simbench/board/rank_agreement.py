@@ -1,0 +1,155 @@
+"""Does the order of methods on one board carry over to another: Kendall's tau and concordance.
+
+Scores are tables with one row per resampled unit (culture, animal) and one column per method; a
+method's score is the mean of its column. Rules: tau-b, and the concordance of those pairs of
+methods that the simulation separates, with intervals over resampled units; and tau with one method
+a family, for methods that are alike are no independent witnesses.
+"""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import stream
+from simbench.scoring.statistics import bootstrap_interval
+
+N_BOOTSTRAP = 1000
+FEWEST_METHODS = 3
+_QUANTILES = [0.025, 0.975]
+
+
+def kendall_tau(one: np.ndarray, other: np.ndarray) -> float:
+    """Kendall's tau-b of two lists of scores; NaN if one of them is constant."""
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(one, other, variant="b").statistic)
+
+
+def separated_pairs(scores: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of methods whose mean difference has a 95 % bootstrap interval without zero.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``better`` and ``worse``, one row per pair.
+    """
+    pairs = []
+    for one, other in itertools.combinations(scores.columns, 2):
+        low, high = bootstrap_interval((scores[one] - scores[other]).to_numpy())
+        if low > 0 or high < 0:
+            pairs.append((one, other) if low > 0 else (other, one))
+    return pd.DataFrame(pairs, columns=["better", "worse"])
+
+
+def concordance(pairs: pd.DataFrame, scores: pd.Series) -> float:
+    """Share of pairs that other scores order in the same way, ties counted half; NaN without pairs.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Of `separated_pairs`.
+    scores : Series
+        By method.
+    """
+    better, worse = (scores[pairs[side]].to_numpy() for side in ("better", "worse"))
+    agrees = np.where(better == worse, 0.5, better > worse)
+    return float(agrees.mean()) if len(agrees) else float("nan")
+
+
+def tau_of_families(one: pd.Series, other: pd.Series, families: Mapping[str, str]) -> float:
+    """Kendall's tau with one method a family, the mean over all choices; NaN for a single family.
+
+    Each pair of families counts once, however many methods these have.
+
+    Parameters
+    ----------
+    one, other : Series
+        Scores by method.
+    families : mapping of str to str
+    """
+    same_way = pd.Series(
+        {
+            (a, b): np.sign(one[a] - one[b]) * np.sign(other[a] - other[b])
+            for a, b in itertools.combinations(one.index, 2)
+            if families[a] != families[b]
+        },
+        dtype=float,
+    )
+    if same_way.empty:
+        return float("nan")
+    kinds = [tuple(sorted((families[a], families[b]))) for a, b in same_way.index]
+    return float(same_way.groupby(pd.Series(kinds, same_way.index)).mean().mean())
+
+
+def rank_agreement(
+    simulated: pd.DataFrame, real: pd.DataFrame, families: Mapping[str, str], paired: bool = False
+) -> dict[str, float]:
+    """How far the order of methods on a simulated board is that on a real one.
+
+    Parameters
+    ----------
+    simulated, real : DataFrame, one row per unit, one column per method
+        Methods that only one of them has are left out.
+    families : mapping of str to str
+        Of each method.
+    paired : bool
+        Whether both boards have the same units: these are then resampled together.
+
+    Returns
+    -------
+    dict
+        ``n_methods``; ``tau`` with its 95 % interval ``tau_low``, ``tau_high``; ``tau_families``;
+        ``n_pairs`` that the simulation separates; ``concordance`` with ``concordance_low``,
+        ``concordance_high``.
+
+    Raises
+    ------
+    SimbenchError
+        If fewer than three methods are on both boards.
+    """
+    methods = [name for name in real.columns if name in simulated.columns]
+    if len(methods) < FEWEST_METHODS:
+        raise SimbenchError(f"ranks: {len(methods)} methods on both boards; at least 3 are needed")
+    simulated, real = simulated[methods], real[methods]
+    one, other, pairs = simulated.mean(), real.mean(), separated_pairs(simulated)
+    drawn = draws(simulated, real, pairs, paired)
+    (tau_low, lower), (tau_high, upper) = drawn.quantile(_QUANTILES).to_numpy()
+    return {
+        "n_methods": len(methods),
+        "tau": kendall_tau(one.to_numpy(), other.to_numpy()),
+        "tau_low": float(tau_low), "tau_high": float(tau_high),
+        "tau_families": tau_of_families(one, other, families),
+        "n_pairs": len(pairs), "concordance": concordance(pairs, other),
+        "concordance_low": float(lower), "concordance_high": float(upper),
+    }  # fmt: skip
+
+
+def draws(
+    simulated: pd.DataFrame, real: pd.DataFrame, pairs: pd.DataFrame, paired: bool = False
+) -> pd.DataFrame:
+    """Tau and concordance on resampled units, one row per draw.
+
+    The same real table is always resampled in the same way, so that draws of several boards against
+    it belong together.
+    """
+    of_real = _resampled(real, "real")
+    of_simulated = _resampled(simulated, "real" if paired else "simulated")
+    if paired and len(simulated) != len(real):
+        raise SimbenchError(f"ranks: {len(simulated)} and {len(real)} units can't be paired")
+    return pd.DataFrame(
+        {
+            "tau": [kendall_tau(*both) for both in zip(of_simulated, of_real)],
+            "concordance": [concordance(pairs, pd.Series(r, real.columns)) for r in of_real],
+        }
+    )
+
+
+def _resampled(scores: pd.DataFrame, name: str) -> np.ndarray:
+    """Mean scores on resampled units, shape (n_draws, n_methods)."""
+    n = len(scores)
+    chosen = stream(0, "rank agreement", name).integers(n, size=(N_BOOTSTRAP, n))
+    times = np.stack([np.bincount(rows, minlength=n) for rows in chosen])
+    return times @ scores.to_numpy(dtype=float) / n

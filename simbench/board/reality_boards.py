@@ -1,0 +1,157 @@
+"""Boards of simulations against boards of real cells: what is compared, and the verdict."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from simbench.board.leaderboard import boards, is_replication
+from simbench.board.rank_agreement import draws, rank_agreement
+from simbench.board.scores_by_culture import OVERALL, scores_by_culture
+from simbench.core.errors import SimbenchError
+
+CELLS, TWINS, CONTRAST = "recorded-cells", "recorded-cells-twins", "abante2025"
+REGISTERED = (
+    ("twins", "concordance", 0.8),
+    ("twins", "tau", 0.6),
+    ("suite mean", "tau", 0.35),
+)
+"""Fixed before the first result: kind of board, measure, least value."""
+_FEWEST_SHARED = 6
+_CONTRAST_SCORES = {
+    "held-out cultures": ("balanced_accuracy", "linear", "culture"),
+    "published split": ("balanced_accuracy", "linear", "neuron"),
+    "published split, boosted trees": ("balanced_accuracy", "nonlinear", "neuron"),
+    "published clustering": ("published_ari", "none", "neuron"),
+}
+Tables = dict[str, pd.DataFrame]
+
+
+def scores_by_animal(rows: pd.DataFrame, animals: Mapping[int, Sequence[int]]) -> Tables:
+    """Scores of each target by animal, the mean over the splits in which it was a test animal.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of a scenario of recorded cells, any number of seeds.
+    animals : mapping of int to sequence of int
+        By seed, the test animals in the order of the rows' ``per_culture``.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By target: one row per animal, one column per method without the controls.
+    """
+    ranked = _without_controls(rows)
+    tables = {}
+    for target, table in scores_by_culture(ranked).items():
+        if target != OVERALL:
+            names = [animals[seed][position] for seed, position in table.index]
+            tables[target] = table.groupby(np.array(names)).mean().dropna()
+    return tables
+
+
+def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Name and recovery by culture of every board that ranks, the newest of each scenario.
+
+    Left out are replications, boards of recorded cells, and those of fewer than six methods.
+    """
+    newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
+    for name, mine in sorted(newest.items()):
+        if is_replication(mine) or name in (CELLS, TWINS):
+            continue
+        table = scores_by_culture(_without_controls(mine))[OVERALL].dropna()
+        if len(table) and table.shape[1] >= _FEWEST_SHARED:
+            yield name, table
+
+
+def contrast_boards(rows: pd.DataFrame) -> Tables:
+    """Scores of the firing type on held-out cultures, and under the published protocol.
+
+    One row per seed, level and test culture; of the published clustering one per seed and level.
+    """
+    ranked = _without_controls(rows[rows["target"] == "firing_type"])
+    tables = {}
+    for name, (metric, probe, split) in _CONTRAST_SCORES.items():
+        mine = ranked[
+            (ranked["metric"] == metric) & (ranked["probe"] == probe) & (ranked["split"] == split)
+        ]
+        values: dict[str, dict[tuple, float]] = {}
+        for row in mine.itertuples():
+            for position, value in enumerate(row.per_culture or [row.value]):
+                values.setdefault(row.method, {})[row.seed, row.level, position] = value
+        if values:
+            tables[name] = pd.DataFrame(values).dropna(axis="columns")
+    return tables
+
+
+def compare_with_cells(
+    cells: Tables, twins: Tables, suite: Tables, contrast: Tables, families: Mapping[str, str]
+) -> pd.DataFrame:
+    """Agreement of every simulated board with the real cells, one row per board and target.
+
+    Parameters
+    ----------
+    cells, twins : dict
+        Of `scores_by_animal`.
+    suite, contrast : dict
+        Boards by name, of `suite_boards` and `contrast_boards`.
+    families : mapping of str to str
+        Of each method.
+
+    Returns
+    -------
+    DataFrame
+        ``kind`` ("twins", "suite", "suite mean", "contrast"), ``board``, ``target``, and the
+        values of `rank_agreement`. The suite's mean has a tau with its interval alone.
+    """
+    lines: list[dict] = []
+    for target, real in cells.items():
+        if target in twins:
+            shared = real.index.intersection(twins[target].index)
+            made = rank_agreement(twins[target].loc[shared], real.loc[shared], families, True)
+            lines.append({"kind": "twins", "board": TWINS, "target": target, **made})
+        fit = {name: t for name, t in suite.items() if len(_shared(t, real)) >= _FEWEST_SHARED}
+        for kind, group in (("suite", fit), ("contrast", contrast)):
+            for name, table in group.items():
+                made = rank_agreement(table, real, families)
+                lines.append({"kind": kind, "board": name, "target": target, **made})
+        if fit:
+            mean = _mean_tau(fit.values(), real, lines, target)
+            board = f"mean of {len(fit)} boards"
+            lines.append({"kind": "suite mean", "board": board, "target": target, **mean})
+    if not lines:
+        raise SimbenchError("ranks: no board shares methods with the real cells")
+    order = {"twins": 0, "suite mean": 1, "contrast": 2, "suite": 3}
+    return pd.DataFrame(lines).sort_values("kind", key=lambda k: k.map(order), kind="stable")
+
+
+def verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """What was registered in advance, and what was found: one row per threshold and target."""
+    lines = []
+    for kind, measure, least in REGISTERED:
+        for row in table[table["kind"] == kind].to_dict(orient="records"):
+            found = row[measure]
+            lines.append((row["board"], row["target"], measure, least, found, found >= least))
+    return pd.DataFrame(lines, columns=["board", "target", "measure", "least", "found", "kept"])
+
+
+def _mean_tau(
+    tables: Iterable[pd.DataFrame], real: pd.DataFrame, lines: list[dict], target: str
+) -> dict[str, float]:
+    mine = [line["tau"] for line in lines if (line["kind"], line["target"]) == ("suite", target)]
+    drawn, no_pairs = [], pd.DataFrame(columns=["better", "worse"])
+    for table in tables:
+        methods = _shared(table, real)
+        simulated = table[methods]
+        drawn.append(draws(simulated, real[methods], no_pairs)["tau"])
+    low, high = pd.concat(drawn, axis=1).mean(axis=1).quantile([0.025, 0.975])
+    return {"tau": float(np.mean(mine)), "tau_low": float(low), "tau_high": float(high)}
+
+
+def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[str]:
+    return [name for name in other.columns if name in one.columns]
+
+
+def _without_controls(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["family"] != "control"]

@@ -1,0 +1,153 @@
+"""Does rank carry over to real cells: boards are run, compared, and written down."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simbench.benchmark.plan import plan
+from simbench.benchmark.rows import read_rows
+from simbench.benchmark.run import Progress, run
+from simbench.board.reality_boards import (
+    CELLS,
+    CONTRAST,
+    TWINS,
+    compare_with_cells,
+    contrast_boards,
+    scores_by_animal,
+    suite_boards,
+    verdicts,
+)
+from simbench.core.errors import SimbenchError
+from simbench.core.files import write_text
+from simbench.core.text import MISSING, markdown_table, number
+from simbench.data.recorded import pinned
+from simbench.data.simulation import simulate
+from simbench.methods.registry import expand_names, find_entry
+from simbench.report.rank_figure import draw_ranks
+from simbench.report.style import save
+from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
+
+_INTRODUCTION = """\
+Does the order of methods on simulated data carry over to real cells? The boards are those of
+`{cells}` (measured traces; R² of labels of the spikes, within indicator, irregularity and bursts
+given the rate), {n_animals} animals and {n_methods} methods, splits {seeds}.
+
+tau: Kendall's tau-b of the methods' scores, with its 95 % bootstrap interval over animals and, of
+other boards, over their cultures too. One a family: tau with one method of each family, mean over
+all choices. Concordance: share of the pairs of methods that the simulated board separates (95 %
+interval without zero) that real cells order in the same way.
+"""
+_CONTRAST_NOTE = """\
+`{contrast}` is run with the same methods: its board on held-out cultures, and the boards that the
+published protocol gives, each against real cells.
+"""
+
+
+def validate_ranks(
+    methods: Sequence[str], seeds: Sequence[int], results: Path, out: Path, n_jobs: int = 1,
+    report: Callable[[str], Progress] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Run the boards of cells, twins and contrast, compare them, and write what is found.
+
+    Writes ``ranks.csv``, ``ranks.md`` and ``ranks.png``.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        Names; controls are added, and not compared.
+    seeds : sequence of int
+        Splits of the cells. The contrast is run with the first.
+    results : Path
+        Folder of the suite's boards.
+    out : Path
+    n_jobs : int
+    report : callable, optional
+        Gives the progress of a scenario by its name.
+
+    Returns
+    -------
+    DataFrame
+        Of `compare_with_cells`.
+    """
+    names = [name for name in expand_names(methods) if not find_entry(name).is_control]
+    if len(names) < 3:
+        raise SimbenchError(f"ranks: {len(names)} methods; at least 3 are needed")
+    boards = {}
+    for name, of in ((CELLS, seeds), (TWINS, seeds), (CONTRAST, seeds[:1])):
+        scenario = pinned(load_scenario(name))
+        progress = report(name) if report else None
+        boards[name] = scenario, run(plan([scenario], names, of), n_jobs, progress)
+    animals = {seed: groups_that_test(boards[CELLS][0], seed) for seed in seeds}
+    cells, twins = (scores_by_animal(boards[name][1], animals) for name in (CELLS, TWINS))
+    suite = dict(suite_boards(read_rows(results)))
+    contrast = contrast_boards(boards[CONTRAST][1])
+    families = {name: find_entry(name).family for name in names}
+    table = compare_with_cells(cells, twins, suite, contrast, families)
+    n_animals = len(set().union(*animals.values()))
+    write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
+    write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
+    save(draw_ranks(table, cells, twins, contrast, families), out / "ranks.png")
+    return table
+
+
+def groups_that_test(scenario: Scenario, seed: int) -> list[int]:
+    """Numbers of the test cultures or animals, in the order of the scores of rows."""
+    dataset = simulate(scenario, seed)
+    return [int(group) for group in np.unique(dataset.groups[dataset.test])]
+
+
+def ranks_text(
+    table: pd.DataFrame, cells: dict[str, pd.DataFrame], twins: dict[str, pd.DataFrame],
+    n_animals: int, seeds: Sequence[int],
+) -> str:  # fmt: skip
+    """What was found, in Markdown: thresholds, boards, and the scores behind them."""
+    found = verdicts(table)
+    checks = markdown_table(
+        ("board", "target", "measure", "registered", "found", ""),
+        [
+            (r.board, _readable(r.target), r.measure, f"≥ {r.least:g}", number(r.found),
+             "kept" if r.kept else "MISSED")
+            for r in found.itertuples()
+        ],
+        3,
+    )  # fmt: skip
+    boards = markdown_table(
+        ("board", "target", "methods", "tau", "one a family", "pairs", "concordance"),
+        [
+            (row.board, _readable(row.target), number(row.n_methods, ".0f"),
+             _interval(row.tau, row.tau_low, row.tau_high), number(row.tau_families),
+             number(row.n_pairs, ".0f"),
+             _interval(row.concordance, row.concordance_low, row.concordance_high))
+            for row in table.itertuples()
+        ],
+        2,
+    )  # fmt: skip
+    first = next(iter(cells.values()))
+    methods = list(first.mean().sort_values(ascending=False).index)
+    header = ["method", *(f"{_readable(t)}, real / twins" for t in cells)]
+    scores = markdown_table(
+        header,
+        [
+            (m, *(f"{number(cells[t][m].mean())} / {number(twins[t][m].mean())}" for t in cells))
+            for m in methods
+        ],
+    )
+    about = {
+        "cells": CELLS, "n_animals": n_animals, "n_methods": len(methods),
+        "seeds": ", ".join(map(str, seeds)),
+    }  # fmt: skip
+    introduction = _INTRODUCTION.format(**about) + "\n" + _CONTRAST_NOTE.format(contrast=CONTRAST)
+    parts = {"Registered in advance": checks, "Boards against real cells": boards, "Scores": scores}
+    sections = "".join(f"\n## {title}\n\n{text}" for title, text in parts.items())
+    return f"# Ranks\n\n{introduction}{sections}"
+
+
+def _readable(target: str) -> str:
+    return target.replace("_", " ")
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{number(value)} [{number(low)}, {number(high)}]" if np.isfinite(value) else MISSING

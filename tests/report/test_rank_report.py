@@ -1,0 +1,70 @@
+"""Ranks against real cells, the whole way: boards run, compared, written, drawn."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import validated
+from simbench.report import rank_report
+from simbench.report.rank_report import groups_that_test, validate_ranks
+from simbench.scenario.scenario import Scenario
+
+DATA = Path(__file__).parents[1] / "data"
+SHELF = Path(__file__).parents[2] / "results" / "quickstart"
+METHODS = ["pca", "fa", "ica", "nmf", "random-projection", "trace-stats"]
+
+
+@pytest.fixture
+def made(monkeypatch, tmp_path, tiny):
+    """Small scenarios in place of the shipped ones, on made-up cells."""
+    monkeypatch.setattr(sys, "path", [str(DATA), *sys.path])
+    from made_files import CELLS, write_cells
+
+    monkeypatch.setenv("SIMBENCH_REAL", str(write_cells(tmp_path / "real", n_animals=20)))
+    imaged = {"recordings": CELLS["recordings"] | {"imaged": True}}
+    small = {
+        "recorded-cells": validated(Scenario, CELLS | {"name": "recorded-cells"}),
+        "recorded-cells-twins": validated(Scenario, CELLS | imaged | {"name": "twins"}),
+        "abante2025": tiny.model_copy(
+            update={"protocols": ["latents", "published"], "targets": ["firing_type"]}
+        ),
+    }
+    monkeypatch.setattr(rank_report, "load_scenario", small.__getitem__)
+    return small
+
+
+def test_boards_are_run_compared_and_written(made, tmp_path):
+    out = tmp_path / "out"
+    table = validate_ranks([*METHODS, "supervised"], [1, 2], SHELF, out)
+    kinds = table.groupby("kind")["target"].nunique()
+    assert dict(kinds) == dict.fromkeys(("twins", "suite", "suite mean", "contrast"), 2)
+    known = table[table["board"] != "published clustering"]  # too few neurons: one score for all
+    assert known["tau"].between(-1, 1).all()
+    assert (known["tau_low"] <= known["tau_high"]).all()
+    assert set(table.loc[table["kind"] == "contrast", "board"]) == {
+        "held-out cultures", "published split", "published split, boosted trees",
+        "published clustering",
+    }  # fmt: skip
+    kept = pd.read_csv(out / "ranks.csv")
+    assert kept["tau"].to_numpy() == pytest.approx(table["tau"].to_numpy(), abs=1e-3, nan_ok=True)
+    text = (out / "ranks.md").read_text(encoding="utf-8")
+    for word in ("## Registered in advance", "≥ 0.8", "recorded-cells-twins", *METHODS):
+        assert word in text
+    assert Image.open(out / "ranks.png").size[0] > 800
+
+
+def test_test_animals_are_those_of_the_rows(made):
+    groups = groups_that_test(made["recorded-cells"], 1)
+    assert groups == sorted(groups)
+    assert len(groups) == 10
+    assert groups == groups_that_test(made["recorded-cells-twins"], 1)
+    assert groups != groups_that_test(made["recorded-cells"], 2)
+
+
+def test_two_methods_have_no_order(made, tmp_path):
+    with pytest.raises(SimbenchError, match="ranks: 2 methods; at least 3"):
+        validate_ranks(["pca", "fa"], [1], SHELF, tmp_path)
