@@ -68,7 +68,8 @@ def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def contrast_boards(rows: pd.DataFrame) -> Tables:
     """Scores of the firing type on held-out cultures, and under the published protocol.
 
-    One row per seed, level and test culture; of the published clustering one per seed and level.
+    One row per seed and test culture, the mean over levels; of the published clustering, which is
+    one number for all neurons, one per seed and level.
     """
     ranked = _without_controls(rows[rows["target"] == "firing_type"])
     tables = {}
@@ -76,12 +77,15 @@ def contrast_boards(rows: pd.DataFrame) -> Tables:
         mine = ranked[
             (ranked["metric"] == metric) & (ranked["probe"] == probe) & (ranked["split"] == split)
         ]
-        values: dict[str, dict[tuple, float]] = {}
-        for row in mine.itertuples():
-            for position, value in enumerate(row.per_culture or [row.value]):
-                values.setdefault(row.method, {})[row.seed, row.level, position] = value
-        if values:
-            tables[name] = pd.DataFrame(values).dropna(axis="columns")
+        units = [
+            (row.method, row.seed, position if row.per_culture else row.level, value)
+            for row in mine.itertuples()
+            for position, value in enumerate(row.per_culture or [row.value])
+        ]
+        if units:
+            long = pd.DataFrame(units, columns=["method", "seed", "unit", "value"])
+            means = long.pivot_table("value", ["seed", "unit"], "method")
+            tables[name] = means.dropna(axis="columns")
     return tables
 
 

@@ -29,7 +29,7 @@ class Traces:
     training : ndarray of bool, shape (n_recordings,)
         The recordings that a method may learn from.
     groups : ndarray of int, shape (n_recordings,)
-        Opaque numbers in random order: they say who shares a culture, and nothing else.
+        Opaque numbers in random order: they say who was recorded together, and nothing else.
     """
 
     dff: Sequence[np.ndarray]

@@ -32,13 +32,18 @@ from simbench.scenario.scenario_file import load_scenario
 
 _INTRODUCTION = """\
 Does the order of methods on simulated data carry over to real cells? The boards are those of
-`{cells}` (measured traces; R² of labels of the spikes, within indicator, irregularity and bursts
-given the rate), {n_animals} animals and {n_methods} methods, splits {seeds}.
+`{cells}` (measured traces; R² of labels of the spikes, within indicator; irregularity and
+bursts given the rate), {n_animals} animals (cells, where the animal is unknown) and
+{n_methods} methods, splits {seeds}.
 
 tau: Kendall's tau-b of the methods' scores, with its 95 % bootstrap interval over animals and, of
 other boards, over their cultures too. One a family: tau with one method of each family, mean over
 all choices. Concordance: share of the pairs of methods that the simulated board separates (95 %
-interval without zero) that real cells order in the same way.
+interval without zero) that real cells order in the same way. Resampling adds noise, so that the
+intervals of tau lie somewhat below it. Methods that are all near 0 on a label are in no order:
+there tau is low, whatever carries over, and concordance tells more.
+
+The thresholds were registered for log rate, CV and burst fraction, before CV2 was among the labels.
 """
 _CONTRAST_NOTE = """\
 `{contrast}` is run with the same methods: its board on held-out cultures, and the boards that the
@@ -117,11 +122,12 @@ def ranks_text(
     boards = markdown_table(
         ("board", "target", "methods", "tau", "one a family", "pairs", "concordance"),
         [
-            (row.board, _readable(row.target), number(row.n_methods, ".0f"),
+            (f"{CONTRAST}, {row.board}" if row.kind == "contrast" else row.board,
+             _readable(row.target), number(row.n_methods, ".0f"),
              _interval(row.tau, row.tau_low, row.tau_high), number(row.tau_families),
              number(row.n_pairs, ".0f"),
              _interval(row.concordance, row.concordance_low, row.concordance_high))
-            for row in table.itertuples()
+            for row in table[table["kind"] != "suite"].itertuples()
         ],
         2,
     )  # fmt: skip
@@ -140,9 +146,23 @@ def ranks_text(
         "seeds": ", ".join(map(str, seeds)),
     }  # fmt: skip
     introduction = _INTRODUCTION.format(**about) + "\n" + _CONTRAST_NOTE.format(contrast=CONTRAST)
-    parts = {"Registered in advance": checks, "Boards against real cells": boards, "Scores": scores}
+    parts = {
+        "Registered in advance": checks, "Boards against real cells": boards,
+        "Boards of the suite: tau": _suite_table(table, list(cells)), "Scores": scores,
+    }  # fmt: skip
     sections = "".join(f"\n## {title}\n\n{text}" for title, text in parts.items())
     return f"# Ranks\n\n{introduction}{sections}"
+
+
+def _suite_table(table: pd.DataFrame, targets: Sequence[str]) -> str:
+    """Tau of each board of the suite, by target."""
+    suite = table[table["kind"] == "suite"].set_index(["board", "target"])
+    names = dict.fromkeys(suite.index.get_level_values("board"))
+    lines = [
+        [name, *(_interval(*suite.loc[(name, t), ["tau", "tau_low", "tau_high"]]) for t in targets)]
+        for name in names
+    ]
+    return markdown_table(["board", *map(_readable, targets)], lines)
 
 
 def _readable(target: str) -> str:
