@@ -6,8 +6,17 @@ from typing import Annotated
 
 import typer
 
-from simbench.cli.choices import method_names
-from simbench.cli.common import CacheDir, Jobs, app, resumable, use_cache, use_recordings
+from simbench.cli.choices import method_names, scenario_names
+from simbench.cli.common import (
+    CacheDir,
+    Jobs,
+    Seed,
+    app,
+    load,
+    resumable,
+    use_cache,
+    use_recordings,
+)
 from simbench.core.console import print_table, progress_bars
 
 validate = typer.Typer(no_args_is_help=True, help="Hold simbench against recordings of others.")
@@ -61,6 +70,41 @@ def ranks(
     ]
     print_table("agreement with real cells", columns, rows)
     typer.echo(f"Tables and figure: {out}")
+
+
+@validate.command(epilog="Example: simbench validate cultures recordings/cultures -s firing-types")
+def cultures(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Electrode recordings of others, .h5.")
+    ],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario", "-s", autocompletion=scenario_names,
+            help="Name or .toml file; default: firing-types; can be repeated.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for table and figure.")] = Path(
+        "validation"
+    ),
+    n_jobs: Jobs = -1,
+    cache_dir: CacheDir = None,
+) -> None:  # fmt: skip
+    """Do the cultures of scenarios behave like real ones?"""
+    use_cache(cache_dir)
+    scenarios = load(scenario or ["firing-types"])
+    from simbench.core.files import check_writable
+    from simbench.report.culture_validation import validate_cultures
+
+    check_writable(out)
+    with resumable(), progress_bars() as report:
+        table = validate_cultures(folder, scenarios, seed, out, n_jobs, partial(report))
+    for name, some in table.groupby("scenario", sort=False):
+        inside = int((some["distance"].abs() <= 1).sum())
+        region = some["region"].iloc[0]
+        typer.echo(f"{name}: {inside} of {len(some)} statistics in the {region} range")
+    typer.echo(f"Table and figure: {out}")
 
 
 def _named(report: object, name: str, what: str, done: int, total: int) -> None:

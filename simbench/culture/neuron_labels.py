@@ -120,18 +120,28 @@ def neighbour_correlation(spikes: SpikeTrains, weights: sparse.csr_array) -> np.
     return np.where(defined, total / n_bins / np.maximum(number, 1), np.nan)
 
 
-def summarise(spikes: SpikeTrains, bursts: NetworkBursts | None) -> dict[str, float]:
-    """Numbers about the culture as a whole; network bursts as found by ``find_network_bursts``."""
-    rates = {
+def summarise(
+    spikes: SpikeTrains, labels: pd.DataFrame, bursts: NetworkBursts | None
+) -> dict[str, float]:
+    """Numbers about the culture as a whole; network bursts as found by ``find_network_bursts``.
+
+    ``log_rate_sd`` is the s.d. of log10 of the rate of neurons that fire, ``burst_fraction`` the
+    mean over them, ``isi_cv`` the median over neurons with three spikes or more; 0 without any.
+    """
+    rates = labels["rate_hz"][labels["rate_hz"] > 0]
+    numbers = {
         "mean_rate_hz": float(spikes.counts.mean() / spikes.duration),
         "silent_share": float((spikes.counts == 0).mean()),
+        "log_rate_sd": float(np.log10(rates).std(ddof=0)) if len(rates) else 0.0,
+        "burst_fraction": _or_zero(labels["burst_fraction"].mean()),
+        "isi_cv": _or_zero(labels["isi_cv"].median()),
     }
     if bursts is None:
-        return rates
+        return numbers
     index = bursts.index_of(spikes.times)
     inside = index >= 0
     members = np.unique(index[inside] * spikes.n_neurons + spikes.neurons[inside])
-    return rates | {
+    return numbers | {
         "network_burst_rate_hz": len(bursts) / spikes.duration,
         "network_burst_duration_s": float((bursts.stops - bursts.starts).mean())
         if len(bursts)
@@ -139,6 +149,10 @@ def summarise(spikes: SpikeTrains, bursts: NetworkBursts | None) -> dict[str, fl
         "network_burst_participation": len(members) / max(len(bursts), 1) / spikes.n_neurons,
         "network_spike_share": float(inside.mean()) if len(inside) else 0.0,
     }
+
+
+def _or_zero(value: float) -> float:
+    return float(value) if np.isfinite(value) else 0.0
 
 
 def describe(
@@ -150,6 +164,7 @@ def describe(
     """
     bursts = find_network_bursts(spikes) if spikes.n_neurons > 1 else None
     labels = activity_labels(spikes, weights, bursts)
+    summary = summarise(spikes, labels, bursts)
     if weights is not None:
         labels = wiring_labels(weights).join(labels)
-    return labels, summarise(spikes, bursts)
+    return labels, summary

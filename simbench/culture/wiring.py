@@ -163,10 +163,9 @@ def draw_weights(
     edges = links.tocoo()
     strength = np.where(inhibitory, -recipe.inhibitory_weight, recipe.excitatory_weight)[edges.row]
     normal = rng.standard_normal(edges.nnz)
+    spread = np.abs(1 + recipe.weight_jitter * normal)
     if recipe.weight_log_sd:
-        spread = lognormal(recipe.weight_log_sd, normal)
-    else:
-        spread = np.abs(1 + recipe.weight_jitter * normal)
+        spread = np.where(strength > 0, lognormal(recipe.weight_log_sd, normal), spread)
     return sparse.csr_array((strength * spread, (edges.row, edges.col)), shape=links.shape)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simbench import __version__
-from simbench.core.text import markdown_table
+from simbench.core.text import markdown_table, number
 from simbench.data.provenance import all_simulated, fluorescence_unit
+from simbench.data.real_cultures import SOURCE, STATISTICS, compare, mean_summary, nearest_region
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
@@ -30,6 +31,7 @@ _CARD = """\
 
 {contents}
 {columns}
+{activity}
 ## Licence and citation
 
 {rights}
@@ -50,6 +52,12 @@ _RIGHTS = {
     "license": ("licence", "not told: ask the source before you pass the data on"),
     "citation": ("to cite", "not told: ask the source"),
 }
+_ACTIVITY = """## Beside real cultures
+
+Means over the recordings, beside {region} cultures of days 14 to 28 in vitro ({source}). Distance:
+0 is the median of real recordings, -1 their 5th percentile, 1 the 95th.
+
+{table}"""
 _MOST_FILES = 10
 _NAMED = ("given", "made", "fluorescence_unit", *_RIGHTS)
 
@@ -123,6 +131,7 @@ def dataset_card(
         recipe=_recipe(scenario, seed, origin),
         contents=contents or (files if blinded else files + _TRUTH_FILES),
         columns="" if blinded else _columns(columns),
+        activity="" if blinded else _activity(recordings, scenario),
         rights=rights,
     )
     return re.sub(r"\n{3,}", "\n\n", card)
@@ -197,6 +206,23 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif value is not None and value != {}:
             rows.append((f"`{prefix}{key}`", str(value)))
     return rows
+
+
+def _activity(recordings: Sequence[Recording], scenario: Scenario | None) -> str:
+    """How far the cultures are from real ones; nothing where single cells were recorded."""
+    summaries = [r.read_truth().summary for r in recordings]
+    if not all("network_spike_share" in summary for summary in summaries):
+        return ""
+    mean = mean_summary(summaries)
+    preset = scenario.culture.preset if scenario and scenario.culture else None
+    region = preset or nearest_region(mean)
+    rows = [
+        (STATISTICS[row.statistic], number(row.value, ".2g"), f"{row.p5:.2g} to {row.p95:.2g}",
+         number(row.distance, "+.1f"))
+        for row in compare(mean, region).itertuples()
+    ]  # fmt: skip
+    table = markdown_table(("statistic", "here", "real, 5 to 95 %", "distance"), rows)
+    return _ACTIVITY.format(region=region, source=SOURCE, table=table)
 
 
 def _columns(names: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from simbench.culture.bursts import find_network_bursts
 from simbench.culture.growth import Culture, build_culture, grow_culture
 from simbench.culture.planning import prepare_target
 from simbench.culture.substrate import Substrate
+from simbench.data.real_cultures import STATISTICS, compare, nearest_region
 from simbench.report.style import colors_of, use_style
 from simbench.scenario.scenario import Scenario
 
@@ -26,7 +27,8 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
     """The culture that ``simulate(scenario, seed)`` has as its first recording.
 
     Somata by firing type and their links on the dish, over the height map; the raster with the
-    network bursts that were found; rates and in-degrees by firing type.
+    network bursts that were found; rates and in-degrees by firing type; its activity beside the
+    range of real cultures.
     """
     use_style()
     condition = scenario.train_conditions[0]
@@ -34,14 +36,15 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
     culture = grow_culture(recipe, seed, 0, prepare_target([recipe]))
     substrate = build_culture(recipe, seed, 0).wiring.substrate
     colours = colors_of(culture.labels["firing_type"])
-    figure = plt.figure(figsize=(13, 7.5), layout="constrained")
+    figure = plt.figure(figsize=(13, 8.5), layout="constrained")
     axes = figure.subplot_mosaic(
-        [["dish", "raster"], ["dish", "rates"], ["dish", "degrees"]],
-        width_ratios=(1, 1.15), height_ratios=(1.6, 1, 1),
+        [["dish", "raster"], ["dish", "rates"], ["dish", "degrees"], ["real", "degrees"]],
+        width_ratios=(1, 1.15), height_ratios=(1.6, 1, 0.1, 1),
     )  # fmt: skip
     draw_dish(axes["dish"], culture, substrate, colours)
     draw_raster(axes["raster"], culture, colours)
     _draw_distributions(axes["rates"], axes["degrees"], culture, colours)
+    _draw_beside_real(axes["real"], culture, recipe.preset)
     figure.suptitle(f"{scenario.name}: {condition.name}", fontsize=11)
     return figure
 
@@ -133,3 +136,19 @@ def _draw_distributions(
     silent = f"leftmost bar: no spike in {duration_s:g} s"
     rates.set(xlabel=f"mean rate (Hz); {silent}", ylabel="neurons")
     degrees.set(xlabel="in-degree", ylabel="neurons")
+
+
+def _draw_beside_real(axes: Axes, culture: Culture, preset: str | None) -> None:
+    """Distance of each statistic from the median of real cultures, their range shaded."""
+    region = preset or nearest_region(culture.summary)
+    table = compare(culture.summary, region)
+    far = 4.0
+    distance, row = table["distance"].clip(-far, far), range(len(table))
+    axes.axvspan(-1, 1, color="#009E73", alpha=0.2, lw=0)
+    axes.axvline(0, color="0.6", lw=0.8)
+    axes.scatter(distance, row, 22, color=np.where(distance.abs() <= 1, "#30507a", "#c0392b"))
+    names = [f"{STATISTICS[s]}: {v:.2g}" for s, v in zip(table["statistic"], table["value"])]
+    axes.set_yticks(row, names, fontsize=7)
+    axes.set(xlim=(-far - 0.3, far + 0.3), ylim=(len(table) - 0.5, -0.5))
+    axes.set_xticks([-1, 0, 1], ["5 %", "median", "95 %"])
+    axes.set_title(f"beside real {region} cultures, days 14 to 28 in vitro", fontsize=9)

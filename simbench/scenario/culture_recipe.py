@@ -5,12 +5,13 @@ Sources of the default values: Izhikevich 2003 (neurons), Alvarez-Lacalle & Mose
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum
+from simbench.scenario.presets import CULTURES
 from simbench.scenario.recipe import YOUNGER, Finite, Fraction, NonNegative, Positive, Recipe
 
 # Izhikevich 2003, figure 2 and the parameters of its text: a, b, c (mV), d.
@@ -106,7 +107,9 @@ class SynapseRecipe(Recipe):
     weight_jitter: NonNegative = 0.1
     """Relative s.d. of single weights."""
     weight_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
-    """S.d. of the natural logarithm of weights, whose mean stays; if 0, `weight_jitter` holds."""
+    """S.d. of the natural logarithm of excitatory weights, whose mean stays (Song et al. 2005);
+    `weight_jitter` holds for the others, and for all if 0. A few huge inhibitory weights would push
+    a neuron to where the model's equations run away."""
     decay_ms: Positive = 10.0
     slow_share: Annotated[Fraction, YOUNGER] = 0.0
     """Share of an excitatory current, at its peak, that decays with `slow_decay_ms`."""
@@ -121,6 +124,9 @@ class SynapseRecipe(Recipe):
 class CultureRecipe(Recipe):
     """Neurons of a dish, their wiring, and the duration of the recording."""
 
+    preset: Annotated[Literal["cortical", "hippocampal"] | None, YOUNGER] = None
+    """Real culture whose firing the values of missing keys imitate
+    (`simbench.scenario.presets.CULTURES`)."""
     n_neurons: Annotated[int, Field(ge=2, le=10**7)] = 2250
     density_per_mm2: Positive = 250.0
     min_spacing_um: NonNegative = 7.5
@@ -149,6 +155,20 @@ class CultureRecipe(Recipe):
     """If given, a constant input per firing type that gives all types this rate is found."""
     wiring: WiringRecipe = WiringRecipe()
     synapses: SynapseRecipe = SynapseRecipe()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        filled = dict(data)
+        for key, value in CULTURES.get(str(data.get("preset")), {}).items():
+            given = data.get(key)
+            if key not in data:
+                filled[key] = value
+            elif key in ("wiring", "synapses") and isinstance(given, dict):
+                filled[key] = value | given
+        return filled
 
     @model_validator(mode="after")
     def _possible(self) -> "CultureRecipe":

@@ -1,4 +1,6 @@
-"""Indicators and cameras: published numbers as plain data."""
+"""Indicators, cameras and cultures: published and measured numbers as plain data."""
+
+from typing import Any
 
 # Hill response to summed calcium, fitted to the medians below on logarithmic scales.
 # tools/fit_culture_indicators.py says how far this is from the best fit. Columns:
@@ -98,5 +100,32 @@ CAMERAS: dict[str, dict[str, float]] = {
         "haze": 0.15, "haze_sigma_mm": 0.1, "neuropil": 0.7, "neuropil_sd": 0.3,
         "flicker_sd": 0.02, "read_noise": 2.0, "offset": 100.0, "bit_depth": 16,
         "saturation": 8.0,
+    },
+}  # fmt: skip
+
+# Values of missing keys of a culture recipe by preset: cultures that fire like real ones of a
+# region, days 14 to 28 in vitro. Found and confirmed by tools/calibrate_cultures.py.
+CULTURES: dict[str, dict[str, Any]] = {
+    "cortical": {
+        "excitatory_types": {"RS": 0.6, "IB": 0.2, "CH": 0.2},
+        "inhibitory_types": {"FS": 0.6, "LTS": 0.4},
+        "parameter_jitter": 0.062, "noise_sigma": 1.41, "drive_log_sd": 0.236,
+        "wiring": {"axon_length_mm": 0.083},
+        "synapses": {
+            "excitatory_weight": 5.18, "inhibitory_weight": 16.0, "depression": 0.477,
+            "recovery_s": 1.85, "decay_ms": 5.0, "slow_share": 0.225, "slow_decay_ms": 158.0,
+            "weight_log_sd": 1.5,
+        },
+    },
+    "hippocampal": {
+        "excitatory_types": {"RS": 0.6, "IB": 0.2, "CH": 0.2},
+        "inhibitory_types": {"FS": 0.6, "LTS": 0.4}, "type_current": {"LTS": -2.5},
+        "parameter_jitter": 0.06, "noise_sigma": 1.36, "drive_log_sd": 0.26,
+        "wiring": {"axon_length_mm": 0.107},
+        "synapses": {
+            "excitatory_weight": 6.5, "inhibitory_weight": 16.5, "depression": 0.3,
+            "recovery_s": 2.0, "decay_ms": 6.5, "slow_share": 0.27, "slow_decay_ms": 44.0,
+            "weight_log_sd": 1.42,
+        },
     },
 }  # fmt: skip

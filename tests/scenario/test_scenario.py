@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from simbench import SimbenchError, load_scenario
 from simbench.core.files import validated
 from simbench.data.simulation import recording_folders, recording_units
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.presets import CULTURES
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import available_scenarios
 
@@ -282,3 +284,23 @@ def test_a_key_that_came_later_is_in_the_digest_only_where_it_is_used(key, value
     assert validated(Scenario, data).digest() == scenario.digest()
     table[leaf] = value
     assert validated(Scenario, data).digest() != scenario.digest()
+
+
+@pytest.mark.parametrize("name", ["cortical", "hippocampal"])
+def test_a_culture_preset_gives_the_values_of_missing_keys(name):
+    plain = CultureRecipe.model_validate({"preset": name})
+    preset = CULTURES[name]
+    assert plain.noise_sigma == preset["noise_sigma"]
+    assert plain.excitatory_types == preset["excitatory_types"]
+    assert plain.synapses.weight_log_sd == preset["synapses"]["weight_log_sd"]
+    own = CultureRecipe.model_validate(
+        {"preset": name, "noise_sigma": 2.0, "synapses": {"decay_ms": 7.0}}
+    )
+    assert (own.noise_sigma, own.synapses.decay_ms) == (2.0, 7.0)
+    assert own.synapses.weight_log_sd == plain.synapses.weight_log_sd
+    assert validated(CultureRecipe, own.model_dump(mode="json")) == own
+
+
+def test_an_unknown_culture_preset_is_refused():
+    with pytest.raises(SimbenchError, match="'cortical' or 'hippocampal'"):
+        validated(Scenario, changed("culture", {"preset": "thalamic"}))

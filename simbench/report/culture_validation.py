@@ -1,0 +1,181 @@
+"""Do simulated cultures behave like real ones: statistics compared, written down and drawn."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import write_text
+from simbench.core.seeds import stream
+from simbench.core.text import markdown_table, number
+from simbench.culture.growth import Culture
+from simbench.culture.neuron_labels import describe
+from simbench.culture.spikes import SpikeTrains
+from simbench.data.cultures import cached_culture, fill_cache
+from simbench.data.real_cultures import (
+    MATURE_DAYS,
+    SOURCE,
+    STATISTICS,
+    compare,
+    mean_summary,
+    measure_cultures,
+    nearest_region,
+    ranges_of,
+)
+from simbench.data.simulation import recording_units
+from simbench.report.culture_validation_figure import draw_cultures
+from simbench.report.style import save
+from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.scenario import Scenario
+
+_YOUNG_DAYS = (7, 13)
+_MOST_CULTURES = 6  # of a scenario
+_MOST_NEURONS = 3  # that an electrode hears
+_INTRODUCTION = """\
+Statistics of simulated cultures beside {n_recordings} recordings of {n_cultures} real ones
+({source}). A distance is from the median of real recordings of days {first} to {last} in vitro: at
+-1 lies their 5th percentile, at 1 the 95th. A scenario is compared with the region of its preset,
+or the nearest; its value is the mean of up to {n_each} cultures, seed {seed}. An electrode hears
+one or few neurons: "as electrodes" gives the distance after each of half as many electrodes has
+summed the spikes of 1 to 3 neighbouring neurons.
+"""
+
+
+def validate_cultures(
+    folder: Path,
+    scenarios: Sequence[Scenario],
+    seed: int,
+    out: Path,
+    n_jobs: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Compare the cultures of scenarios with real ones; write a table and draw it.
+
+    Writes ``cultures.csv``, ``cultures.md`` and ``cultures.png``.
+
+    Parameters
+    ----------
+    folder : Path
+        Electrode recordings (`measure_cultures`).
+    scenarios : sequence of Scenario
+        With a culture recipe each.
+    seed : int
+    out : Path
+        Folder for what is written.
+
+    Returns
+    -------
+    DataFrame, one row per scenario and statistic
+        As of `compare`, with ``scenario``, ``region`` and ``as_electrodes``, the distance of the
+        same cultures heard through electrodes.
+    """
+    for scenario in scenarios:
+        if scenario.culture is None:
+            raise SimbenchError(
+                f"scenario {scenario.name}: names recordings; allowed: one with a culture recipe"
+            )
+    real = measure_cultures(folder)
+    ranges = ranges_of(real)
+    tables, shown = [], []
+    for done, scenario in enumerate(scenarios):
+        if progress:
+            progress("simulate cultures", done, len(scenarios))
+        cultures = _grow(scenario, seed, n_jobs)
+        mean = mean_summary([culture.summary for culture in cultures])
+        preset = scenario.train_conditions[0].culture.preset
+        region = preset or nearest_region(mean)
+        heard = [
+            describe(as_electrodes(culture, seed, index))[1]
+            for index, culture in enumerate(cultures)
+        ]
+        table = compare(mean, region, ranges)
+        electrodes = compare(mean_summary(heard), region, ranges)["distance"]
+        tables.append(table.assign(as_electrodes=electrodes, scenario=scenario.name, region=region))
+        shown.append((f"{scenario.name} ({region})", cultures[0].spikes))
+    table = pd.concat(tables, ignore_index=True)
+    by_age = {
+        f"{first} to {last}": ranges_of(real, (first, last))
+        for first, last in (_YOUNG_DAYS, MATURE_DAYS)
+    }
+    names = {
+        "n_recordings": len(real), "n_cultures": real["culture"].nunique(), "source": SOURCE,
+        "first": MATURE_DAYS[0], "last": MATURE_DAYS[1], "n_each": _MOST_CULTURES, "seed": seed,
+    }  # fmt: skip
+    text = "\n".join(
+        (_INTRODUCTION.format(**names), _distances_text(table), "Real cultures, median "
+         "(5th to 95th percentile of recordings), by days in vitro:\n", _real_text(by_age))
+    )  # fmt: skip
+    write_text(out / "cultures.csv", table.to_csv(index=False, float_format="%.4g"))
+    write_text(out / "cultures.md", text)
+    save(draw_cultures(folder, real, ranges, table, shown), out / "cultures.png")
+    return table
+
+
+def _grow(scenario: Scenario, seed: int, n_jobs: int) -> list[Culture]:
+    """First cultures of a scenario, conditions in turn, from the cache or simulated into it."""
+    recipes: dict[int, CultureRecipe] = {
+        index: condition.culture for index, condition in recording_units(scenario)[:_MOST_CULTURES]
+    }
+    fill_cache(recipes, seed, n_jobs, lambda share: None)
+    return [cached_culture(recipe, seed, index) for index, recipe in recipes.items()]
+
+
+def as_electrodes(culture: Culture, seed: int, index: int) -> SpikeTrains:
+    """What electrodes would hear: each sums 1 to 3 neighbouring neurons, half as many as neurons.
+
+    Centres are drawn at random; a neuron may be heard by several electrodes.
+    """
+    rng = stream(seed, "culture", index, "electrodes")
+    positions = culture.labels[["x_mm", "y_mm"]].to_numpy(float)
+    n_electrodes = max(2, len(positions) // 2)
+    centres = rng.permutation(len(positions))[:n_electrodes]
+    n_near = min(_MOST_NEURONS, len(positions))
+    _, near = cKDTree(positions).query(positions[centres], k=n_near)
+    heard = np.arange(n_near) < rng.integers(1, n_near + 1, n_electrodes)[:, None]
+    electrode, which = np.nonzero(heard)
+    neuron = near[electrode, which]
+    spikes, counts = culture.spikes, culture.spikes.counts[neuron]
+    first = np.repeat(spikes.offsets[neuron] - np.cumsum(counts) + counts, counts)
+    times = spikes.times[first + np.arange(counts.sum())]
+    return SpikeTrains.from_events(
+        np.repeat(electrode, counts), times, n_electrodes, spikes.duration
+    )
+
+
+def _distances_text(table: pd.DataFrame) -> str:
+    header = ["scenario", "beside", "inside", *STATISTICS.values(), "as electrodes, inside"]
+    lines = []
+    for (scenario, region), some in table.groupby(["scenario", "region"], sort=False):
+        by_name = some.set_index("statistic")
+        inside, heard = (
+            f"{int((some[column].abs() <= 1).sum())} of {len(some)}"
+            for column in ("distance", "as_electrodes")
+        )
+        cells = [
+            f"{number(by_name.loc[name, 'value'], '.2g')} "
+            f"({number(by_name.loc[name, 'distance'], '+.1f')})"
+            for name in STATISTICS
+        ]
+        lines.append([scenario, region, inside, *cells, heard])
+    return markdown_table(header, lines, 2)
+
+
+def _real_text(by_age: dict[str, pd.DataFrame]) -> str:
+    header = ["region", "days", "recordings", "cultures", *STATISTICS.values()]
+    lines = []
+    for days, ranges in by_age.items():
+        if ranges.empty:
+            continue
+        for region, some in ranges.groupby("region"):
+            by_name = some.set_index("statistic")
+            cells = [
+                f"{by_name.loc[name, 'p50']:.2g} "
+                f"({by_name.loc[name, 'p5']:.2g} to {by_name.loc[name, 'p95']:.2g})"
+                for name in STATISTICS
+            ]
+            counts = (str(some[column].iloc[0]) for column in ("recordings", "cultures"))
+            lines.append([region, days, *counts, *cells])
+    return markdown_table(header, lines, 2)

@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_files import write_h5
+
+from simbench.core.errors import SimbenchError
+from simbench.data.real_cultures import (
+    STATISTICS,
+    compare,
+    mean_summary,
+    measure_cultures,
+    nearest_region,
+    ranges_of,
+    real_ranges,
+)
+
+
+def test_shipped_ranges_are_those_of_the_recordings(real):
+    measured = ranges_of(measure_cultures(real / "cultures"))
+    shipped = real_ranges()
+    pd.testing.assert_frame_equal(measured, shipped, rtol=1e-3, check_dtype=False)
+
+
+def test_published_medians_of_real_cultures_are_found(real):
+    """reality.md: medians of untreated cultures, days 14 to 28."""
+    ranges = real_ranges().set_index(["region", "statistic"])["p50"]
+    assert 0.97 < ranges["cortical", "network_spike_share"] < 1
+    assert 0.17 < ranges["cortical", "network_burst_duration_s"] < 0.37
+    assert 0.10 < ranges["hippocampal", "network_burst_duration_s"] < 0.22
+
+
+@pytest.mark.parametrize("region", ["cortical", "hippocampal"])
+@pytest.mark.parametrize(("share", "distance"), [("p5", -1), ("p50", 0), ("p95", 1)])
+def test_distance_counts_in_percentiles(region, share, distance):
+    ranges = real_ranges()
+    some = ranges[ranges["region"] == region].set_index("statistic")
+    table = compare(dict(some[share]), region)
+    has_span = (some[share] != some["p50"]).to_numpy() | (distance == 0)
+    assert table["distance"][has_span].to_numpy() == pytest.approx(distance)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(STATISTICS)), st.floats(0, 1e3), min_size=1))
+def test_distance_grows_with_the_value(summary):
+    table = compare(summary, "cortical")
+    more = compare({name: value + 0.5 for name, value in summary.items()}, "cortical")
+    assert set(table["statistic"]) == set(summary)
+    assert (more["distance"] > table["distance"]).all()
+
+
+def test_the_median_of_a_region_is_nearest_to_it():
+    ranges = real_ranges()
+    for region, some in ranges.groupby("region"):
+        assert nearest_region(dict(zip(some["statistic"], some["p50"]))) == region
+
+
+def test_mean_summary_leaves_out_what_is_unknown():
+    mean = mean_summary([{"mean_rate_hz": 1.0, "other": 3}, {"mean_rate_hz": 3.0}])
+    assert mean == {"mean_rate_hz": 2.0}
+
+
+def test_made_recordings_are_measured(tmp_path):
+    rng = np.random.default_rng(0)
+    spikes = np.sort(rng.uniform(0, 100, (3, 400)), axis=1)
+    write_h5(
+        tmp_path / "TC01.h5", spikes=spikes.ravel(), sCount=np.array([400, 400, 400]),
+        recordingtime=np.array([0.0, 100.0]),
+    )  # fmt: skip
+    (row,) = measure_cultures(tmp_path).to_dict("records")
+    assert row["culture"] == "TC01"
+    assert (row["region"], row["days_in_vitro"], row["n_electrodes"]) == ("cortical", 14, 3)
+    assert row["mean_rate_hz"] == pytest.approx(4.0)
+    assert row["silent_share"] == row["log_rate_sd"] == 0
+    assert row["isi_cv"] == pytest.approx(1, abs=0.15)  # Poisson
+
+
+def test_a_recording_without_region_is_refused(tmp_path):
+    write_h5(tmp_path / "TC01.h5", without=["meta/region"])
+    with pytest.raises(SimbenchError, match="TC01.h5: holds no region"):
+        measure_cultures(tmp_path)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path):
+    with pytest.raises(SimbenchError, match=r"holds no file that ends in \.h5"):
+        measure_cultures(tmp_path)
