@@ -39,17 +39,20 @@ FREE = [
     ("drive_log_sd", 0.0, 0.8, False),
     ("noise_sigma", 0.7, 2.2, True),
     ("wiring.axon_length_mm", 0.06, 0.2, True),
-    ("type_current.LTS", -3.0, 0.0, False),
+    ("type_current.LTS", -5.0, 0.0, False),
 ]
 FIXED = {
-    "n_neurons": 100, "duration_s": 100.0, "parameter_jitter": 0.06,
+    "n_neurons": 100, "duration_s": 100.0, "parameter_jitter": 0.05,
     "excitatory_types": {"RS": 0.6, "IB": 0.2, "CH": 0.2},
     "inhibitory_types": {"FS": 0.6, "LTS": 0.4},
 }  # fmt: skip
 N_CULTURES, POPULATION, GENERATIONS, SEED = 3, 20, 40, 1000
 INSIDE = 0.8
 MOST_HZ = 80.0  # mean rate of a neuron; above it no cell is recorded
-START = [4.0, 18.0, 0.4, 1.3, 6.0, 0.2, 140.0, 1.75, 0.35, 1.45, 0.1, -2.8]
+START = {
+    "cortical": [4.3, 19.0, 0.37, 1.0, 3.7, 0.17, 130.0, 1.6, 0.34, 1.45, 0.11, -3.5],
+    "hippocampal": [7.0, 24.6, 0.2, 1.2, 3.6, 0.235, 47.0, 1.3, 0.45, 1.25, 0.095, -3.5],
+}
 
 
 def recipe_of(values: np.ndarray, fixed: dict[str, Any] = FIXED) -> CultureRecipe:
@@ -123,8 +126,8 @@ def search(folder: Path, region: str, log: Path) -> None:
     rng = np.random.default_rng(SEED)
     old = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     best = [row["values"] for row in sorted(old, key=lambda row: row["cost"])[:POPULATION]]
-    start = shares_of(START)
-    near = start + 0.15 * rng.standard_normal((POPULATION, len(FREE)))
+    start = shares_of(START[region])
+    near = start + 0.1 * rng.standard_normal((POPULATION, len(FREE)))
     near[0] = start
     initial = np.clip(np.array([*best, *near[len(best) :]]), 0, 1)
     differential_evolution(

@@ -1,10 +1,10 @@
 """Ranks against real cells, the whole way: boards run, compared, written, drawn."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_files import CELLS, write_cells
 from PIL import Image
 
 from simbench.core.errors import SimbenchError
@@ -13,7 +13,6 @@ from simbench.report import rank_report
 from simbench.report.rank_report import groups_that_test, validate_ranks
 from simbench.scenario.scenario import Scenario
 
-DATA = Path(__file__).parents[1] / "data"
 SHELF = Path(__file__).parents[2] / "results" / "quickstart"
 METHODS = ["pca", "fa", "ica", "nmf", "random-projection", "trace-stats"]
 
@@ -21,9 +20,6 @@ METHODS = ["pca", "fa", "ica", "nmf", "random-projection", "trace-stats"]
 @pytest.fixture
 def made(monkeypatch, tmp_path, tiny):
     """Small scenarios in place of the shipped ones, on made-up cells."""
-    monkeypatch.setattr(sys, "path", [str(DATA), *sys.path])
-    from made_files import CELLS, write_cells
-
     monkeypatch.setenv("SIMBENCH_REAL", str(write_cells(tmp_path / "real", n_animals=20)))
     imaged = {"recordings": CELLS["recordings"] | {"imaged": True}}
     small = {
