@@ -33,7 +33,7 @@ def make_recording(index: int, neuropil: bool = False) -> Recording:
     neurons = rng.integers(1, n, 150)
     spikes = SpikeTrains.from_events(neurons, rng.integers(0, 10_000, 150) / 1000, n, DURATION_S)
     positions = rng.uniform(-0.15, 0.15, (n, 2))
-    recipe = ImagingRecipe(nu=1.0, frame_rate_hz=FRAME_RATE_HZ)
+    recipe = ImagingRecipe(preset="ideal", nu=1.0, frame_rate_hz=FRAME_RATE_HZ)
     imaged = image(spikes, positions, recipe, seed=7, index=index)
     links = rng.random((n, n)) < 0.2
     labels = pd.DataFrame(

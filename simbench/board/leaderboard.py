@@ -21,8 +21,8 @@ from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
 
 FLOOR_AND_CEILING = ("chance", "spike-oracle")
 """The methods between which recovery is measured."""
-ONE_METHOD_SCENARIOS = ("ablation",)
-"""Scenarios that compare settings of one method; they say nothing about methods."""
+UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")
+"""Settings of one method, and cultures that nobody has recorded: they rank no methods."""
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 _COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters"]

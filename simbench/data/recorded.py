@@ -282,7 +282,7 @@ def twin(recording: Recording, seed: int, index: int) -> Recording:
         )
     nu = float(np.mean(measure_nu(recording.dff, recording.frame_rate)))
     recipe = ImagingRecipe(
-        indicator=indicator, frame_rate_hz=recording.frame_rate, nu=max(nu, 1e-6)
+        preset="ideal", indicator=indicator, frame_rate_hz=recording.frame_rate, nu=max(nu, 1e-6)
     )
     apart = np.arange(recording.n_neurons)[:, None] * np.ones(2)
     imaged = image(true_spikes(recording), apart, recipe, seed, index)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.benchmark.rows import read_rows, read_text, row_files
-from simbench.board.leaderboard import ONE_METHOD_SCENARIOS, boards, is_replication
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
 from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
@@ -93,7 +93,7 @@ def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str]
 
 def _comes_last(board: tuple[str, pd.DataFrame]) -> bool:
     """Whether a board comes after those that rank different methods."""
-    return is_replication(board[1]) or board[1]["scenario"].iloc[0] in ONE_METHOD_SCENARIOS
+    return is_replication(board[1]) or board[1]["scenario"].iloc[0] in UNRANKED_SCENARIOS
 
 
 def _pictures(folder: Path) -> list[Path]:

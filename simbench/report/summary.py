@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import ONE_METHOD_SCENARIOS, Board, boards, make_board
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, boards, make_board
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
 from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
@@ -68,7 +68,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 def _lines(scenario: str, board: Board) -> list[dict]:
     target = board.targets[0] if board.targets else ""
     if (
-        scenario in ONE_METHOD_SCENARIOS
+        scenario in UNRANKED_SCENARIOS
         or board.is_replication
         or len(board.scores.get(target, ())) < min_cultures(2)
     ):

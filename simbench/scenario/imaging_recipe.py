@@ -25,10 +25,12 @@ class IndicatorRecipe(Recipe):
 
 
 class ImagingRecipe(Recipe):
-    """An indicator and a camera. Spreads (`_sd`) are 0, and everything else off, by default."""
+    """An indicator, cells and a camera. Cells differ by default, as they were measured to; all else
+    is off."""
 
-    preset: Literal["ideal", "culture-widefield", "two-photon", "harsh"] = "ideal"
-    """Camera that gives the values of missing keys (`simbench.scenario.presets.CAMERAS`)."""
+    preset: Literal["cells", "ideal", "culture-widefield", "two-photon", "harsh"] = "cells"
+    """Gives the values of missing keys (`simbench.scenario.presets.CAMERAS`): "cells" that differ
+    before a perfect camera, "ideal" cells all alike, or a real camera."""
     indicator: Annotated[
         Annotated[str, Tag("preset")] | Annotated[IndicatorRecipe, Tag("custom")],
         Discriminator(lambda value: "preset" if isinstance(value, str) else "custom"),
@@ -90,7 +92,7 @@ class ImagingRecipe(Recipe):
     def _fill_in_preset(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        preset = dict(CAMERAS.get(str(data.get("preset", "ideal")), {}))
+        preset = dict(CAMERAS.get(str(data.get("preset", "cells")), {}))
         if data.get("photons_per_s") is not None:
             preset.pop("nu", None)
         return preset | data

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from made_files import write_h5
 
 from simbench.core.errors import SimbenchError
+from simbench.culture.growth import grow_cultures
+from simbench.culture.planning import prepare_target
 from simbench.data.real_cultures import (
     STATISTICS,
     compare,
@@ -15,6 +17,7 @@ from simbench.data.real_cultures import (
     ranges_of,
     real_ranges,
 )
+from simbench.scenario.culture_recipe import CultureRecipe
 
 
 def test_shipped_ranges_are_those_of_the_recordings(real):
@@ -84,3 +87,15 @@ def test_a_recording_without_region_is_refused(tmp_path):
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(SimbenchError, match=r"holds no file that ends in \.h5"):
         measure_cultures(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("region", ["cortical", "hippocampal"])
+def test_cultures_of_a_preset_lie_in_the_range_of_real_ones(region):
+    """Means of six cultures; the silent share of hippocampal ones lies at its edge."""
+    recipe = CultureRecipe.model_validate({"preset": region, "n_neurons": 120, "duration_s": 120.0})
+    block = [recipe] * 6
+    cultures = grow_cultures(block, 1900, range(6), prepare_target(block))
+    table = compare(mean_summary([culture.summary for _, culture in cultures]), region)
+    assert len(table) == len(STATISTICS)
+    assert table["distance"].abs().max() <= 1.1

@@ -27,7 +27,7 @@ def counts(light, recipe, seed=0):
 @pytest.mark.parametrize("exposure", [1.0, 0.4])
 def test_requested_nu_is_recovered_on_silent_cells(frame_rate, exposure):
     for nu in (0.1, 1.0, 4.0, 8.0):
-        recipe = ImagingRecipe(nu=nu, frame_rate_hz=frame_rate, exposure=exposure)
+        recipe = ImagingRecipe(preset="ideal", nu=nu, frame_rate_hz=frame_rate, exposure=exposure)
         fluorescence = film(recipe, 30, 60.0).astype(float)
         dff = fluorescence / fluorescence.mean(axis=1, keepdims=True) - 1
         # Over few photons the median takes steps of one photon: there, by the s.d.
@@ -39,16 +39,18 @@ def test_requested_nu_is_recovered_on_silent_cells(frame_rate, exposure):
 
 def test_nu_and_photons_are_each_other():
     for nu, photons_per_s in ((1.0, 9101), (4.0, 569)):
-        recipe = ImagingRecipe(nu=nu, frame_rate_hz=20.0)
+        recipe = ImagingRecipe(preset="ideal", nu=nu, frame_rate_hz=20.0)
         assert 20 * recipe.photons_per_frame == pytest.approx(photons_per_s, abs=1)
-    by_nu = ImagingRecipe(nu=2.0)
-    by_photons = ImagingRecipe(photons_per_s=by_nu.photons_per_frame * by_nu.frame_rate_hz)
+    by_nu = ImagingRecipe(preset="ideal", nu=2.0)
+    by_photons = ImagingRecipe(
+        preset="ideal", photons_per_s=by_nu.photons_per_frame * by_nu.frame_rate_hz
+    )
     np.testing.assert_array_equal(film(by_nu, 3), film(by_photons, 3))
 
 
 def test_variance_grows_with_the_mean_by_the_gain():
     light = np.repeat(np.geomspace(0.2, 20, 30)[:, None], 20_000, axis=1)
-    recipe = ImagingRecipe(photons_per_s=1000.0, camera_gain=3.0, read_noise=4.0)
+    recipe = ImagingRecipe(preset="ideal", photons_per_s=1000.0, camera_gain=3.0, read_noise=4.0)
     traces = counts(light, recipe).astype(float)
     slope, intercept = np.polyfit(
         traces.mean(axis=1), traces.var(axis=1), 1, w=1 / traces.var(axis=1)
@@ -60,14 +62,16 @@ def test_variance_grows_with_the_mean_by_the_gain():
 def test_noise_falls_with_the_root_of_the_exposure():
     relative_sd = {}
     for exposure in (0.1, 0.4, 1.0):
-        trace = film(ImagingRecipe(photons_per_s=2000.0, exposure=exposure), 50).astype(float)
+        trace = film(
+            ImagingRecipe(preset="ideal", photons_per_s=2000.0, exposure=exposure), 50
+        ).astype(float)
         relative_sd[exposure] = trace.std() / trace.mean()
     assert relative_sd[0.1] / relative_sd[0.4] == pytest.approx(2, rel=0.03)
     assert relative_sd[0.1] / relative_sd[1.0] == pytest.approx(10**0.5, rel=0.03)
 
 
 def test_shot_noise_is_white():
-    trace = film(ImagingRecipe(nu=1.0), 50).astype(float)
+    trace = film(ImagingRecipe(preset="ideal", nu=1.0), 50).astype(float)
     trace -= trace.mean(axis=1, keepdims=True)
     power = (np.abs(np.fft.rfft(trace)) ** 2).mean(axis=0)[1:]
     thirds = [part.mean() for part in np.array_split(power, 3)]
@@ -76,15 +80,18 @@ def test_shot_noise_is_white():
 
 def test_without_photons_the_trace_is_the_light():
     light = np.random.default_rng(0).uniform(0, 9, (4, 50)).astype(np.float32)
-    np.testing.assert_array_equal(counts(light, ImagingRecipe()), light)
+    np.testing.assert_array_equal(counts(light, ImagingRecipe(preset="ideal")), light)
 
 
 def test_detector_saturates():
     light = np.array([[0.5, 1.0, 3.9, 4.5, 90.0]])
     np.testing.assert_array_equal(
-        counts(light, ImagingRecipe(saturation=4.0))[0], np.float32([0.5, 1.0, 3.9, 4.0, 4.0])
+        counts(light, ImagingRecipe(preset="ideal", saturation=4.0))[0],
+        np.float32([0.5, 1.0, 3.9, 4.0, 4.0]),
     )
-    noisy = counts(np.full((1, 500), 9.0), ImagingRecipe(photons_per_s=2e4, saturation=4.0))
+    noisy = counts(
+        np.full((1, 500), 9.0), ImagingRecipe(preset="ideal", photons_per_s=2e4, saturation=4.0)
+    )
     assert np.all(noisy == 4000)
 
 
@@ -99,14 +106,14 @@ def test_digitised_counts_are_whole_and_within_range():
 
 
 def test_offset_is_taken_off_again():
-    recipe = ImagingRecipe(nu=1.0, read_noise=20.0, offset=300.0, bit_depth=16)
+    recipe = ImagingRecipe(preset="ideal", nu=1.0, read_noise=20.0, offset=300.0, bit_depth=16)
     dark = counts(np.zeros((5, 4000)), recipe)
     assert dark.mean() == pytest.approx(0, abs=1)
     assert dark.std() == pytest.approx(20, rel=0.03)
 
 
 def test_noise_of_a_cell_depends_on_no_other_cell():
-    recipe = ImagingRecipe(nu=1.0, read_noise=3.0)
+    recipe = ImagingRecipe(preset="ideal", nu=1.0, read_noise=3.0)
     light = np.random.default_rng(0).uniform(0, 3, (6, 40)).astype(np.float32)
     together = counts(light, recipe)
     alone = detect(light[4:5].copy(), np.array([4]), recipe, 0, 0)
@@ -116,13 +123,13 @@ def test_noise_of_a_cell_depends_on_no_other_cell():
 @pytest.mark.parametrize("light", [1e12, np.inf, np.nan])
 def test_too_much_light_to_count_is_one_line(light):
     with pytest.raises(SimbenchError, match="photons in a frame of cell 0 are too many"):
-        counts([[1.0, light]], ImagingRecipe(photons_per_s=1e9))
+        counts([[1.0, light]], ImagingRecipe(preset="ideal", photons_per_s=1e9))
 
 
 def test_read_noise_does_not_move_shot_noise():
     light = np.ones((2, 3000))
-    clean = counts(light, ImagingRecipe(nu=1.0)).astype(float)
-    noisy = counts(light, ImagingRecipe(nu=1.0, read_noise=7.0)).astype(float)
+    clean = counts(light, ImagingRecipe(preset="ideal", nu=1.0)).astype(float)
+    noisy = counts(light, ImagingRecipe(preset="ideal", nu=1.0, read_noise=7.0)).astype(float)
     assert (noisy - clean).std() == pytest.approx(7, rel=0.05)
 
 
@@ -142,7 +149,10 @@ def test_read_noise_does_not_move_shot_noise():
         ({"exposure": 1.5}, "exposure = 1.5: input should be less than or equal to 1"),
         ({"frame_rate_hz": float("inf")}, "frame_rate_hz"),
         ({"bleach_fraction": 0.7, "slow_bleach_fraction": 0.4}, "at most 1"),
-        ({"preset": "phone"}, "preset = 'phone': input should be 'ideal', 'culture-widefield'"),
+        (
+            {"preset": "phone"},
+            "preset = 'phone': input should be 'cells', 'ideal', 'culture-widefield'",
+        ),
         ({"indicator": "GCaMP9"}, "unknown 'GCaMP9'; allowed: GCaMP6s"),
         ({"indicator": {"rise_ms": 1.0}}, r"missing key 'indicator\.custom\.decay_ms'"),
         ({"hazee": 1}, "unknown key 'hazee'"),
@@ -159,7 +169,7 @@ def test_preset_values_are_defaults():
     assert recipe.nu == 2.0
     assert recipe.haze == 0.0
     assert recipe.bleach_fraction == 0.3
-    assert validated(ImagingRecipe, {"preset": "ideal"}) == ImagingRecipe()
+    assert validated(ImagingRecipe, {"preset": "ideal"}) == ImagingRecipe(preset="ideal")
     assert validated(ImagingRecipe, recipe.model_dump()) == recipe
     by_photons = validated(ImagingRecipe, {"preset": "two-photon", "photons_per_s": 500.0})
     assert by_photons.nu is None

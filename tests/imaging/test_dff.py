@@ -39,7 +39,7 @@ def test_unit_of_the_trace_does_not_matter():
 @pytest.mark.parametrize(("nu", "largest_bias"), [(0.3, 0.003), (1.0, 0.01), (4.0, 0.04)])
 @pytest.mark.parametrize("frame_rate", [10.0, 30.0, 100.0])
 def test_noise_hardly_biases_the_baseline(nu, largest_bias, frame_rate):
-    photons = ImagingRecipe(nu=nu, frame_rate_hz=frame_rate).photons_per_frame
+    photons = ImagingRecipe(preset="ideal", nu=nu, frame_rate_hz=frame_rate).photons_per_frame
     n_frames = round(120 * frame_rate)
     trace = np.random.default_rng(0).poisson(photons, (40, n_frames))
     assert 0 <= delta_f_over_f(trace, frame_rate).mean() < largest_bias

@@ -31,13 +31,13 @@ OFF = {"haze": 0.0, "neuropil": 0.0, "drift_sd": 0.0, "gain_sd": 0.0, "flicker_s
 
 
 def film(seed=3, index=0, **keys):
-    return image(SPIKES, POSITIONS, ImagingRecipe(**keys), seed, index)
+    return image(SPIKES, POSITIONS, ImagingRecipe(**{"preset": "ideal"} | keys), seed, index)
 
 
 def many_silent(n=4000, seed=0, **keys):
     spikes = SpikeTrains(np.array([]), np.zeros(n + 1, dtype=int), 2.0)
     positions = np.random.default_rng(1).uniform(0, 4, (n, 2))
-    return image(spikes, positions, ImagingRecipe(**keys), seed)
+    return image(spikes, positions, ImagingRecipe(**{"preset": "ideal"} | keys), seed)
 
 
 def same(one, other):
@@ -48,8 +48,14 @@ def same(one, other):
 
 def test_nuisances_off_are_bit_identical_to_none():
     same(film(nu=1.0), film(nu=1.0, **OFF))
-    same(film(), film(preset="ideal"))
     np.testing.assert_array_equal(film().fluorescence, 1 + film().clean_dff)
+
+
+def test_cells_differ_by_default_and_the_camera_is_perfect():
+    default = image(SPIKES, POSITIONS, ImagingRecipe(), 3)
+    for name in ("gain", "decay_scale", "brightness"):
+        assert default.nuisances[name].std() > 0
+    assert (default.nuisances["nu"] == 0).all()
 
 
 def test_same_names_same_bytes_and_other_names_other_draws():
@@ -83,7 +89,7 @@ def test_presets_image_and_state_their_noise(preset):
     imaged = film(preset=preset)
     assert np.isfinite(imaged.fluorescence).all()
     assert imaged.fluorescence.dtype == imaged.clean_dff.dtype == np.float32
-    assert (imaged.nuisances["nu"] > 0).all() == (preset != "ideal")
+    assert (imaged.nuisances["nu"] > 0).all() == ("nu" in CAMERAS[preset])
 
 
 @pytest.mark.parametrize("preset", ["harsh", "two-photon"])
@@ -180,7 +186,9 @@ def test_neuropil_is_alike_nearby_and_not_far_away():
     n = 300
     spikes = SpikeTrains(np.array([]), np.zeros(n + 1, dtype=int), 400.0)
     positions = np.random.default_rng(1).uniform(0, 2, (n, 2))
-    recipe = ImagingRecipe(neuropil=1.0, neuropil_time_s=1.0, neuropil_radius_mm=0.1)
+    recipe = ImagingRecipe(
+        preset="ideal", neuropil=1.0, neuropil_time_s=1.0, neuropil_radius_mm=0.1
+    )
     light = np.log(image(spikes, positions, recipe, 0).neuropil)
     correlation = np.corrcoef(light)
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
@@ -207,7 +215,9 @@ def test_stated_nu_is_the_one_measured_at_rest():
 
 def test_methods_see_the_true_dff_through_bleaching_and_brightness():
     spikes = SpikeTrains.from_events([0], [150.0], 1, 300.0)
-    recipe = ImagingRecipe(brightness_sd=0.7, bleach_fraction=0.3, bleach_time_s=200.0)
+    recipe = ImagingRecipe(
+        preset="ideal", brightness_sd=0.7, bleach_fraction=0.3, bleach_time_s=200.0
+    )
     imaged = image(spikes, np.zeros((1, 2)), recipe, 0)
     seen = delta_f_over_f(imaged.fluorescence, 20.0)
     np.testing.assert_allclose(seen, imaged.clean_dff, atol=0.04)
@@ -216,6 +226,6 @@ def test_methods_see_the_true_dff_through_bleaching_and_brightness():
 def test_bad_spikes_and_positions_are_one_line():
     broken = SpikeTrains(np.array([0.1, np.nan]), np.array([0, 2]), 1.0)
     with pytest.raises(SimbenchError, match="not finite"):
-        image(broken, np.zeros((1, 2)), ImagingRecipe(), 0)
+        image(broken, np.zeros((1, 2)), ImagingRecipe(preset="ideal"), 0)
     with pytest.raises(SimbenchError, match=r"allowed: \(40, 2\)"):
-        image(SPIKES, POSITIONS[:-1], ImagingRecipe(), 0)
+        image(SPIKES, POSITIONS[:-1], ImagingRecipe(preset="ideal"), 0)

@@ -135,7 +135,7 @@ def test_tracks_are_grown_against_flat_at_equal_rate_and_in_degree():
 
 
 def test_types_are_matched_in_rate_and_nothing_else():
-    matched, plain = ALL["firing-types-matched"], ALL["firing-types"]
+    matched, plain = ALL["firing-types-matched"], ALL["firing-types-classic"]
     undone = {"match_type_rates_hz": None, "type_current": {}}
     assert matched.culture.model_copy(update=undone) == plain.culture
     assert matched.imaging == plain.imaging

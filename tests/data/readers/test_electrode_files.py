@@ -17,7 +17,7 @@ from made_files import write_h5  # noqa: E402
 def test_electrodes_are_imaged_as_neurons(tmp_path):
     path = write_h5(tmp_path / "C57_CTX_G2CEPHYS1_TC11_DIV14_A.h5")
     write_h5(tmp_path / "C57_CTX_G2CEPHYS1_TC11_DIV18_B.h5", **{"meta/age": [18]})
-    recording, later = import_spikes(tmp_path, ImagingRecipe(nu=1.0)).recordings
+    recording, later = import_spikes(tmp_path, ImagingRecipe(preset="ideal", nu=1.0)).recordings
     spikes, labels = recording.truth.spikes, recording.truth.labels
     np.testing.assert_allclose(spikes.times, [0.5, 1.25, 3.0, 0.1, 4.5], atol=1e-6)
     np.testing.assert_array_equal(spikes.counts, [3, 0, 2])

@@ -34,7 +34,7 @@ def test_events_and_ragged_spikes_are_the_same(tmp_path):
 
 
 def test_the_optics_are_those_of_any_culture(tmp_path):
-    recipe = ImagingRecipe(nu=2.0, frame_rate_hz=30.0)
+    recipe = ImagingRecipe(preset="ideal", nu=2.0, frame_rate_hz=30.0)
     xy = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1]])
     path = write(tmp_path / "a.npz", x_mm=xy[:, 0], y_mm=xy[:, 1], duration=6.0)
     recording = import_spikes(path, recipe, seed=3).recordings[0]
@@ -57,7 +57,7 @@ def test_only_known_labels_are_there(tmp_path):
     assert {"in_degree", "a", "topology", "condition"}.isdisjoint(labels)
     assert list(labels["firing_type"]) == ["RS", "FS", "RS"]
     assert list(labels["n_spikes"]) == [3, 0, 2]  # counted, not believed
-    assert list(labels["gain"]) == [1, 1, 1]  # drawn, not believed
+    assert (labels["gain"] > 0).all()  # drawn, not believed
     np.testing.assert_allclose(labels["rate_hz"], np.array([3, 0, 2]) / 5)
     assert dataset.recordings[0].truth.weights is None
     assert dataset.scenario is None
@@ -82,7 +82,7 @@ def test_a_spike_on_the_last_whole_second_is_kept(tmp_path):
 
 def test_the_dataset_can_be_saved_verified_and_carded(tmp_path):
     paths = [write(tmp_path / "a.npz", duration=5.0), write(tmp_path / "b.npz", duration=5.0)]
-    dataset = import_spikes(paths, ImagingRecipe(nu=1.0), seed=4)
+    dataset = import_spikes(paths, ImagingRecipe(preset="ideal", nu=1.0), seed=4)
     loaded = verify(dataset.save(tmp_path / "out"))
     assert loaded.origin == json.loads(json.dumps(dataset.origin))
     assert set(loaded.origin["files"]) == {"a.npz", "b.npz"}
@@ -103,7 +103,9 @@ def test_a_saved_dataset_can_be_imaged_again(small_dataset, tmp_path):
 def test_nwb_comes_back_with_labels_and_positions(tiny_dataset, tmp_path):
     pytest.importorskip("pynwb", reason="pynwb reads NWB files")
     export(tiny_dataset, tmp_path / "nwb", "nwb")
-    again = import_spikes(tmp_path / "nwb" / "recording-001.nwb", ImagingRecipe(nu=2.0))
+    again = import_spikes(
+        tmp_path / "nwb" / "recording-001.nwb", ImagingRecipe(preset="ideal", nu=2.0)
+    )
     verify(again.save(tmp_path / "again"))
     recording, truth = again.recordings[0], tiny_dataset.recordings[1].truth
     assert recording.truth.labels.columns.is_unique
@@ -211,7 +213,7 @@ def test_nothing_to_import():
 def test_the_same_file_gives_the_same_bytes(tmp_path):
     path = write(tmp_path / "a.npz")
     for name in ("one", "two"):
-        import_spikes(path, ImagingRecipe(nu=1.0), seed=1).save(tmp_path / name)
+        import_spikes(path, ImagingRecipe(preset="ideal", nu=1.0), seed=1).save(tmp_path / name)
     one, two = ((tmp_path / n / "manifest.json").read_bytes() for n in ("one", "two"))
     assert one == two
     assert isinstance(Dataset.load(tmp_path / "one"), Dataset)
