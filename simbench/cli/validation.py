@@ -65,3 +65,28 @@ def ranks(
 
 def _named(report: object, name: str, what: str, done: int, total: int) -> None:
     report(f"{name}: {what}", done, total)  # type: ignore[operator]
+
+
+@validate.command(epilog="Example: simbench validate optics recordings -o results/validation")
+def optics(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Recordings of others, with ground_truth.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and figure.")] = Path(
+        "results/validation"
+    ),
+) -> None:
+    """Do spikes of real cells make their measured traces?"""
+    from simbench.core.files import check_writable
+    from simbench.report.optics_validation import validate_optics
+
+    check_writable(out)
+    with progress_bars() as report:
+        summary = validate_optics(folder, out, report)
+    columns = ["indicator", "model", "cells", "r", "gain", "ev", "ev_gain", "ev_decay"]
+    rows = [
+        [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in summary[columns].itertuples(index=False)
+    ]
+    print_table("cells that no preset was fitted to, medians", columns, rows)
+    typer.echo(f"Tables and figure: {out}")
