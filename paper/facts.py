@@ -287,7 +287,7 @@ def _noisy(rows: pd.DataFrame) -> dict[str, str]:
 
 def _recipe(scenario: Scenario | None) -> dict[str, str]:
     """Numbers of the scenario that the text names."""
-    if scenario is None:
+    if scenario is None or scenario.culture is None:
         return {}
     culture, imaging = scenario.culture, scenario.imaging
     per_split = scenario.n_test * len(scenario.conditions)

@@ -70,6 +70,15 @@ def figures_closed():
 
 
 @pytest.fixture(scope="session")
+def real() -> Path:
+    """Public recordings of others: `ground_truth` (CASCADE) and `cultures` (Eglen et al. 2014)."""
+    folder = os.environ.get("SIMBENCH_REAL", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SIMBENCH_REAL names no folder of public recordings")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def small_dataset() -> Dataset:
     """Two cultures, the second for testing and with neuropil."""
     recordings = (make_recording(0), make_recording(1, neuropil=True))

@@ -52,7 +52,7 @@ def ranks(
     use_cache(cache_dir)
     use_recordings(folder)
     from simbench.core.files import check_writable
-    from simbench.report.rank_report import validate_ranks
+    from simbench.report.validation.rank_report import validate_ranks
 
     check_writable(out)
     with resumable(), progress_bars() as report:
@@ -95,7 +95,7 @@ def cultures(
     use_cache(cache_dir)
     scenarios = load(scenario or ["firing-types"])
     from simbench.core.files import check_writable
-    from simbench.report.culture_validation import validate_cultures
+    from simbench.report.validation.culture_validation import validate_cultures
 
     check_writable(out)
     with resumable(), progress_bars() as report:
@@ -109,3 +109,28 @@ def cultures(
 
 def _named(report: object, name: str, what: str, done: int, total: int) -> None:
     report(f"{name}: {what}", done, total)  # type: ignore[operator]
+
+
+@validate.command(epilog="Example: simbench validate optics recordings -o results/validation")
+def optics(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Recordings of others, with ground_truth.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and figure.")] = Path(
+        "results/validation"
+    ),
+) -> None:
+    """Do spikes of real cells make their measured traces?"""
+    from simbench.core.files import check_writable
+    from simbench.report.validation.optics_validation import validate_optics
+
+    check_writable(out)
+    with progress_bars() as report:
+        summary = validate_optics(folder, out, report)
+    columns = ["indicator", "model", "cells", "r", "gain", "ev", "ev_gain", "ev_decay"]
+    rows = [
+        [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in summary[columns].itertuples(index=False)
+    ]
+    print_table("cells that no preset was fitted to, medians", columns, rows)
+    typer.echo(f"Tables and figure: {out}")

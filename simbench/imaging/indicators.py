@@ -1,7 +1,7 @@
 """Calcium indicators: presets, and the dF/F with which they respond to spikes."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -62,31 +62,17 @@ def hill_response(exponent: float, half_saturation: float, max_dff: float) -> Re
     return response
 
 
-def sigmoid_response(largest: float, midpoint: float, slope: float, floor: float) -> Response:
-    """dF/F = Fm / (1 + exp(-beta (c - Ca0))) + F0."""
-
-    def response(calcium: np.ndarray) -> np.ndarray:
-        calcium -= midpoint
-        calcium *= -slope
-        odds = np.exp(calcium, out=calcium)
-        odds += 1
-        dff = np.divide(largest, odds, out=odds)
-        dff += floor
-        return dff
-
-    return response
-
-
 def _culture(name: str) -> Indicator:
     rise, decay, exponent, half, largest = tables.CULTURE_FITS[name]
     response = hill_response(exponent, half, largest)
     return Indicator(name, "culture", tables.CULTURE_SOURCE, rise, ((1, decay),), response)
 
 
-def _in_vivo(name: str) -> Indicator:
-    rise, decay1, decay2, r, *sigmoid = tables.IN_VIVO_FITS[name]
-    decays = ((1, decay1), (r, decay2)) if r > 0 else ((1, decay1),)
-    response = sigmoid_response(*sigmoid)
+def in_vivo_indicator(name: str, parameters: Sequence[float]) -> Indicator:
+    """An indicator from a row of ``IN_VIVO_FITS``."""
+    rise, decay1, decay2, share, *hill = parameters
+    decays = ((1, decay1), (share, decay2)) if share > 0 else ((1, decay1),)
+    response = hill_response(*hill)
     return Indicator(f"{name}-in-vivo", "in vivo", tables.IN_VIVO_SOURCE, rise, decays, response)
 
 
@@ -102,7 +88,7 @@ def _legacy() -> Indicator:
 def presets() -> dict[str, Indicator]:
     """All indicators that come with simbench, by name."""
     culture = [_culture(name) for name in tables.CULTURE_FITS]
-    in_vivo = [_in_vivo(name) for name in tables.IN_VIVO_FITS]
+    in_vivo = [in_vivo_indicator(*row) for row in tables.IN_VIVO_FITS.items()]
     return {indicator.name: indicator for indicator in (*culture, *in_vivo, _legacy())}
 
 

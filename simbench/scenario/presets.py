@@ -38,19 +38,17 @@ CULTURE_MEDIANS: dict[str, tuple[float, ...]] = {
 MEDIAN_SPIKES = (1, 3, 10, 160)
 MEDIAN_RATE_HZ = 83.0
 
-# Sigmoid fits to simultaneous electrophysiology and imaging in vivo (model of Wei et al. 2020;
-# parameter_fits.csv of github.com/zqwei/Spike2Fluorescence_jGCaMP8; Zhang et al. 2023):
-# rise, decay 1, decay 2 (ms), share r of decay 2, Fm, Ca0, beta, F0. TG: transgenic lines.
+# Hill response to summed calcium, fitted by tools/fit_in_vivo_indicators.py to cells with electrode
+# and camera on them, half of the animals of each indicator (data of Chen et al. 2013, Dana et al.
+# 2019, Huang et al. 2021, Rupprecht et al. 2021 and Zhang et al. 2023, collected by CASCADE). Rise,
+# decay 1, decay 2 (ms), share of decay 2, Hill exponent, half-saturating calcium, largest dF/F.
 IN_VIVO_FITS: dict[str, tuple[float, ...]] = {
-    "GCaMP6s": (50.81, 1702.21, 0, 0, 3.334, 3.142, 1.332, -0.049982),
-    "GCaMP6f": (9.98, 682.58, 0, 0, 1.905, 3.197, 1.41, -0.020769),
-    "jGCaMP7f": (16.21, 95.27, 398.22, 0.24, 6.84124734, 5.5621592, 0.42321225, -0.59348),
-    "jGCaMP8f": (1.85, 34.07, 263.7, 0.48, 6.1043797, 4.17057528, 0.39053296, -1.001),
-    "jGCaMP8m": (2.46, 41.64, 245.8, 0.28, 7.45464483, 2.69111721, 0.36000789, -2.05088),
-    "jGCaMP8s": (5.65, 86.26, 465.45, 0.19, 7.45579182, 1.28241713, 0.34372099, -2.91932),
-    "XCaMP-Gf": (13.93, 99.38, 312.85, 0.2, 2.36379296, 3.93607549, 0.47166752, -0.31937),
-    "GCaMP6s-TG": (133.01, 1262.78, 0, 0, 3.596, 3.303, 2.897, -0.000251),
-    "GCaMP6f-TG": (20.82, 629.74, 0, 0, 2.818, 5.821, 1.046, -0.006377),
+    "GCaMP6s": (56.728, 1188.9, 0, 0, 1.93987, 10.2232, 11.327),
+    "GCaMP6f": (31.032, 245.034, 2582.11, 0.212568, 2.19981, 12.4373, 7.651),
+    "jGCaMP7f": (25.77, 137.658, 1633.67, 0.265066, 2.21596, 4.7592, 6.782),
+    "jGCaMP8f": (9.146, 73.3686, 1409.32, 0.202352, 1.93989, 5.26046, 8.485),
+    "jGCaMP8m": (11.305, 101.028, 1306.54, 0.164201, 1.65857, 3.49744, 5.826),
+    "jGCaMP8s": (12.896, 295.057, 2331.55, 0.23465, 2.03704, 3.25491, 4.342),
 }
 
 # The per-spike polynomial of the AVAE authors' script for GCaMP6s (fluo_from_binar_spikes.m of
@@ -62,7 +60,7 @@ LEGACY_POLYNOMIAL: tuple[float, float, float, float] = (0.113, 1820.0, 0.81, -0.
 NU_PER_SD = 0.954
 
 CULTURE_SOURCE = "fit to culture medians of the GENIE screen, Zhang et al. 2023"
-IN_VIVO_SOURCE = "Wei et al. 2020 model, Zhang et al. 2023 parameters"
+IN_VIVO_SOURCE = "fit to cells recorded in vivo, collected by Rupprecht et al. 2021"
 LEGACY_SOURCE = "AVAE authors' script, after Deneux et al. 2016"
 
 INDICATOR_NAMES: tuple[str, ...] = (
@@ -75,8 +73,8 @@ INDICATOR_NAMES: tuple[str, ...] = (
 # choice, and said so.
 CAMERAS: dict[str, dict[str, float]] = {
     # Medians over six indicators of robust s.d. between the 148 cells of `validate optics`: .28 to
-    # .70 (gain), .22 to .71 (decay), .01 to .08 (drift of the baseline in 30 s). brightness: chosen,
-    # dF/F does not show it.
+    # .70 (gain), .22 to .71 (decay), .01 to .08 (drift of the baseline in 30 s). Brightness does
+    # not show in dF/F: chosen.
     "cells": {"gain_sd": 0.5, "decay_sd": 0.34, "brightness_sd": 0.4, "drift_sd": 0.04},
     "ideal": {},
     # nu: GENIE wells imply 0.15 to 0.46. gain_sd: spread of the GCaMP6s response between wells.

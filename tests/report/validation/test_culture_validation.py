@@ -10,7 +10,7 @@ from scipy import sparse
 from simbench.culture.growth import Culture
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.real_cultures import STATISTICS
-from simbench.report.culture_validation import as_electrodes
+from simbench.report.validation.culture_validation import as_electrodes
 
 SCENARIO = """
 name = "small"

@@ -25,8 +25,8 @@ from simbench.core.text import MISSING, markdown_table, number
 from simbench.data.recorded import pinned
 from simbench.data.simulation import simulate
 from simbench.methods.registry import expand_names, find_entry
-from simbench.report.rank_figure import draw_ranks
 from simbench.report.style import save
+from simbench.report.validation.rank_figure import draw_ranks
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 from simbench.core.errors import SimbenchError
 from simbench.core.files import validated
-from simbench.report import rank_report
-from simbench.report.rank_report import groups_that_test, validate_ranks
+from simbench.report.validation import rank_report
+from simbench.report.validation.rank_report import groups_that_test, validate_ranks
 from simbench.scenario.scenario import Scenario
 
-SHELF = Path(__file__).parents[2] / "results" / "quickstart"
+SHELF = Path(__file__).parents[3] / "results" / "quickstart"
 METHODS = ["pca", "fa", "ica", "nmf", "random-projection", "trace-stats"]
 
 

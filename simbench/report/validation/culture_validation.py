@@ -26,8 +26,8 @@ from simbench.data.real_cultures import (
     ranges_of,
 )
 from simbench.data.simulation import recording_units
-from simbench.report.culture_validation_figure import draw_cultures
 from simbench.report.style import save
+from simbench.report.validation.culture_validation_figure import draw_cultures
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.scenario import Scenario
 

@@ -1,0 +1,122 @@
+"""Cells with electrode and camera on them, as the optics are compared with: about 15 Hz, halves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simbench.core.errors import SimbenchError
+from simbench.core.files import files_of
+from simbench.culture.spikes import SpikeTrains
+from simbench.data.readers.ground_truth_files import read_ground_truth
+from simbench.data.recording import Recording, true_spikes
+from simbench.imaging.dff import running_baseline
+
+COMPARED_HZ = 15.0
+FEWEST_SPIKES = 10
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recording of a cell.
+
+    Parameters
+    ----------
+    dff : ndarray, shape (n_frames,)
+        Measured, frames averaged, slow drift removed.
+    frame_rate : float
+        Hz, after averaging.
+    spikes : SpikeTrains
+        Of one neuron.
+    fast_dff : ndarray
+        Measured, as recorded.
+    fast_rate : float
+        Hz, as recorded.
+    """
+
+    dff: np.ndarray
+    frame_rate: float
+    spikes: SpikeTrains
+    fast_dff: np.ndarray
+    fast_rate: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell with its recordings; the animal is the cell where no name tells it."""
+
+    name: str
+    data_set: str
+    indicator: str
+    animal: str
+    trials: tuple[Trial, ...]
+
+
+def read_cells(folder: str | Path, seconds: float | None = None) -> list[Cell]:
+    """The cells of the folder ``ground_truth`` that fire 10 spikes or more, in order of files.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of recordings of others.
+    seconds : float, optional
+        Recordings are cut to this length.
+
+    Raises
+    ------
+    SimbenchError
+        If the folder is missing or holds no such cell, or a file is damaged.
+    """
+    below = Path(folder) / "ground_truth"
+    if not below.is_dir():
+        raise SimbenchError(f"{below}: missing; allowed: a folder that holds ground_truth")
+    cells = []
+    for path in files_of(below, (".mat",)):
+        recordings = read_ground_truth(path)
+        trials = tuple(_trial(recording, seconds) for recording in recordings)
+        labels = recordings[0].truth.labels.iloc[0]
+        if "indicator" in labels and sum(t.spikes.counts[0] for t in trials) >= FEWEST_SPIKES:
+            animal = str(labels.get("animal", path.stem))
+            cells.append(Cell(path.stem, path.parent.name, labels["indicator"], animal, trials))
+    if not cells:
+        raise SimbenchError(
+            f"{below}: holds no cell of a named indicator with {FEWEST_SPIKES} spikes"
+        )
+    return cells
+
+
+def halves(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """Cells to fit and cells to test: every other animal, in order of data set and name.
+
+    Within indicator; the first animal is one to fit. No animal is on both sides.
+    """
+    sides: tuple[list[Cell], list[Cell]] = ([], [])
+    for indicator in sorted({cell.indicator for cell in cells}):
+        own = [cell for cell in cells if cell.indicator == indicator]
+        animals = sorted({(cell.data_set, cell.animal) for cell in own})
+        for cell in own:
+            sides[animals.index((cell.data_set, cell.animal)) % 2].append(cell)
+    return sides
+
+
+def without_drift(dff: np.ndarray, frame_rate: float) -> np.ndarray:
+    """A trace (n_frames,) less its slow baseline, the zero of dF/F with it."""
+    return dff - running_baseline(np.asarray(dff, dtype=np.float64)[None], frame_rate)[0]
+
+
+def averaged(trace: np.ndarray, n: int) -> np.ndarray:
+    """Means of every ``n`` frames."""
+    return trace[: len(trace) // n * n].reshape(-1, n).mean(axis=1, dtype=np.float64)
+
+
+def _trial(recording: Recording, seconds: float | None) -> Trial:
+    rate, spikes = recording.frame_rate, true_spikes(recording)
+    dff = recording.fluorescence[0].astype(np.float64) - 1
+    if seconds is not None and seconds < spikes.duration:
+        dff = dff[: int(seconds * rate)]
+        kept = spikes.times[spikes.times < len(dff) / rate]
+        spikes = SpikeTrains.from_events(np.zeros(len(kept), int), kept, 1, len(dff) / rate)
+    n = max(1, round(rate / COMPARED_HZ))
+    slow = without_drift(averaged(dff, n), rate / n)
+    return Trial(slow, rate / n, spikes, dff, rate)

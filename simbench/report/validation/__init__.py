@@ -1,0 +1,1 @@
+"""What simbench says, held against recordings of others: tables and figures."""

@@ -1,0 +1,107 @@
+"""Real spikes through the indicators: known gains and decays are found, and all is written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_files import cell, write_mat
+from PIL import Image
+from typer.testing import CliRunner
+
+from simbench.cli import app
+from simbench.culture.spikes import SpikeTrains
+from simbench.data.readers.measured_cells import read_cells
+from simbench.imaging.indicators import frame_dff, get_indicator, measure_response
+from simbench.report import optics_validation as validation
+from simbench.scenario.presets import NU_PER_SD
+
+RATE_HZ, SECONDS, NOISE, GAIN, DECAY = 30.0, 120.0, 0.03, 1.6, 1.5
+PLACE = "ground_truth/DS30-GCaMP8m-m-V1/CAttached_jGCaMP8m_{}_1_mini.mat"
+
+
+def write_cell(root, animal, gain, decay, seed):
+    """A file of a cell that is the culture preset of jGCaMP8m but for gain and decay."""
+    rng = np.random.default_rng(seed)
+    bursts = [start + rng.uniform(0, 0.2, rng.integers(2, 9)) for start in np.arange(2, 60, 4.0)]
+    times = np.sort(np.concatenate([*bursts, np.arange(62, 118, 4.5)]))
+    spikes = SpikeTrains.from_events(np.zeros(len(times), int), times, 1, SECONDS)
+    scale = np.array([decay])
+    dff = frame_dff(spikes, get_indicator("jGCaMP8m"), RATE_HZ, decay_scale=scale)[0]
+    light = gain * dff + rng.normal(0.2, NOISE, len(dff))
+    made = cell(times, RATE_HZ, len(dff), 0.5 / RATE_HZ, fluo_mean=light.astype(np.float32))
+    write_mat(root / PLACE.format(animal), made)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("real")
+    for k, animal in enumerate((471991, 471992)):  # the first is one to fit, the second tests
+        write_cell(root, animal, GAIN, DECAY, seed=k)
+    return root
+
+
+@pytest.fixture(scope="module")
+def rows(folder):
+    return validation.compare_cells(read_cells(folder)).set_index("model")
+
+
+def test_known_gain_and_decay_are_found(folder):
+    real = read_cells(folder)[1]
+    preset = get_indicator("jGCaMP8m")
+    decay, r = validation.fit_decay(real, preset)
+    assert decay == pytest.approx(DECAY, rel=0.03)
+    found = validation.compare(
+        validation.measured(real), validation.simulated_like(real, preset, decay)
+    )
+    assert found.gain == pytest.approx(GAIN, rel=0.03)
+    assert found.r == pytest.approx(r, abs=1e-6)
+
+
+def test_each_freedom_explains_more_up_to_the_ceiling(rows):
+    culture = rows.loc["culture"]
+    assert culture["ev"] < culture["ev_gain"] < culture["ev_decay"]
+    assert culture["ev_decay"] == pytest.approx(1, abs=0.02)
+    assert culture["decay"] == pytest.approx(DECAY, rel=0.03)
+
+
+def test_noise_and_its_ceiling_are_those_that_were_added(rows, folder):
+    added = 100 * NOISE * NU_PER_SD / RATE_HZ**0.5
+    assert 0.95 * added < rows.loc["culture", "nu"] < 1.4 * added  # activity raises it
+    variance = validation.measured(read_cells(folder)[1]).var()
+    assert rows.loc["culture", "ceiling"] == pytest.approx(1 - NOISE**2 / 2 / variance, abs=0.01)
+
+
+def test_single_spikes_have_the_size_of_the_preset(rows):
+    culture = rows.loc["culture"]
+    amplitude = measure_response(get_indicator("jGCaMP8m"))["amplitude"]
+    assert amplitude * 0.6 < culture["peak_simulated"] < amplitude  # frames and smoothing lower it
+    assert culture["peak"] / culture["peak_simulated"] == pytest.approx(GAIN, rel=0.25)
+    assert culture["half_decay_ms"] > culture["half_decay_ms_simulated"]
+
+
+def test_the_linear_kernel_is_the_best_of_linear_cells(tmp_path):
+    for k, animal in enumerate((471991, 471992)):
+        write_cell(tmp_path, animal, 0.02, 1.0, seed=k)
+    to_fit, _ = validation.halves(read_cells(tmp_path))
+    kernel = validation.linear_kernel(to_fit)
+    real = validation.measured(to_fit[0])
+    mine, other = (
+        validation.compare(real, validation.simulated_like(to_fit[0], i)).r
+        for i in (kernel, get_indicator("GCaMP6s"))
+    )
+    assert mine > other
+
+
+def test_command_writes_table_and_figure(folder, tmp_path):
+    shown = CliRunner().invoke(app, ["validate", "optics", str(folder), "-o", str(tmp_path)])
+    assert shown.exit_code == 0
+    table = pd.read_csv(tmp_path / "optics.csv")
+    assert set(table["model"]) == {"culture", "in vivo", validation.LINEAR}
+    text = (tmp_path / "optics.md").read_text(encoding="utf-8")
+    assert "jGCaMP8m | culture" in text
+    assert Image.open(tmp_path / "optics.png").size[0] > 800
+
+
+def test_a_folder_without_ground_truth_is_one_line(tmp_path):
+    bad = CliRunner().invoke(app, ["validate", "optics", str(tmp_path), "-o", str(tmp_path)])
+    assert "holds ground_truth" in str(bad.exception)
+    assert bad.exit_code
