@@ -11,7 +11,7 @@ from simbench.cli import app
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.readers.measured_cells import read_cells
 from simbench.imaging.indicators import frame_dff, get_indicator, measure_response
-from simbench.report import optics_validation as validation
+from simbench.report.validation import optics_validation as validation
 from simbench.scenario.presets import NU_PER_SD
 
 RATE_HZ, SECONDS, NOISE, GAIN, DECAY = 30.0, 120.0, 0.03, 1.6, 1.5
