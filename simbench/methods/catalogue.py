@@ -135,6 +135,21 @@ METHODS: dict[str, MethodEntry] = {
         "features", ".features:TraceSpectrum",
         "power in bands, autocorrelation, quantiles of the trace and of its steps",
     ),
+    "spectrum+population": MethodEntry(
+        "features", ".culture_features:CultureFeatures",
+        "hand-made statistics: spectrum of the trace, and how it goes with the rest of the culture",
+        parameters={"parts": "spectrum+population"},
+    ),
+    "events+population": MethodEntry(
+        "features", ".culture_features:CultureFeatures",
+        "hand-made statistics: events of the trace, and how they go with the rest of the culture",
+        parameters={"parts": "events+population"},
+    ),
+    "window-discriminants": MethodEntry(
+        "features", ".discriminants:WindowDiscriminants",
+        "reads hand-made statistics of windows: directions that separate neurons, in closed form",
+        "Fisher 1936, Ann Eugen 7:179, with windows of a neuron for its class",
+    ),
     "catch22": MethodEntry(
         "features", ".extras.aeon_features:Catch22",
         "22 canonical characteristics, mean and s.d.",
