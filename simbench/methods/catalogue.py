@@ -188,7 +188,8 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "avae": MethodEntry(
         "learned", ".avae.estimator:AVAE",
-        "autoregressive VAE: one latent per neuron, pooled over time, drives a causal decoder",
+        "reads hand-made statistics of windows, the population's too: latents that predict another "
+        "window of the neuron, its statistics and, with the population, its frames",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
 }  # fmt: skip
@@ -199,11 +200,10 @@ VARIANTS = (
     *(
         f"avae[{change}]"
         for change in (
-            "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
-            "nll_weight=0, contrast_weight=0", "nll_weight=0, statistics_weight=0",
-            "beta=0, free_bits=0", "free_bits=0", "window_s=20", "reach_s=5",
-            "pooling=spectrum", "pooling=quantiles", "gain_sd=0.3", "n_steps=1500",
-            "n_components=2", "n_components=16", "n_components=32",
+            "population=False", "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "nll_weight=0, contrast_weight=0", "nll_weight=1", "centre=all", "beta=0",
+            "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=300",
+            "n_components=2", "n_components=8", "n_components=16",
         )
     ),
 )  # fmt: skip

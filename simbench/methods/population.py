@@ -85,7 +85,7 @@ def _correlations(own: np.ndarray, others: np.ndarray, frame_rate: float) -> lis
     others = others - others.mean(axis=1, keepdims=True)
     n_frames = own.shape[1]
     positive = np.unique(np.round(np.array(_LAGS_S) * frame_rate).astype(int))
-    lags = np.minimum(np.concatenate([-positive[:0:-1], positive]), n_frames - 1)
+    lags = np.concatenate([-positive[:0:-1], positive]).clip(1 - n_frames, n_frames - 1)
     size, size_others = ((x**2).mean(axis=1) for x in (own, others))
     found = []
     for lag in lags:

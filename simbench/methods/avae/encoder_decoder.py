@@ -69,7 +69,7 @@ class Decoder(nn.Module):
         log_weight, mean, log_sd : tensors, shape (n, n_targets, n_ahead, n_parts)
             Of the Gaussians; each frame on its own.
         """
-        scale1, shift1, scale2, shift2 = self.modulation(z)[:, None].chunk(4, dim=2)
+        scale1, shift1, scale2, shift2 = self.modulation(z).tanh()[:, None].chunk(4, dim=2)
         h = F.leaky_relu(self.first(torch.cat([own, others], 2)) * (1 + scale1) + shift1, 0.1)
         h = F.leaky_relu(self.second(h) * (1 + scale2) + shift2, 0.1)
         parts = self.mixture(h).unflatten(2, (self.n_ahead, 3 * self.n_parts))

@@ -1,6 +1,6 @@
 """The AVAE: a variational autoencoder whose latents say what a neuron is like in its culture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,7 +94,7 @@ class AVAE(Reconstructing):
     InfoNCE (van den Oord et al. 2018, arXiv 1807.03748).
     """
 
-    n_components: int = 32
+    n_components: int = field(default=32, kw_only=False)
     window_s: float = 45.0
     population: bool = True
     centre: str = "culture"
@@ -220,7 +220,7 @@ class AVAE(Reconstructing):
 
     def _read_out(self, z: np.ndarray) -> np.ndarray:
         center, rotation = (x.cpu().numpy() for x in (self.network_.center, self.network_.rotation))
-        return ((z - center) @ rotation)[:, : self.n_components]
+        return ((z - center) @ rotation)[..., : self.n_components]
 
     def _signals(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         own = compress(X, self.scaling_["noise"])
