@@ -202,7 +202,7 @@ VARIANTS = (
         for change in (
             "population=False", "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
             "nll_weight=0, contrast_weight=0", "nll_weight=1", "centre=all", "beta=0",
-            "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=300",
+            "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=1500",
             "n_components=2", "n_components=8", "n_components=16",
         )
     ),
