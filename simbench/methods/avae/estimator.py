@@ -153,7 +153,9 @@ class AVAE(Reconstructing):
         )
         self._keep(statistics)
         windows = statistics.windows(X.shape[1])
-        white = discriminate(values, windows.pairs, network.whitening.shape[1], _RIDGE).vectors
+        found = discriminate(values, windows.pairs, network.whitening.shape[1], _RIDGE)
+        # one unit for all windows together, or brightness would outweigh what follows it
+        white = found.vectors / np.sqrt(1 + np.maximum(found.ratios, 0))
         network.whitening.copy_(torch.from_numpy(white))
         if self.n_steps == 0:
             return
