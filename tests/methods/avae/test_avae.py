@@ -14,8 +14,8 @@ SMALL = {
     "n_components": 2,
     "device": "cpu",
     "width": 8,
-    "n_steps": 60,
-    "n_hidden": 16,
+    "n_steps": 300,
+    "n_hidden": 64,
     "n_latents": 4,
     "window_s": 10.0,
 }
