@@ -135,6 +135,21 @@ METHODS: dict[str, MethodEntry] = {
         "features", ".features:TraceSpectrum",
         "power in bands, autocorrelation, quantiles of the trace and of its steps",
     ),
+    "spectrum+population": MethodEntry(
+        "features", ".culture_features:CultureFeatures",
+        "hand-made statistics: spectrum of the trace, and how it goes with the rest of the culture",
+        parameters={"parts": "spectrum+population"},
+    ),
+    "events+population": MethodEntry(
+        "features", ".culture_features:CultureFeatures",
+        "hand-made statistics: events of the trace, and how they go with the rest of the culture",
+        parameters={"parts": "events+population"},
+    ),
+    "window-discriminants": MethodEntry(
+        "features", ".discriminants:WindowDiscriminants",
+        "reads hand-made statistics of windows: directions that separate neurons, in closed form",
+        "Fisher 1936, Ann Eugen 7:179, with windows of a neuron for its class",
+    ),
     "catch22": MethodEntry(
         "features", ".extras.aeon_features:Catch22",
         "22 canonical characteristics, mean and s.d.",
@@ -173,7 +188,8 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "avae": MethodEntry(
         "learned", ".avae.estimator:AVAE",
-        "autoregressive VAE: one latent per neuron, pooled over time, drives a causal decoder",
+        "reads hand-made statistics of windows, the population's too: latents that predict another "
+        "window of the neuron, its statistics and, with the population, its frames",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
 }  # fmt: skip
@@ -184,11 +200,10 @@ VARIANTS = (
     *(
         f"avae[{change}]"
         for change in (
-            "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
-            "nll_weight=0, contrast_weight=0", "nll_weight=0, statistics_weight=0",
-            "beta=0, free_bits=0", "free_bits=0", "window_s=20", "reach_s=5",
-            "pooling=spectrum", "pooling=quantiles", "gain_sd=0.3", "n_steps=1500",
-            "n_components=2", "n_components=16", "n_components=32",
+            "population=False", "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "nll_weight=0, contrast_weight=0", "nll_weight=1", "centre=all", "beta=0",
+            "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=1500",
+            "n_components=2", "n_components=8", "n_components=16",
         )
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Does a method obey the rules of the benchmark? Told on small made-up traces, in seconds."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.base import clone
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.methods.controls.control import Control
-from simbench.methods.embedding import fit_method
+from simbench.methods.embedding import call_grouped, fit_method
 from simbench.methods.registry import get_method, set_known_parameters
 
 _FRAME_RATE_HZ, _N_FRAMES = 20.0, 400
@@ -45,20 +45,27 @@ class CheckedMethod:
             method, n_components=_N_COMPONENTS, frame_rate=_FRAME_RATE_HZ, random_state=0, **SHORT
         )
         self.train = np.concatenate([made_up_traces(i) for i in range(_N_CULTURES)])
+        self.culture = np.repeat(np.arange(_N_CULTURES), _N_NEURONS)
         self.unseen = made_up_traces(_N_CULTURES)[: _N_NEURONS - 3]
 
     def fit(self, X: np.ndarray) -> Any:
         """A new fit of the same method to the training traces."""
-        culture = np.repeat(np.arange(_N_CULTURES), _N_NEURONS)
-        return fit_method(clone(self.method), X, culture)
+        return fit_method(clone(self.method), X, self.culture)
 
     @cached_property
     def fitted(self) -> Any:
         return self.fit(self.train.copy())
 
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """Latents of a copy of traces, by the first fit."""
-        return np.asarray(self.fitted.transform(X.copy()))
+    def transform(self, X: np.ndarray, culture: np.ndarray | None = None) -> np.ndarray:
+        """Latents of a copy of traces, by the first fit; all of one culture if none are named."""
+        return self.transform_with(self.fitted, X.copy(), culture)
+
+    def transform_with(
+        self, fitted: Any, X: np.ndarray, culture: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Latents of traces by any fit."""
+        culture = np.zeros(len(X), dtype=int) if culture is None else culture
+        return np.asarray(call_grouped(fitted.transform, X, culture))
 
     @cached_property
     def latents(self) -> np.ndarray:
@@ -139,7 +146,8 @@ def _shape(checked: CheckedMethod) -> Iterator[str]:
 def _finite(checked: CheckedMethod) -> Iterator[str]:
     if checked.latents.dtype.kind not in "fiu":
         yield f"latents are {checked.latents.dtype}, not real numbers"
-    latents = np.concatenate([checked.latents, checked.transform(checked.train)])
+    trained = checked.transform(checked.train, checked.culture)
+    latents = np.concatenate([checked.latents, trained])
     n_bad, who = np.sum(~np.isfinite(latents).all(axis=1)), "neurons 0 to 2 of each culture"
     if n_bad:
         yield f"latents of {n_bad} neurons are not finite; {who} are silent or constant"
@@ -147,14 +155,16 @@ def _finite(checked: CheckedMethod) -> Iterator[str]:
 
 def _same_width(checked: CheckedMethod) -> Iterator[str]:
     width, n = checked.latents.shape[1], len(checked.train)
-    one, all_ = (checked.transform(x).shape for x in (checked.unseen[3:4], checked.train))
-    if one != (1, width) or all_ != (n, width):
-        yield f"latents of 1 and of {n} neurons: shapes {one}, {all_}"
+    alone, all_ = (checked.transform(x) for x in (checked.unseen[3:4], checked.train))
+    if alone.shape != (1, width) or all_.shape != (n, width):
+        yield f"latents of 1 and of {n} neurons: shapes {alone.shape}, {all_.shape}"
+    if not np.isfinite(alone).all():
+        yield "latents of a neuron alone are not finite"
 
 
 def _input(checked: CheckedMethod) -> Iterator[str]:
     for verb, call, traces in (
-        ("transform", checked.fitted.transform, checked.unseen),
+        ("transform", partial(checked.transform_with, checked.fitted), checked.unseen),
         ("fit", checked.fit, checked.train),
     ):
         X = traces.copy()
@@ -166,7 +176,7 @@ def _input(checked: CheckedMethod) -> Iterator[str]:
 def _deterministic(checked: CheckedMethod) -> Iterator[str]:
     again = checked.fit(checked.train.copy())
     for verb, fitted in (("transform", checked.fitted), ("fit", again)):
-        latents = np.asarray(fitted.transform(checked.unseen.copy()))
+        latents = checked.transform_with(fitted, checked.unseen.copy())
         if not np.allclose(latents, checked.latents, rtol=1e-4, atol=1e-6):
             yield f"a second {verb} with the same random_state gives other latents"
 
@@ -178,6 +188,13 @@ def _order(checked: CheckedMethod) -> Iterator[str]:
         yield "latents depend on the order in which neurons are given"
 
 
+def _blind(checked: CheckedMethod) -> Iterator[str]:
+    renamed = (1 + checked.culture) % _N_CULTURES
+    latents, again = (checked.transform(checked.train, c) for c in (checked.culture, renamed))
+    if not np.allclose(latents, again, rtol=1e-3, atol=1e-4):
+        yield "latents depend on the number by which a group is called"
+
+
 RULES: dict[str, Callable[[CheckedMethod], Iterator[str]]] = {
     "clone and get_params work": _parameters,
     "fits, silent neurons and constant traces included": _fit,
@@ -187,6 +204,7 @@ RULES: dict[str, Callable[[CheckedMethod], Iterator[str]]] = {
     "traces are left as they were": _input,
     "deterministic for a random_state": _deterministic,
     "the order of the neurons does not matter": _order,
+    "groups only say who was recorded together": _blind,
 }
 """Each yields what is wrong with a method. The first counts, and nothing after it is run."""
 _FATAL = tuple(RULES)[:4]

@@ -5,9 +5,10 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ Outputs = dict[str, np.ndarray]
 def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     """Fit a method on the training cultures and return the latents of all neurons.
 
-    The method sees dF/F and the frame rate, and never a label. If its ``fit`` takes ``groups``,
-    it is told which traces were recorded together, as any experimenter knows. Controls, which
-    may read the truth, have a method ``embed`` of their own.
+    The method sees dF/F and the frame rate, and never a label. If its ``fit`` or its ``transform``
+    takes ``groups``, it is told which traces were recorded together, as any experimenter knows.
+    Controls, which may read the truth, have a method ``embed`` of their own.
 
     Parameters
     ----------
@@ -68,17 +69,26 @@ def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
         method, frame_rate=traces.frame_rate, random_state=random_state_of(random_state)
     )
     fit_method(method, *traces.stacked(np.flatnonzero(traces.training)))
-    return np.concatenate([np.asarray(method.transform(dff)) for dff in traces.dff])
+    latents = (
+        call_grouped(method.transform, dff, np.full(len(dff), group))
+        for dff, group in zip(traces.dff, traces.groups)
+    )
+    return np.concatenate([np.asarray(values) for values in latents])
 
 
 def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
-    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups.
+    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
+    return call_grouped(method.fit, X, culture)
+
+
+def call_grouped(function: Callable[..., Any], X: np.ndarray, culture: np.ndarray) -> Any:
+    """Call ``function`` with traces (n_neurons, n_frames), and with ``groups`` if it takes them.
 
     Cells that were all recorded alone have no groups: there is nobody else in their culture.
     """
     alone = len(np.unique(culture)) == len(culture)
-    grouped = "groups" in inspect.signature(method.fit).parameters and not alone
-    return method.fit(X, groups=culture) if grouped else method.fit(X)
+    grouped = "groups" in inspect.signature(function).parameters and not alone
+    return function(X, groups=culture) if grouped else function(X)
 
 
 @dataclass(frozen=True)
@@ -174,8 +184,8 @@ def reconstruct(method: Any, traces: Traces, latents: np.ndarray) -> Outputs:
     """What a method gives back of the cultures that it has not seen; nothing if it can't.
 
     ``reconstruction`` of ``inverse_transform(Z)``, ``low`` and ``high`` of ``predict_interval(X,
-    level)``, ``log_density`` of ``log_density(X)``; all dF/F (n_test_neurons, n_frames), NaN where
-    nothing is predicted.
+    level)``, ``log_density`` of ``log_density(X)``; the last two with ``groups`` if they take them.
+    All dF/F (n_test_neurons, n_frames), NaN where nothing is predicted.
     """
     unseen = np.flatnonzero(~traces.training)
     ends = np.cumsum([0, *map(len, traces.dff)])
@@ -184,12 +194,14 @@ def reconstruct(method: Any, traces: Traces, latents: np.ndarray) -> Outputs:
         if callable(getattr(method, "inverse_transform", None)):
             given_back = method.inverse_transform(latents[ends[i] : ends[i + 1]])
             outputs.setdefault("reconstruction", []).append(given_back)
+        seen = traces.dff[i], np.full(len(traces.dff[i]), traces.groups[i])
         if callable(getattr(method, "predict_interval", None)):
-            interval = method.predict_interval(traces.dff[i], level=INTERVAL_LEVEL)
-            for end, values in zip(("low", "high"), interval):
+            predict = partial(method.predict_interval, level=INTERVAL_LEVEL)
+            for end, values in zip(("low", "high"), call_grouped(predict, *seen)):
                 outputs.setdefault(end, []).append(values)
         if callable(getattr(method, "log_density", None)):
-            outputs.setdefault("log_density", []).append(method.log_density(traces.dff[i]))
+            density = call_grouped(method.log_density, *seen)
+            outputs.setdefault("log_density", []).append(density)
     return {key: np.concatenate(parts) for key, parts in outputs.items()}
 
 

@@ -14,6 +14,7 @@ from simbench.methods.loading import is_import_path, load_class, source_digest
 ALL = "all"
 ABLATION = "avae-ablation"
 GROUP = "simbench.methods"
+_PYTHON = {"true": "True", "false": "False"}  # as TOML writes them
 
 
 def known_methods() -> dict[str, MethodEntry]:
@@ -74,7 +75,7 @@ def split_settings(name: str) -> tuple[str, dict[str, Any]]:
                 "name[parameter=value, ...]"
             )
         try:
-            settings[key] = ast.literal_eval(value)
+            settings[key] = ast.literal_eval(_PYTHON.get(value, value))
         except (ValueError, SyntaxError):
             settings[key] = value
     return name, settings

@@ -81,7 +81,27 @@ class Counts(Good):
         return super().transform(X) + np.arange(len(X))[:, None]
 
 
-@pytest.mark.parametrize("method", [Good(), PCA(), "pca", "trace-stats"])
+class Neighbours(Good):
+    """The trace's mean less that of its culture, which a neuron alone has to do without."""
+
+    def transform(self, X, groups=None):
+        centre = np.zeros(len(X))
+        for name in np.unique(groups) if groups is not None else ():
+            centre[groups == name] = X[groups == name].mean()
+        return super().transform(X) - centre[:, None]
+
+
+class NeedsNeighbours(Neighbours):
+    def transform(self, X, groups=None):
+        return super().transform(X, groups) * (np.nan if groups is None else 1.0)
+
+
+class ReadsTheNumber(Neighbours):
+    def transform(self, X, groups=None):
+        return super().transform(X, groups) + (0 if groups is None else groups[:, None])
+
+
+@pytest.mark.parametrize("method", [Good(), Neighbours(), PCA(), "pca", "trace-stats"])
 def test_good_methods_keep_every_rule(method):
     findings = check_method(method)
     assert [finding.rule for finding in findings] == list(RULES)
@@ -102,6 +122,8 @@ def test_good_methods_keep_every_rule(method):
         (Dice(), "deterministic", "a second transform"),
         (DiceInFit(), "deterministic", "a second fit"),
         (Counts(), "order", "depend on the order"),
+        (NeedsNeighbours(), "any number", "a neuron alone are not finite"),
+        (ReadsTheNumber(), "recorded together", "the number by which a group is called"),
     ],
 )
 def test_each_rule_catches_who_breaks_it(method, rule, detail):

@@ -14,7 +14,9 @@ from simbench.methods.checking import SHORT, check_method
 from simbench.methods.contrastive import SegmentContrastive
 from simbench.methods.controls.control import Control
 from simbench.methods.controls.shuffled import ShuffledTimeAVAE
+from simbench.methods.culture_features import CultureFeatures
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
+from simbench.methods.discriminants import WindowDiscriminants
 from simbench.methods.extras.oasis_events import OasisEvents
 from simbench.methods.features import Autocorrelation, PowerSpectrum, TraceSpectrum
 from simbench.methods.registry import METHODS, get_method
@@ -68,7 +70,10 @@ _REASON = "features are in seconds: transform takes any number of frames"
 SECONDS_NOT_FRAMES = dict.fromkeys(
     ("check_n_features_in_after_fitting", "check_transformer_general"), _REASON
 )
-ANY_LENGTH = (PowerSpectrum, Autocorrelation, TraceSpectrum, OasisEvents)
+ANY_LENGTH = (
+    PowerSpectrum, Autocorrelation, TraceSpectrum, OasisEvents, CultureFeatures,
+    WindowDiscriminants,
+)  # fmt: skip
 
 
 def expected_failures(estimator):
@@ -97,6 +102,9 @@ ESTIMATORS = [
     Autocorrelation(frame_rate=1.0),
     TraceSpectrum(frame_rate=1.0),
     OasisEvents(frame_rate=1.0),
+    CultureFeatures("spectrum+population", frame_rate=1.0),
+    CultureFeatures("events+population", frame_rate=1.0),
+    WindowDiscriminants(n_components=2, frame_rate=1.0),
     WindowedPCA(latents_per_minute=1e6),
     LinearAutoencoder(2, **QUICK),
     MLPVAE(2, width=8, **QUICK),

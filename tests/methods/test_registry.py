@@ -86,6 +86,7 @@ def test_unknown_method_is_one_line():
 def test_settings_follow_the_name_and_go_before_those_of_the_run():
     method = get_method("avae[beta=0, device=cpu, n_components=3]", n_components=8, frame_rate=5.0)
     assert (method.beta, method.device, method.n_components, method.frame_rate) == (0, "cpu", 3, 5)
+    assert get_method("avae[population=false]").population is False
     assert find_entry("avae[beta=0]") is METHODS["avae"]
     assert identity("avae[beta=0, device=cpu]") == identity("pca") == {}
     assert get_method("pca-spectrum[n_components=3]").get_params()["pca__n_components"] == 3

@@ -12,6 +12,7 @@ from torch import nn
 
 from simbench.methods.avae.dynamics import Dynamics, choose_layout
 from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll, mixture_quantile
+from simbench.methods.culture_features import check_groups
 from simbench.methods.features import expand
 from simbench.methods.learned import Course, LearnedTransformer, quiet_torch
 from simbench.methods.windowed_pca import affordable
@@ -27,8 +28,8 @@ def _has_budget(method: "Reconstructing") -> bool:
 class Reconstructing(LearnedTransformer):
     """A learned method that gives traces back if ``latents_per_minute`` is set.
 
-    The subclass scales traces by their noise. Its network has a causal ``decoder``, and what
-    `_add_dynamics` adds.
+    The subclass encodes traces with their culture (`_encoded`, `_read_out`) and says what its
+    network's causal ``decoder`` sees (`_signals`).
     """
 
     frame_rate: float = 20.0
@@ -38,11 +39,11 @@ class Reconstructing(LearnedTransformer):
     n_dynamic_steps: int = 1500
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
-        """Train on dF/F (n_neurons, n_frames); ``groups`` (cultures) choose who stops."""
+        """Train on dF/F (n_neurons, n_frames); ``groups`` are cultures."""
         super().fit(X, y, groups)
         if _has_budget(self):
+            static = self._neuron_latents(X, groups)[:, : self._n_static]
             X = validate_data(self, X, dtype=np.float32, reset=False)
-            static = super().transform(X)[:, : self._n_static]
             course = Course(self.n_dynamic_steps, self.learning_rate, self.patience)
             rng = self._rng("dynamics")
             with quiet_torch(self.random_state, self.device):
@@ -50,15 +51,22 @@ class Reconstructing(LearnedTransformer):
             self.network_.eval()
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Latents of each neuron (n_neurons, n_components), and dynamic ones behind them."""
-        latents = super().transform(X)
+    def transform(self, X: Any, groups: Any = None) -> np.ndarray:
+        """Latents of each neuron (n_neurons, n_components), and dynamic ones behind them.
+
+        ``groups`` say who shares a culture; without them every neuron stands alone.
+        """
+        latents = self._neuron_latents(X, groups)
         if not _has_budget(self):
             return latents
         X = validate_data(self, X, dtype=np.float32, reset=False)
         with quiet_torch(self.random_state, self.device):
             dynamic = self.network_.dynamics.encode_traces(X)
         return np.column_stack([latents[:, : self._n_static], dynamic])
+
+    def _neuron_latents(self, X: Any, groups: Any) -> np.ndarray:
+        X = self._prepared(X)
+        return self._read_out(self._encoded(X, check_groups(groups, len(X))))
 
     @available_if(_has_budget)
     def inverse_transform(self, Z: Any) -> np.ndarray:
@@ -70,7 +78,9 @@ class Reconstructing(LearnedTransformer):
             traces = self.network_.dynamics.decode_traces(dynamic, static)
         return traces[:, : self.n_features_in_]
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(
+        self, X: Any, level: float = 0.9, groups: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Central predictive intervals of each frame, given the frames before it.
 
         The latents come from the first half of each trace, the intervals are for the second half:
@@ -82,6 +92,8 @@ class Reconstructing(LearnedTransformer):
             dF/F.
         level : float
             Probability that a frame lies in its interval.
+        groups : array_like, shape (n_neurons,), optional
+            Culture of each neuron.
 
         Returns
         -------
@@ -93,11 +105,11 @@ class Reconstructing(LearnedTransformer):
             ends = (1 - level) / 2, (1 + level) / 2
             return torch.stack([mixture_quantile(end, mixture) for end in ends], dim=1)
 
-        low, high = self._predict(X, interval).swapaxes(0, 1)
+        low, high = self._predict(X, groups, interval).swapaxes(0, 1)
         noise = self.scaling_["noise"]
         return expand(low, noise), expand(high, noise)
 
-    def log_density(self, X: Any) -> np.ndarray:
+    def log_density(self, X: Any, groups: Any = None) -> np.ndarray:
         """Logarithm of the predictive density of each frame's dF/F, given the frames before it.
 
         Predictions are those of `predict_interval`.
@@ -106,34 +118,53 @@ class Reconstructing(LearnedTransformer):
         ----------
         X : array_like, shape (n_neurons, n_frames)
             dF/F.
+        groups : array_like, shape (n_neurons,), optional
+            Culture of each neuron.
 
         Returns
         -------
         ndarray, shape (n_neurons, n_frames)
             Nats; NaN in the first half.
         """
-        density = self._predict(X, lambda mixture, frames: -mixture_nll(frames, mixture)[:, None])
+        density = self._predict(
+            X, groups, lambda mixture, frames: -mixture_nll(frames, mixture)[:, None]
+        )
         bend = 4 * self.scaling_["noise"]  # `compress` stretches dF/F by the inverse of this root
         return density[:, 0] - np.log(np.hypot(np.asarray(X, dtype=np.float32), bend))
 
     def _predict(
-        self, X: Any, function: Callable[[Mixture, torch.Tensor], torch.Tensor]
+        self, X: Any, groups: Any, function: Callable[[Mixture, torch.Tensor], torch.Tensor]
     ) -> np.ndarray:
         """A function of (prediction, frames) for the second half, from latents of the first.
 
         The function gives (n, n_values, n_frames); here the frames of the first half are NaN.
         """
-        check_is_fitted(self, "network_")
-        X = check_array(X, dtype=np.float32, estimator=self)
+        X = self._prepared(X)
+        groups = check_groups(groups, len(X))
         decoder = self.network_.decoder
         half = max(X.shape[1] // 2, decoder.reach)
+        signals = self._signals(X, groups)[:, :, half - decoder.reach :]
+        z = self._encoded(X[:, :half], groups)
+        n_seen = signals.shape[2]
 
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            mixture = decoder.predict(x[:, half - decoder.reach :], self._encode(x[:, :half]))
-            return function(mixture, x[:, half:])
+        def predict(rows: torch.Tensor) -> torch.Tensor:
+            own, others, z = rows.tensor_split((n_seen, 2 * n_seen), dim=1)
+            return function(decoder.predict(own, others, z), own[:, decoder.reach :])
 
-        predicted = self._apply(predict, self._scaled(X))
+        predicted = self._apply(predict, np.concatenate([*signals, z], axis=1))
         return np.pad(predicted, ((0, 0), (0, 0), (half, 0)), constant_values=np.nan)
+
+    def _encoded(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """What the decoder is driven by, (n_neurons, n_latents); float32."""
+        raise NotImplementedError
+
+    def _read_out(self, z: np.ndarray) -> np.ndarray:
+        """Latents (n_neurons, n_components) of what drives the decoder."""
+        raise NotImplementedError
+
+    def _signals(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """Own trace and mean of the others, compressed, shape (2, n_neurons, n_frames); float32."""
+        raise NotImplementedError
 
     def _add_dynamics(self, network: nn.Module) -> None:
         """Give the network one for the dynamic latents, if there is a budget for them."""

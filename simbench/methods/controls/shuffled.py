@@ -19,9 +19,9 @@ class ShuffledTimeAVAE(AVAE):
         """Shuffle the frames of each trace (n_neurons, n_frames), then train on them."""
         return super().fit(self._shuffled(X), y, groups)
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any, groups: Any = None) -> np.ndarray:
         """Latents of the shuffled traces, shape (n_neurons, n_components)."""
-        return super().transform(self._shuffled(X))
+        return super().transform(self._shuffled(X), groups)
 
     def _shuffled(self, X: Any) -> np.ndarray:
         return shuffle_frames(check_array(X, dtype=np.float32, estimator=self))

@@ -5,18 +5,18 @@ from scipy.signal import lfilter
 from sklearn.linear_model import LogisticRegression
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.avae.encoder_decoder import Decoder, Statistics, mixture_nll
+from simbench.methods.avae.encoder_decoder import Decoder, mixture_nll
 from simbench.methods.avae.estimator import AVAE
-from simbench.methods.avae.windows import Windows
-from simbench.methods.features import power_spectrum
+from simbench.methods.culture_features import WindowStatistics
+from simbench.methods.discriminants import discriminate
 
 SMALL = {
     "n_components": 2,
     "device": "cpu",
     "width": 8,
-    "n_steps": 60,
-    "batch_size": 40,
-    "n_targets": 16,
+    "n_steps": 300,
+    "n_hidden": 64,
+    "n_latents": 4,
     "window_s": 10.0,
 }
 
@@ -45,8 +45,8 @@ def fitted(training_set):
 def test_tells_two_kinds_of_equal_rate_apart(fitted, training_set):
     X, bursty = training_set
     X_test, bursty_test = bursty_or_regular(1)
-    probe = LogisticRegression().fit(fitted.transform(X), bursty)
-    assert probe.score(fitted.transform(X_test), bursty_test) > 0.9
+    Z, Z_test = (fitted.transform(x, groups=GROUPS) for x in (X, X_test))
+    assert LogisticRegression().fit(Z, bursty).score(Z_test, bursty_test) > 0.9
     rate = LogisticRegression().fit(X.mean(axis=1, keepdims=True), bursty)
     assert rate.score(X_test.mean(axis=1, keepdims=True), bursty_test) < 0.7
 
@@ -64,16 +64,18 @@ def test_same_random_state_same_latents(training_set):
     assert not np.allclose(first, other)
 
 
-def test_decoder_is_causal():
+def test_decoder_is_causal_and_sees_the_others():
     torch.manual_seed(0)
-    decoder = Decoder(n_latents=2, width=8, reach=5, n_parts=3)
-    x, z = torch.randn(1, 40), torch.randn(1, 2)
-    changed = x.clone()
-    changed[:, 20:] += 1.0
-    for before, after in zip(decoder.predict(x, z), decoder.predict(changed, z)):
-        same = torch.isclose(before, after).all(dim=2)[0]
-        assert same[: 20 - 5 + 1].all()  # frames 5 .. 20, seen from frames 0 .. 19
-        assert not same[20 - 5 + 1]
+    decoder = Decoder(n_latents=2, width=8, reach=5, n_ahead=3, n_parts=2)
+    own, others, z = torch.randn(1, 40), torch.randn(1, 40), torch.randn(1, 2)
+    for which in (own, others):
+        changed = which.clone()
+        changed[:, 20:] += 1.0
+        there = (changed, others) if which is own else (own, changed)
+        for before, after in zip(decoder.predict(own, others, z), decoder.predict(*there, z)):
+            same = torch.isclose(before, after).all(dim=2)[0]
+            assert same[: 20 - 5 + 1].all()  # frames 5 .. 20, seen from frames 0 .. 19
+            assert not same[20 - 5 + 1]
 
 
 def test_mixture_likelihood_is_a_density():
@@ -87,52 +89,54 @@ def test_mixture_likelihood_is_a_density():
     assert torch.trapezoid(density * grid[0], grid[0]) == pytest.approx(1.1, abs=1e-3)
 
 
-def test_windows_of_a_pair_never_overlap():
-    frame = np.tile(np.arange(200, dtype=np.float32), (3, 1))
-    windows = Windows(frame, lambda x: x[:, [0, -1]], length=60, reach=7, n_targets=500)
-    rng = np.random.default_rng(0)
-    targets = set()
-    for _ in range(50):
-        pairs = windows.draw(np.arange(3), rng)
-        for (first, last), (begin, end), frames in zip(pairs.seen, pairs.other, pairs.frames):
-            assert last - first == end - begin == 59
-            assert last < begin or end < first
-            assert frames.min() == begin
-            assert frames.max() == end
-            assert np.all(np.diff(frames, axis=1) == 1)
-            targets |= set(frames[:, -1])
-    assert len(targets) == 200 - 7
+GROUPS = np.arange(80) // 20
 
 
-def test_statistics_are_blind_to_when():
-    describe = Statistics(frame_rate=20.0)
-    X = torch.from_numpy(bursty_or_regular(0)[0])
-    there, moved = describe(X), describe(torch.roll(X, 200, dims=1))
-    assert there.shape == (80, 9 + 3 * 9 + 13)
-    assert torch.equal(there[:, :9], moved[:, :9])
-    t = torch.arange(600)
-    tone = torch.sin(2 * np.pi * 0.2 * t + torch.tensor([[0.0], [1.0], [2.0]]))
-    assert torch.allclose(*describe(tone)[:2, -12:], atol=0.05)  # power, whatever the phase
-
-
-def test_statistics_are_quantiles_and_power():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((4, 1280)).astype(np.float32)
-    describe = Statistics(frame_rate=20.0)
-    S = describe(torch.from_numpy(X)).numpy()
-    levels = np.quantile(X, describe.quantiles, axis=1, method="nearest").T
-    assert np.allclose(S[:, :9], levels, atol=0.02)
-    frequency, power = power_spectrum(X, 20.0, describe.spectrum_s)
-    low, high = describe.edges[-2:]
-    band = power[:, (frequency >= low / 12.8) & (frequency < high / 12.8)].mean(axis=1)
-    ratio = np.exp(S[:, -1]) / band  # of a density and a sum, the same for all
-    assert np.allclose(ratio, ratio.mean(), rtol=0.02)
-
-
-def test_latents_do_not_depend_on_neighbours_or_order(fitted):
+def test_latents_do_not_depend_on_order_or_names_of_groups(fitted):
     X = bursty_or_regular(2)[0]
     order = np.random.default_rng(0).permutation(len(X))
-    assert np.allclose(fitted.transform(X)[order], fitted.transform(X[order]), atol=1e-5)
+    known = fitted.transform(X, groups=GROUPS)
+    again = fitted.transform(X[order], groups=7 - GROUPS[order])
+    np.testing.assert_allclose(again, known[order], atol=1e-4)
+
+
+def test_the_population_counts_where_it_is_known(fitted):
+    X = bursty_or_regular(2)[0]
+    known, alone = fitted.transform(X, groups=GROUPS), fitted.transform(X)
+    assert not np.allclose(known, alone)
+    np.testing.assert_allclose(fitted.transform(X[:1], groups=[3]), alone[:1], atol=1e-4)
+    blind = AVAE(**SMALL | {"n_steps": 5}, population=False, centre="all").fit(X, groups=GROUPS)
+    np.testing.assert_allclose(blind.transform(X, groups=GROUPS), blind.transform(X), atol=1e-5)
+
+
+def test_no_groups_are_needed(training_set):
+    X = training_set[0]
+    assert np.isfinite(AVAE(**SMALL | {"n_steps": 5}).fit(X).transform(X, groups=GROUPS)).all()
+
+
+def test_latents_come_in_the_order_of_what_they_tell(fitted, training_set):
+    X = training_set[0]
+    wide = AVAE(**SMALL | {"n_components": 4}).fit(X, groups=GROUPS)
+    np.testing.assert_allclose(
+        wide.transform(X, groups=GROUPS)[:, :2], fitted.transform(X, groups=GROUPS), atol=1e-4
+    )
+    statistics = WindowStatistics.learn(
+        wide._parts, 20.0, wide.window_s, "culture", X, GROUPS
+    )[1]  # fmt: skip
+    with torch.no_grad():
+        white = torch.from_numpy(statistics.astype(np.float32)) @ wide.network_.whitening
+        z = wide.network_.encoder(white)[0].numpy()
+    pairs = wide._statistics.windows(X.shape[1]).pairs
+    ratios = discriminate(wide._read_out(z), pairs, 4, ridge=1e-3).ratios
+    alone = [discriminate(wide._read_out(z)[..., [i]], pairs, 1, 0.0).ratios[0] for i in range(4)]
+    np.testing.assert_allclose(alone, ratios, rtol=0.05)
+    assert (np.diff(alone) < 0).all()
+
+
+def test_untrained_is_untrained(training_set):
+    method = AVAE(**SMALL | {"n_steps": 0}).fit(training_set[0], groups=GROUPS)
+    assert torch.equal(method.network_.rotation, torch.eye(4))
+    assert method.network_.whitening.abs().sum() > 0
 
 
 @pytest.mark.parametrize("n_frames", [40, 301, 1500])

@@ -36,7 +36,7 @@ def ar1(seed, n=60, n_frames=1000, decay=0.9):
 @pytest.fixture(scope="module")
 def fitted():
     groups = np.arange(60) // 15
-    return AVAE(2, device="cpu", n_steps=150).fit(ar1(0), groups=groups)
+    return AVAE(2, device="cpu", n_steps=300, nll_weight=1.0).fit(ar1(0), groups=groups)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])

@@ -1,0 +1,111 @@
+"""Window discriminants: what is alike in all windows of a neuron and differs between neurons."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.linalg import eigh
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from simbench.methods.culture_features import PARTS, Pairs, WindowStatistics, check_groups
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Directions in the space of statistics, the one that separates neurons best first.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n_statistics, n_directions)
+        Scaled so that the variance between windows of one neuron is 1.
+    ratios : ndarray, shape (n_directions,)
+        Variance between neurons by that between windows of one neuron.
+    """
+
+    vectors: np.ndarray
+    ratios: np.ndarray
+
+
+def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = 0.05) -> Directions:
+    """Solve B v = ratio W v.
+
+    B is the covariance of the two windows of a pair, W half that of their difference. B needs no
+    correction for the noise of windows, as windows of a pair do not overlap.
+
+    Parameters
+    ----------
+    statistics : ndarray, shape (n_neurons, n_windows, n_statistics)
+        Centred.
+    pairs : Pairs
+        Windows that do not overlap.
+    n : int
+        Directions to keep.
+    ridge : float
+        Added to W's diagonal, as a share of its mean.
+    """
+    n_statistics = statistics.shape[2]
+    first, second = (
+        statistics[:, windows].reshape(-1, n_statistics).astype(float) for windows in pairs
+    )
+    n_pairs = max(1, len(first))
+    between = first.T @ second / n_pairs
+    difference = first - second
+    within = difference.T @ difference / (2 * n_pairs)
+    scale = float(np.trace(within)) / n_statistics or 1.0
+    ratios, vectors = eigh((between + between.T) / 2, within + ridge * scale * np.eye(n_statistics))
+    vectors = vectors[:, ::-1][:, :n]
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    return Directions(vectors * np.sign(largest), ratios[::-1][:n])
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class WindowDiscriminants(TransformerMixin, BaseEstimator):
+    """Linear discriminants of neurons, from windows of one recording and without labels.
+
+    Hand-made statistics of windows (amplitude, spectrum, events, population) are projected on the
+    directions in which windows of one neuron are alike and neurons differ; latents are means over
+    windows.
+
+    Parameters
+    ----------
+    n_components
+        Latents per neuron; at most the number of statistics.
+    frame_rate
+        Hz.
+    window_s
+        Length of a window in seconds; at most 3/8 of the training recordings.
+    centre
+        ``culture``: statistics are taken relative to the mean of the neuron's culture, which hides
+        what differs between cultures (labels of cultures, too). ``all``: to that of all training
+        neurons, as always for a neuron that was recorded alone.
+    parts
+        Statistics to use: names of `simbench.methods.culture_features.PARTS`, joined by ``+``.
+    ridge
+        Regularisation, as a share of the mean variance between windows of one neuron.
+    """
+
+    n_components: int = 32
+    frame_rate: float = 20.0
+    window_s: float = 45.0
+    centre: str = "culture"
+    parts: str = "+".join(PARTS)
+    ridge: float = 0.05
+
+    def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
+        """Learn directions from dF/F (n_neurons, n_frames); ``groups`` are cultures."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        groups, parts = check_groups(groups, len(X)), tuple(self.parts.split("+"))
+        self.statistics_, values = WindowStatistics.learn(
+            parts, self.frame_rate, self.window_s, self.centre, X, groups
+        )
+        pairs = self.statistics_.windows(X.shape[1]).pairs
+        self.directions_ = discriminate(values, pairs, self.n_components, self.ridge)
+        return self
+
+    def transform(self, X: Any, groups: Any = None) -> np.ndarray:
+        """Latents, shape (n_neurons, n_components); ``groups`` say who shares a culture."""
+        check_is_fitted(self, "directions_")
+        X = check_array(X, dtype=[np.float64, np.float32], estimator=self)
+        values = self.statistics_.describe(X, check_groups(groups, len(X)))
+        return values.mean(axis=1) @ self.directions_.vectors
