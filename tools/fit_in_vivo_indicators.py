@@ -26,7 +26,7 @@ from scipy.optimize import OptimizeResult, least_squares
 
 from simbench.data.readers.measured_cells import Cell, halves, read_cells
 from simbench.imaging.indicators import Indicator, get_indicator, in_vivo_indicator
-from simbench.report.validation.optics_validation import compare, measured, simulated_like
+from simbench.report.validation.optics_validation import agreement, measured, simulated_like
 from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS
 
 MEDIAN_WEIGHT = 3.0
@@ -50,7 +50,7 @@ def residuals(log_parameters: np.ndarray, name: str, cells: Sequence[Cell]) -> n
     left, log_gains = [], []
     for cell in cells:
         real, model = measured(cell), simulated_like(cell, indicator)
-        gain = compare(real, model).gain
+        gain = agreement(real, model).gain
         left.append((real - gain * model) / np.linalg.norm(real))
         log_gains.append(np.log(max(gain, _LOWEST_GAIN)))
     return np.array(
@@ -82,7 +82,7 @@ def line(name: str, parameters: Sequence[float]) -> str:
 
 def scores(cells: Sequence[Cell], indicator: Indicator) -> tuple[float, float, float]:
     """Medians over cells of r and gain, and the s.d. of log gain."""
-    found = [compare(measured(cell), simulated_like(cell, indicator)) for cell in cells]
+    found = [agreement(measured(cell), simulated_like(cell, indicator)) for cell in cells]
     gains = np.array([one.gain for one in found])
     return (
         float(np.median([one.r for one in found])),

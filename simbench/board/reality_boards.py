@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from simbench.board.leaderboard import boards, is_replication
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
 from simbench.board.rank_agreement import draws, rank_agreement
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.errors import SimbenchError
@@ -54,11 +54,12 @@ def scores_by_animal(rows: pd.DataFrame, animals: Mapping[int, Sequence[int]]) -
 def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Name and recovery by culture of every board that ranks, the newest of each scenario.
 
-    Left out are replications, boards of recorded cells, and those of fewer than six methods.
+    Left out are replications, boards that rank no methods, those of recorded cells, and those of
+    fewer than six methods.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     for name, mine in sorted(newest.items()):
-        if is_replication(mine) or name in (CELLS, TWINS):
+        if is_replication(mine) or name in (CELLS, TWINS, *UNRANKED_SCENARIOS):
             continue
         table = scores_by_culture(_without_controls(mine))[OVERALL].dropna()
         if len(table) and table.shape[1] >= _FEWEST_SHARED:

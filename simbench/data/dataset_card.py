@@ -8,7 +8,13 @@ from typing import Any
 from simbench import __version__
 from simbench.core.text import markdown_table, number
 from simbench.data.provenance import all_simulated, fluorescence_unit
-from simbench.data.real_cultures import SOURCE, STATISTICS, compare, mean_summary, nearest_region
+from simbench.data.real_cultures import (
+    SOURCE,
+    STATISTICS,
+    beside_real,
+    mean_summary,
+    nearest_region,
+)
 from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
@@ -219,7 +225,7 @@ def _activity(recordings: Sequence[Recording], scenario: Scenario | None) -> str
     rows = [
         (STATISTICS[row.statistic], number(row.value, ".2g"), f"{row.p5:.2g} to {row.p95:.2g}",
          number(row.distance, "+.1f"))
-        for row in compare(mean, region).itertuples()
+        for row in beside_real(mean, region).itertuples()
     ]  # fmt: skip
     table = markdown_table(("statistic", "here", "real, 5 to 95 %", "distance"), rows)
     return _ACTIVITY.format(region=region, source=SOURCE, table=table)

@@ -47,6 +47,8 @@ def measure_cultures(files: Path | Sequence[Path]) -> pd.DataFrame:
         if missing:
             raise SimbenchError(f"{path}: holds no {missing[0]}; it can't be compared")
         spikes = SpikeTrains(data["times"], data["offsets"], float(data["duration"][0]))
+        if spikes.n_neurons < 2:
+            raise SimbenchError(f"{path}: one electrode; network bursts need 2 or more")
         _, summary = describe(spikes)
         region = str(data["region"][0])
         rows.append(
@@ -80,7 +82,8 @@ def ranges_of(recordings: pd.DataFrame, days: tuple[int, int] = MATURE_DAYS) -> 
         for region, group in some.groupby("region")
         for name in STATISTICS
     ]  # fmt: skip
-    return pd.DataFrame(rows)
+    columns = ["region", "statistic", "p5", "p50", "p95", "recordings", "cultures"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 @cache
@@ -89,7 +92,7 @@ def real_ranges() -> pd.DataFrame:
     return pd.read_csv(_RANGES)
 
 
-def compare(
+def beside_real(
     summary: Mapping[str, float], region: str, ranges: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """How far a culture is from the real ones of a region.
@@ -124,9 +127,11 @@ def mean_summary(summaries: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(table[name].mean()) for name in STATISTICS if name in table}
 
 
-def nearest_region(summary: Mapping[str, float]) -> str:
-    """Region whose real cultures are nearest, by the mean absolute distance."""
-    return min(
-        sorted(real_ranges()["region"].unique()),
-        key=lambda region: compare(summary, region)["distance"].abs().clip(upper=10).mean(),
-    )
+def nearest_region(summary: Mapping[str, float], ranges: pd.DataFrame | None = None) -> str:
+    """Region whose real cultures are nearest, by the mean absolute distance; as `beside_real`."""
+    known = real_ranges() if ranges is None else ranges
+
+    def distance(region: str) -> float:
+        return float(beside_real(summary, region, known)["distance"].abs().clip(upper=10).mean())
+
+    return min(sorted(known["region"].unique()), key=distance)

@@ -44,16 +44,21 @@ def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = 0.
     ridge : float
         Added to W's diagonal, as a share of its mean.
     """
-    n_statistics = statistics.shape[2]
-    first, second = (
-        statistics[:, windows].reshape(-1, n_statistics).astype(float) for windows in pairs
+    n_neurons, n_windows, n_statistics = statistics.shape
+    is_pair = np.zeros((n_windows, n_windows))
+    is_pair[pairs.first, pairs.second] = 1.0
+    n_pairs = max(1.0, n_neurons * is_pair.sum())
+    # summed over windows and not over pairs, of which there are many more
+    values = statistics.astype(float)
+    partners, number = is_pair @ values, (is_pair.sum(axis=0) + is_pair.sum(axis=1))[:, None]
+    flat, partners, weighted = (
+        x.reshape(-1, n_statistics) for x in (values, partners, number * values)
     )
-    n_pairs = max(1, len(first))
-    between = first.T @ second / n_pairs
-    difference = first - second
-    within = difference.T @ difference / (2 * n_pairs)
+    between = flat.T @ partners / n_pairs
+    between = (between + between.T) / 2
+    within = flat.T @ weighted / (2 * n_pairs) - between
     scale = float(np.trace(within)) / n_statistics or 1.0
-    ratios, vectors = eigh((between + between.T) / 2, within + ridge * scale * np.eye(n_statistics))
+    ratios, vectors = eigh(between, within + ridge * scale * np.eye(n_statistics))
     vectors = vectors[:, ::-1][:, :n]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
     return Directions(vectors * np.sign(largest), ratios[::-1][:n])

@@ -14,7 +14,7 @@ from simbench.culture.bursts import find_network_bursts
 from simbench.culture.growth import Culture, build_culture, grow_culture
 from simbench.culture.planning import prepare_target
 from simbench.culture.substrate import Substrate
-from simbench.data.real_cultures import STATISTICS, compare, nearest_region
+from simbench.data.real_cultures import STATISTICS, beside_real, nearest_region
 from simbench.report.style import colors_of, use_style
 from simbench.scenario.scenario import Scenario
 
@@ -141,7 +141,7 @@ def _draw_distributions(
 def _draw_beside_real(axes: Axes, culture: Culture, preset: str | None) -> None:
     """Distance of each statistic from the median of real cultures, their range shaded."""
     region = preset or nearest_region(culture.summary)
-    table = compare(culture.summary, region)
+    table = beside_real(culture.summary, region)
     far = 4.0
     distance, row = table["distance"].clip(-far, far), range(len(table))
     axes.axvspan(-1, 1, color="#009E73", alpha=0.2, lw=0)

@@ -31,10 +31,7 @@ def expand(
 
 
 def _set(data: dict[str, Any], key: str, value: Any, where: str) -> None:
-    if key in (
-        "culture.preset",
-        "imaging.preset",
-    ):  # its values were filled in when the recipe was read
+    if key in ("culture.preset", "imaging.preset"):  # filled in when the recipe was read
         raise ValueError(f"{where}: a preset can't vary; vary the keys that it sets")
     *parents, leaf = key.split(".")
     table: Any = data

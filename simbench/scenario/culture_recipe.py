@@ -107,9 +107,9 @@ class SynapseRecipe(Recipe):
     weight_jitter: NonNegative = 0.1
     """Relative s.d. of single weights."""
     weight_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
-    """S.d. of the natural logarithm of excitatory weights, whose mean stays (Song et al. 2005);
-    `weight_jitter` holds for the others, and for all if 0. A few huge inhibitory weights would push
-    a neuron to where the model's equations run away."""
+    """S.d. of the natural logarithm of excitatory weights, whose mean stays (Song et al. 2005, PLoS
+    Biol 3:e68); `weight_jitter` holds for inhibitory ones, and for all if 0. A huge inhibitory
+    weight takes v below -112 mV, where steps of 1 ms no longer follow the equations."""
     decay_ms: Positive = 10.0
     slow_share: Annotated[Fraction, YOUNGER] = 0.0
     """Share of an excitatory current, at its peak, that decays with `slow_decay_ms`."""

@@ -72,10 +72,9 @@ INDICATOR_NAMES: tuple[str, ...] = (
 # Defaults of the imaging recipe's keys by camera. Where a value has no published source it is a
 # choice, and said so.
 CAMERAS: dict[str, dict[str, float]] = {
-    # Medians over six indicators of robust s.d. between the 148 cells of `validate optics`: .28 to
-    # .70 (gain), .22 to .71 (decay), .01 to .08 (drift of the baseline in 30 s). Brightness does
-    # not show in dF/F: chosen.
-    "cells": {"gain_sd": 0.5, "decay_sd": 0.34, "brightness_sd": 0.4, "drift_sd": 0.04},
+    # Between cells of an animal, medians over indicators (tools/measure_cell_spreads.py).
+    # Brightness does not show in dF/F: chosen.
+    "cells": {"gain_sd": 0.57, "decay_sd": 0.26, "brightness_sd": 0.4, "drift_sd": 0.03},
     "ideal": {},
     # nu: GENIE wells imply 0.15 to 0.46. gain_sd: spread of the GCaMP6s response between wells.
     # culture_gain_sd: gains between the batches of that screen. haze: connectomics challenge
@@ -106,7 +105,8 @@ CAMERAS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 
 # Values of missing keys of a culture recipe by preset: cultures that fire like real ones of a
-# region, days 14 to 28 in vitro. Found and confirmed by tools/calibrate_cultures.py.
+# region, days 14 to 28 in vitro. Found by the search of tools/calibrate_cultures.py, whose text
+# says how they were chosen; its `confirm` compares them with cultures that it did not know.
 CULTURES: dict[str, dict[str, Any]] = {
     "cortical": {
         "excitatory_types": {"RS": 0.6, "IB": 0.2, "CH": 0.2},

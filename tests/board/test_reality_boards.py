@@ -63,6 +63,7 @@ def test_boards_that_rank_are_the_suite():
         [
             made("quickstart", "firing_type", "balanced_accuracy"),
             made("recorded-cells", "log_rate"),
+            made("firing-types-classic", "firing_type", "balanced_accuracy"),
             made("abante2025", "firing_type", "balanced_accuracy"),
             made("abante2025", "firing_type", "published_ari", probe="none", split="neuron"),
         ]

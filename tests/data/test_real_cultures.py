@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_files import write_h5
 
+pytest.importorskip("h5py", reason="h5py reads HDF5 files")
+
 from simbench.core.errors import SimbenchError
 from simbench.culture.growth import grow_cultures
 from simbench.culture.planning import prepare_target
 from simbench.data.real_cultures import (
     STATISTICS,
-    compare,
+    beside_real,
     mean_summary,
     measure_cultures,
     nearest_region,
@@ -26,7 +28,7 @@ def test_shipped_ranges_are_those_of_the_recordings(real):
     pd.testing.assert_frame_equal(measured, shipped, rtol=1e-3, check_dtype=False)
 
 
-def test_published_medians_of_real_cultures_are_found(real):
+def test_published_medians_of_real_cultures_are_found():
     """reality.md: medians of untreated cultures, days 14 to 28."""
     ranges = real_ranges().set_index(["region", "statistic"])["p50"]
     assert 0.97 < ranges["cortical", "network_spike_share"] < 1
@@ -39,15 +41,15 @@ def test_published_medians_of_real_cultures_are_found(real):
 def test_distance_counts_in_percentiles(region, share, distance):
     ranges = real_ranges()
     some = ranges[ranges["region"] == region].set_index("statistic")
-    table = compare(dict(some[share]), region)
+    table = beside_real(dict(some[share]), region)
     has_span = (some[share] != some["p50"]).to_numpy() | (distance == 0)
     assert table["distance"][has_span].to_numpy() == pytest.approx(distance)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(STATISTICS)), st.floats(0, 1e3), min_size=1))
 def test_distance_grows_with_the_value(summary):
-    table = compare(summary, "cortical")
-    more = compare({name: value + 0.5 for name, value in summary.items()}, "cortical")
+    table = beside_real(summary, "cortical")
+    more = beside_real({name: value + 0.5 for name, value in summary.items()}, "cortical")
     assert set(table["statistic"]) == set(summary)
     assert (more["distance"] > table["distance"]).all()
 
@@ -84,6 +86,15 @@ def test_a_recording_without_region_is_refused(tmp_path):
         measure_cultures(tmp_path)
 
 
+def test_a_single_electrode_has_no_network(tmp_path):
+    write_h5(
+        tmp_path / "TC01.h5", spikes=np.array([1.0, 2.0]), sCount=np.array([2]),
+        epos=np.array([[200.0], [400.0]]),
+    )  # fmt: skip
+    with pytest.raises(SimbenchError, match="one electrode; network bursts need 2 or more"):
+        measure_cultures(tmp_path)
+
+
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(SimbenchError, match=r"holds no file that ends in \.h5"):
         measure_cultures(tmp_path)
@@ -96,6 +107,6 @@ def test_cultures_of_a_preset_lie_in_the_range_of_real_ones(region):
     recipe = CultureRecipe.model_validate({"preset": region, "n_neurons": 120, "duration_s": 120.0})
     block = [recipe] * 6
     cultures = grow_cultures(block, 1900, range(6), prepare_target(block))
-    table = compare(mean_summary([culture.summary for _, culture in cultures]), region)
+    table = beside_real(mean_summary([culture.summary for _, culture in cultures]), region)
     assert len(table) == len(STATISTICS)
     assert table["distance"].abs().max() <= 1.1

@@ -14,7 +14,7 @@ from simbench.report.level_tables import find_scenario
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
 from simbench.report.summary import draw_summary, summarise, summary_text
-from simbench.scenario.scenario_file import load_scenario
+from simbench.scenario.scenario_file import read_scenario
 
 ROOT = Path(__file__).parents[2]
 SHELF = ROOT / "results"
@@ -108,7 +108,8 @@ def test_where_methods_are_ranked_there_are_cultures_and_room_above_the_amplitud
     assert (summary["n_cultures"] >= 20).all()
     amplitude = summary[summary["shown_as"] == "trace-stats"].set_index("scenario")
     for name in amplitude.index[amplitude["ceiling"] - amplitude["score"] < 0.15]:
-        assert "trace-stats" in load_scenario(name).question, f"{name} does not say why"
+        asked = read_scenario(SHELF / name).question
+        assert "trace-stats" in asked, f"{name} does not say why"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from simbench.culture.spikes import SpikeTrains
-from simbench.data.readers.measured_cells import Cell, Trial, halves, read_cells, without_drift
+from simbench.data.readers.measured_cells import (
+    Cell,
+    CellRecording,
+    halves,
+    read_cells,
+    without_drift,
+)
 from simbench.imaging.indicators import frame_dff
 from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS
 
@@ -28,8 +34,8 @@ def made_cell(seed, gain=1.0, animal="1", parameters=KNOWN):
     spikes = SpikeTrains.from_events(np.zeros(len(times), int), times, 1, SECONDS)
     dff = gain * frame_dff(spikes, tool.in_vivo_indicator("jGCaMP8s", parameters), RATE_HZ)[0]
     noisy = dff + rng.normal(0, 0.02, len(dff))
-    trial = Trial(without_drift(noisy, RATE_HZ), RATE_HZ, spikes, noisy, RATE_HZ)
-    return Cell(f"cell-{seed}", "made", "jGCaMP8s", animal, (trial,))
+    recording = CellRecording(without_drift(noisy, RATE_HZ), RATE_HZ, spikes, noisy, RATE_HZ)
+    return Cell(f"cell-{seed}", "made", "jGCaMP8s", animal, (recording,))
 
 
 def test_cells_of_known_response_give_its_numbers_at_the_median_gain():

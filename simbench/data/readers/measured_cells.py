@@ -18,7 +18,7 @@ FEWEST_SPIKES = 10
 
 
 @dataclass(frozen=True)
-class Trial:
+class CellRecording:
     """One recording of a cell.
 
     Parameters
@@ -50,18 +50,16 @@ class Cell:
     data_set: str
     indicator: str
     animal: str
-    trials: tuple[Trial, ...]
+    recordings: tuple[CellRecording, ...]
 
 
-def read_cells(folder: str | Path, seconds: float | None = None) -> list[Cell]:
+def read_cells(folder: str | Path) -> list[Cell]:
     """The cells of the folder ``ground_truth`` that fire 10 spikes or more, in order of files.
 
     Parameters
     ----------
     folder : str or Path
         Of recordings of others.
-    seconds : float, optional
-        Recordings are cut to this length.
 
     Raises
     ------
@@ -73,12 +71,12 @@ def read_cells(folder: str | Path, seconds: float | None = None) -> list[Cell]:
         raise SimbenchError(f"{below}: missing; allowed: a folder that holds ground_truth")
     cells = []
     for path in files_of(below, (".mat",)):
-        recordings = read_ground_truth(path)
-        trials = tuple(_trial(recording, seconds) for recording in recordings)
-        labels = recordings[0].truth.labels.iloc[0]
-        if "indicator" in labels and sum(t.spikes.counts[0] for t in trials) >= FEWEST_SPIKES:
+        found = read_ground_truth(path)
+        recordings = tuple(map(_cell_recording, found))
+        labels = found[0].truth.labels.iloc[0]
+        if "indicator" in labels and sum(r.spikes.counts[0] for r in recordings) >= FEWEST_SPIKES:
             animal = str(labels.get("animal", path.stem))
-            cells.append(Cell(path.stem, path.parent.name, labels["indicator"], animal, trials))
+            cells.append(Cell(path.stem, path.parent.name, labels["indicator"], animal, recordings))
     if not cells:
         raise SimbenchError(
             f"{below}: holds no cell of a named indicator with {FEWEST_SPIKES} spikes"
@@ -110,13 +108,8 @@ def averaged(trace: np.ndarray, n: int) -> np.ndarray:
     return trace[: len(trace) // n * n].reshape(-1, n).mean(axis=1, dtype=np.float64)
 
 
-def _trial(recording: Recording, seconds: float | None) -> Trial:
-    rate, spikes = recording.frame_rate, true_spikes(recording)
-    dff = recording.fluorescence[0].astype(np.float64) - 1
-    if seconds is not None and seconds < spikes.duration:
-        dff = dff[: int(seconds * rate)]
-        kept = spikes.times[spikes.times < len(dff) / rate]
-        spikes = SpikeTrains.from_events(np.zeros(len(kept), int), kept, 1, len(dff) / rate)
+def _cell_recording(recording: Recording) -> CellRecording:
+    rate, dff = recording.frame_rate, recording.fluorescence[0].astype(np.float64) - 1
     n = max(1, round(rate / COMPARED_HZ))
     slow = without_drift(averaged(dff, n), rate / n)
-    return Trial(slow, rate / n, spikes, dff, rate)
+    return CellRecording(slow, rate / n, true_spikes(recording), dff, rate)

@@ -19,7 +19,7 @@ from simbench.data.real_cultures import (
     MATURE_DAYS,
     SOURCE,
     STATISTICS,
-    compare,
+    beside_real,
     mean_summary,
     measure_cultures,
     nearest_region,
@@ -35,8 +35,10 @@ _YOUNG_DAYS = (7, 13)
 _MOST_CULTURES = 6  # of a scenario
 _MOST_NEURONS = 3  # that an electrode hears
 _INTRODUCTION = """\
+# Cultures
+
 Statistics of simulated cultures beside {n_recordings} recordings of {n_cultures} real ones
-({source}). A distance is from the median of real recordings of days {first} to {last} in vitro: at
+({source}). A distance is from the median of real recordings of days {days} in vitro: at
 -1 lies their 5th percentile, at 1 the 95th. A scenario is compared with the region of its preset,
 or the nearest; its value is the mean of up to {n_each} cultures, seed {seed}. An electrode hears
 one or few neurons: "as electrodes" gives the distance after each of half as many electrodes has
@@ -69,8 +71,8 @@ def validate_cultures(
     Returns
     -------
     DataFrame, one row per scenario and statistic
-        As of `compare`, with ``scenario``, ``region`` and ``as_electrodes``, the distance of the
-        same cultures heard through electrodes.
+        As of `beside_real`, with ``scenario``, ``region`` and ``as_electrodes``, the distance of
+        the same cultures heard through electrodes.
     """
     for scenario in scenarios:
         if scenario.culture is None:
@@ -79,6 +81,8 @@ def validate_cultures(
             )
     real = measure_cultures(folder)
     ranges = ranges_of(real)
+    if ranges.empty:
+        raise SimbenchError(f"{folder}: no culture of days {_days(MATURE_DAYS)} in vitro")
     tables, shown = [], []
     for done, scenario in enumerate(scenarios):
         if progress:
@@ -86,23 +90,22 @@ def validate_cultures(
         cultures = _grow(scenario, seed, n_jobs)
         mean = mean_summary([culture.summary for culture in cultures])
         preset = scenario.train_conditions[0].culture.preset
-        region = preset or nearest_region(mean)
+        region = preset or nearest_region(mean, ranges)
+        if region not in set(ranges["region"]):
+            raise SimbenchError(f"{folder}: no {region} culture of days {_days(MATURE_DAYS)}")
         heard = [
             describe(as_electrodes(culture, seed, index))[1]
             for index, culture in enumerate(cultures)
         ]
-        table = compare(mean, region, ranges)
-        electrodes = compare(mean_summary(heard), region, ranges)["distance"]
+        table = beside_real(mean, region, ranges)
+        electrodes = beside_real(mean_summary(heard), region, ranges)["distance"]
         tables.append(table.assign(as_electrodes=electrodes, scenario=scenario.name, region=region))
         shown.append((f"{scenario.name} ({region})", cultures[0].spikes))
     table = pd.concat(tables, ignore_index=True)
-    by_age = {
-        f"{first} to {last}": ranges_of(real, (first, last))
-        for first, last in (_YOUNG_DAYS, MATURE_DAYS)
-    }
+    by_age = {_days(days): ranges_of(real, days) for days in (_YOUNG_DAYS, MATURE_DAYS)}
     names = {
         "n_recordings": len(real), "n_cultures": real["culture"].nunique(), "source": SOURCE,
-        "first": MATURE_DAYS[0], "last": MATURE_DAYS[1], "n_each": _MOST_CULTURES, "seed": seed,
+        "days": _days(MATURE_DAYS), "n_each": _MOST_CULTURES, "seed": seed,
     }  # fmt: skip
     text = "\n".join(
         (_INTRODUCTION.format(**names), _distances_text(table), "Real cultures, median "
@@ -112,6 +115,10 @@ def validate_cultures(
     write_text(out / "cultures.md", text)
     save(draw_cultures(folder, real, ranges, table, shown), out / "cultures.png")
     return table
+
+
+def _days(days: tuple[int, int]) -> str:
+    return f"{days[0]} to {days[1]}"
 
 
 def _grow(scenario: Scenario, seed: int, n_jobs: int) -> list[Culture]:
@@ -167,8 +174,6 @@ def _real_text(by_age: dict[str, pd.DataFrame]) -> str:
     header = ["region", "days", "recordings", "cultures", *STATISTICS.values()]
     lines = []
     for days, ranges in by_age.items():
-        if ranges.empty:
-            continue
         for region, some in ranges.groupby("region"):
             by_name = some.set_index("statistic")
             cells = [

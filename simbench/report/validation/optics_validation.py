@@ -11,7 +11,7 @@ from simbench.core.files import write_text
 from simbench.core.text import markdown_table, number
 from simbench.data.readers.measured_cells import (
     Cell,
-    Trial,
+    CellRecording,
     averaged,
     halves,
     read_cells,
@@ -51,22 +51,22 @@ class Agreement(NamedTuple):
 
 
 def measured(cell: Cell) -> np.ndarray:
-    """dF/F of a cell's trials, one after another, the mean of each taken off."""
-    return _joined([trial.dff for trial in cell.trials])
+    """dF/F of a cell's recordings, one after another, the mean of each taken off."""
+    return _joined([recording.dff for recording in cell.recordings])
 
 
 def simulated_like(cell: Cell, indicator: Indicator, decay_scale: float = 1.0) -> np.ndarray:
     """What the spikes of a cell make through an indicator, in the form of `measured`."""
     traces = []
-    for trial in cell.trials:
+    for recording in cell.recordings:
         dff = frame_dff(
-            trial.spikes, indicator, trial.frame_rate, decay_scale=np.array([decay_scale])
+            recording.spikes, indicator, recording.frame_rate, decay_scale=np.array([decay_scale])
         )
-        traces.append(without_drift(dff[0, : len(trial.dff)], trial.frame_rate))
+        traces.append(without_drift(dff[0, : len(recording.dff)], recording.frame_rate))
     return _joined(traces)
 
 
-def compare(real: np.ndarray, model: np.ndarray) -> Agreement:
+def agreement(real: np.ndarray, model: np.ndarray) -> Agreement:
     """Agreement of two centred traces."""
     product, power = float(real @ model), float(model @ model)
     if power == 0:
@@ -80,7 +80,7 @@ def fit_decay(cell: Cell, indicator: Indicator) -> tuple[float, float]:
 
     real = measured(cell)
     found = minimize_scalar(
-        lambda log: -compare(real, simulated_like(cell, indicator, float(np.exp(log)))).r,
+        lambda log: -agreement(real, simulated_like(cell, indicator, float(np.exp(log)))).r,
         bounds=(-_DECAY_REACH, _DECAY_REACH), method="bounded", options={"xatol": 0.01},
     )  # fmt: skip
     return float(np.exp(found.x)), -float(found.fun)
@@ -88,9 +88,9 @@ def fit_decay(cell: Cell, indicator: Indicator) -> tuple[float, float]:
 
 def noise_of(cell: Cell) -> tuple[float, float]:
     """Noise nu (%/sqrt(Hz)) of a cell, and the largest share of variance that can be explained."""
-    nus = np.array([measure_nu(t.fast_dff[None], t.fast_rate)[0] for t in cell.trials])
-    variances = (nus / 100 / NU_PER_SD) ** 2 * np.array([t.frame_rate for t in cell.trials])
-    real, lengths = measured(cell), [len(t.dff) for t in cell.trials]
+    nus = np.array([measure_nu(t.fast_dff[None], t.fast_rate)[0] for t in cell.recordings])
+    variances = (nus / 100 / NU_PER_SD) ** 2 * np.array([t.frame_rate for t in cell.recordings])
+    real, lengths = measured(cell), [len(t.dff) for t in cell.recordings]
     noise = float(np.average(variances, weights=lengths))
     ceiling = 1 - noise / real.var()
     return float(nus.mean()), ceiling if ceiling > 0 else np.nan
@@ -99,11 +99,11 @@ def noise_of(cell: Cell) -> tuple[float, float]:
 def drift_of(cell: Cell) -> float:
     """S.d. of the change of the log baseline of light (1 + dF/F) in 30 s."""
     changes = []
-    for trial in cell.trials:
-        step = round(trial.fast_rate / trial.frame_rate)
-        slow = running_baseline(1 + averaged(trial.fast_dff, step)[None], trial.frame_rate)[0]
-        logs = np.log(np.maximum(slow, 0.01))
-        lag = round(_DRIFT_S * trial.frame_rate)
+    for recording in cell.recordings:
+        rate = recording.frame_rate
+        light = 1 + averaged(recording.fast_dff, round(recording.fast_rate / rate))
+        logs = np.log(np.maximum(running_baseline(light[None], rate)[0], 0.01))
+        lag = round(_DRIFT_S * rate)
         changes.append(logs[lag:] - logs[:-lag])
     return float(np.sqrt(np.mean(np.concatenate(changes) ** 2)))
 
@@ -137,12 +137,12 @@ def single_spike(cell: Cell, indicator: Indicator | None = None) -> tuple[float,
     """
     ages = np.arange(-_SILENCE_S / 2, _SILENCE_S, 1 / _GRID_HZ)
     found = []
-    for trial in cell.trials:
-        trace = trial.fast_dff
+    for recording in cell.recordings:
+        trace = recording.fast_dff
         if indicator is not None:
-            trace = frame_dff(trial.spikes, indicator, trial.fast_rate)[0]
-        seconds = (np.arange(len(trace)) + 0.5) / trial.fast_rate
-        around = _alone(trial)[:, None] + ages
+            trace = frame_dff(recording.spikes, indicator, recording.fast_rate)[0]
+        seconds = (np.arange(len(trace)) + 0.5) / recording.fast_rate
+        around = _alone(recording)[:, None] + ages
         found.append(np.interp(around, seconds, trace))
     windows = np.concatenate(found)
     if len(windows) < _FEWEST_ALONE:
@@ -157,10 +157,10 @@ def single_spike(cell: Cell, indicator: Indicator | None = None) -> tuple[float,
     return float(mean[top]), float(below.argmax() / _GRID_HZ * 1000) if below.any() else np.nan
 
 
-def _alone(trial: Trial) -> np.ndarray:
-    times = trial.spikes.times
+def _alone(recording: CellRecording) -> np.ndarray:
+    times = recording.spikes.times
     gaps = np.diff(times, prepend=-np.inf, append=np.inf)
-    inside = (times > _SILENCE_S) & (times < trial.spikes.duration - _SILENCE_S)
+    inside = (times > _SILENCE_S) & (times < recording.spikes.duration - _SILENCE_S)
     return times[inside & (gaps[:-1] > _SILENCE_S) & (gaps[1:] > _SILENCE_S)]
 
 
@@ -206,7 +206,7 @@ def compare_cells(
         }  # fmt: skip
         for kind, indicator in models[cell.indicator].items():
             model = simulated_like(cell, indicator)
-            r, gain = compare(real, model)
+            r, gain = agreement(real, model)
             if not np.isfinite(r):
                 continue
             decay, r_decay = fit_decay(cell, indicator)
@@ -223,7 +223,7 @@ def compare_cells(
     return pd.DataFrame(rows)
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
+def medians_by_indicator(table: pd.DataFrame) -> pd.DataFrame:
     """Medians over the cells of each indicator and model, and spreads of gain, decay and drift."""
     summary = []
     for (indicator, model), own in table.groupby(["indicator", "model"], sort=False):
@@ -255,14 +255,14 @@ def validate_optics(
     Returns
     -------
     DataFrame
-        Of `summarise`.
+        Of `medians_by_indicator`.
     """
     from simbench.report.style import save
     from simbench.report.validation.optics_validation_figure import draw_validation
 
     cells = read_cells(folder)
     table = compare_cells(cells, report)
-    summary = summarise(table)
+    summary = medians_by_indicator(table)
     write_text(out / "optics.csv", summary.to_csv(index=False, float_format="%.4g"))
     write_text(out / "optics.md", optics_text(summary, table))
     save(draw_validation(table, halves(cells)[1]), out / "optics.png")

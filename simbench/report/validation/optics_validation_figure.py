@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simbench.data.readers.measured_cells import Cell, Trial, without_drift
+from simbench.data.readers.measured_cells import Cell, CellRecording, without_drift
 from simbench.imaging.indicators import frame_dff, get_indicator
 from simbench.report.style import PAGE, PALETTE, use_style
 
@@ -48,21 +48,22 @@ def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
 def _draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
     """The half minute of a cell in which it fires most, measured and simulated."""
     name = cell.indicator if model == "culture" else f"{cell.indicator}-in-vivo"
-    trial = max(cell.trials, key=lambda t: t.spikes.counts[0])
-    start = _busiest(trial)
-    seconds = (np.arange(len(trial.dff)) + 0.5) / trial.frame_rate - start
+    recording = max(cell.recordings, key=lambda t: t.spikes.counts[0])
+    start = _busiest(recording)
+    seconds = (np.arange(len(recording.dff)) + 0.5) / recording.frame_rate - start
     shown = (seconds >= 0) & (seconds < _WINDOW_S)
-    dff = frame_dff(trial.spikes, get_indicator(name), trial.frame_rate)[0, : len(trial.dff)]
-    simulated = without_drift(dff, trial.frame_rate)
-    offset = trial.dff.mean() - simulated.mean()
-    lines = {"measured": trial.dff, "simulated": simulated + offset}
+    rate, n_frames = recording.frame_rate, len(recording.dff)
+    dff = frame_dff(recording.spikes, get_indicator(name), rate)[0, :n_frames]
+    simulated = without_drift(dff, rate)
+    offset = recording.dff.mean() - simulated.mean()
+    lines = {"measured": recording.dff, "simulated": simulated + offset}
     axes.plot(seconds[shown], lines["measured"][shown], color="0.2", lw=0.8, label="measured")
     axes.plot(
         seconds[shown], lines["simulated"][shown], color=_COLORS[model], lw=0.9, label="simulated"
     )
     low = min(line[shown].min() for line in lines.values())
     high = max(line[shown].max() for line in lines.values())
-    times = trial.spikes.times - start
+    times = recording.spikes.times - start
     times = times[(times >= 0) & (times < _WINDOW_S)]
     axes.vlines(times, low - 0.3 * (high - low), low - 0.1 * (high - low), color="0.2", lw=0.4)
     axes.set_title(
@@ -71,11 +72,11 @@ def _draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
     axes.set_ylabel("dF/F")
 
 
-def _busiest(trial: Trial) -> float:
+def _busiest(recording: CellRecording) -> float:
     """Start (s) of the window with most spikes."""
-    starts = np.arange(0, max(trial.spikes.duration - _WINDOW_S, 0) + 1)
+    starts = np.arange(0, max(recording.spikes.duration - _WINDOW_S, 0) + 1)
     counts = np.diff(
-        np.searchsorted(trial.spikes.times, [starts, starts + _WINDOW_S]), axis=0
+        np.searchsorted(recording.spikes.times, [starts, starts + _WINDOW_S]), axis=0
     )  # (1, n_starts)
     return float(starts[counts[0].argmax()])
 
