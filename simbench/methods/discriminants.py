@@ -44,19 +44,14 @@ def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = 0.
     ridge : float
         Added to W's diagonal, as a share of its mean.
     """
-    n_neurons, n_windows, n_statistics = statistics.shape
-    is_pair = np.zeros((n_windows, n_windows))
-    is_pair[pairs.first, pairs.second] = 1.0
-    n_pairs = max(1.0, n_neurons * is_pair.sum())
-    # summed over windows and not over pairs, of which there are many more
-    values = statistics.astype(float)
-    partners, number = is_pair @ values, (is_pair.sum(axis=0) + is_pair.sum(axis=1))[:, None]
-    flat, partners, weighted = (
-        x.reshape(-1, n_statistics) for x in (values, partners, number * values)
-    )
-    between = flat.T @ partners / n_pairs
-    between = (between + between.T) / 2
-    within = flat.T @ weighted / (2 * n_pairs) - between
+    n_statistics = statistics.shape[2]
+    between, within = np.zeros((2, n_statistics, n_statistics))
+    for one, other in zip(*pairs):  # all at once would take gigabytes for long recordings
+        first, second = (statistics[:, window].astype(float) for window in (one, other))
+        between += first.T @ second
+        within += (first - second).T @ (first - second) / 2
+    n_pairs = max(1, len(statistics) * len(pairs.first))
+    between, within = (between + between.T) / (2 * n_pairs), within / n_pairs
     scale = float(np.trace(within)) / n_statistics or 1.0
     ratios, vectors = eigh(between, within + ridge * scale * np.eye(n_statistics))
     vectors = vectors[:, ::-1][:, :n]
