@@ -38,8 +38,8 @@ def test_numpy_and_torch_are_capped_on_python_3_11_alone():
 
 def test_the_distribution_has_a_name_of_its_own():
     assert PROJECT["name"] == "simbench-calcium"
-    everything = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
-    assert not [line for line in everything if re.match(r"simbench\b(?!-)", line)]
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    assert not [line for lines in groups for line in lines if re.match(r"simbench\b(?!-)", line)]
 
 
 def test_the_light_installation_is_made_from_the_project():

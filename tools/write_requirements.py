@@ -36,7 +36,7 @@ def lock() -> str:
     extras = [project["optional-dependencies"][name] for name in ("cebra", "features")]
     needed = [*project["dependencies"], *chain.from_iterable(extras)]
     versions = reached(needed) | named_by_rows()
-    head = "# The libraries that made results/, on Python 3.11 (made by tools/write_requirements.py).\n"
+    head = "# What made results/, on Python 3.11 (made by tools/write_requirements.py).\n"
     head += "# aeon asks for an older numba than this one, so:\n"
     head += "# pip install --no-deps -r requirements/results.txt\n"
     return head + "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))
