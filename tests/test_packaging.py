@@ -73,3 +73,12 @@ def test_the_citation_is_one():
         r"^## \[(.+?)\] - \d", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
     )
     assert citation["version"] == released[0]
+
+
+def test_the_workflow_covers_three_systems_and_three_pythons():
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    matrix = yaml.safe_load(text)["jobs"]["full"]["strategy"]["matrix"]
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    said = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if " :: 3." in line]
+    assert matrix["python"] == said
