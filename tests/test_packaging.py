@@ -33,7 +33,7 @@ def test_numpy_and_torch_are_capped_on_python_3_11_alone():
         assert not allowed(name, "3.11")(newest)
         assert allowed(name, "3.13")(newest)
     assert allowed("brian2", "3.11")("2.9.0")
-    assert not allowed("brian2", "3.13")("2.10.1")
+    assert not allowed("brian2", "3.12")("2.9.0")
 
 
 def test_the_distribution_has_a_name_of_its_own():

@@ -2,7 +2,7 @@
 
 CXX=none python tools/dataset_digest.py
 
-Without a compiler Brian2 runs on NumPy. The manifest and the card, which name versions, are left out.
+Without a compiler Brian2 runs on NumPy. Manifest and card, which name versions, are left out.
 """
 
 import hashlib
