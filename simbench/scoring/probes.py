@@ -134,19 +134,6 @@ def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[truth == kind] == kind) for kind in np.unique(truth)]))
 
 
-@metric("macro_f1", "class", source="van Rijsbergen 1979")
-def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Harmonic mean of precision and recall, mean over classes; chance about 1 / n_classes.
-
-    Classes that are present count.
-    """
-    scores = []
-    for kind in np.unique(truth):
-        is_kind, is_called = truth == kind, predicted == kind
-        scores.append(2 * np.sum(is_kind & is_called) / (is_kind.sum() + is_called.sum()))
-    return float(np.mean(scores))
-
-
 @metric("within_type_r2", "number", low=-INF, chance=0, source=R2)
 def within_type_r2(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Share of a label's variance around its type's mean that a probe predicts.
