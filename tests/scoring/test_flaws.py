@@ -114,7 +114,7 @@ def fingerprints():
 def test_flaw_5_a_neuron_split_rewards_knowing_the_culture(fingerprints, probe):
     latents, label, culture = fingerprints
     assert held_out(latents, label, culture, probe, "neuron") > 0.9
-    assert held_out(latents, label, culture, probe, "culture") < 0.6
+    assert held_out(latents, label, culture, probe, "culture") < 0.7
 
 
 def test_flaw_6_a_type_mean_does_not_pass_for_a_parameter():
