@@ -8,6 +8,7 @@ from typing import Any
 
 _AND = " and "
 
+
 def expand(
     data: dict[str, Any], axes: dict[str, list[Any]], where: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -150,9 +150,12 @@ class CultureRecipe(Recipe):
     type_current: dict[str, Finite] = Field(default={})
     """Constant input by firing type, in the units of the Izhikevich current."""
     target_rate_hz: Positive | None = None
-    """If given, the noise_sigma that gives this mean rate within 10 % is found."""
+    """If given, the noise_sigma that gives this mean rate within 10 % is found. Cultures that burst
+    like real ones jump between rates, and the search fails in one of six; there, noise that fits on
+    average is found by tools/match_rates.py."""
     match_type_rates_hz: Positive | None = None
-    """If given, a constant input per firing type that gives all types this rate is found."""
+    """If given, a constant input per firing type that gives all types this rate is found; with the
+    same caution."""
     wiring: WiringRecipe = WiringRecipe()
     synapses: SynapseRecipe = SynapseRecipe()
 

@@ -286,7 +286,7 @@ def test_a_preset_is_no_axis_for_it_would_change_nothing():
     ],
 )
 def test_a_key_that_came_later_is_in_the_digest_only_where_it_is_used(key, value):
-    scenario = load_scenario("tracks")
+    scenario = load_scenario("firing-types-classic")
     data = scenario.model_dump(mode="json")
     *parents, leaf = key.split(".")
     table = data
