@@ -175,7 +175,7 @@ def _target(board: Board, target: str) -> dict[str, Any]:
         "methods": methods,
         "best": by_score[0] if by_score else None,
         "best_linear": linear[0] if linear else None,
-        "tied": [m for m in ranked if table.loc[m, "group"] == 1],
+        "tied": [m for m in ranked if table.loc[m, "is_best"]],
         "relations": relations(scores),
     }
 
@@ -217,7 +217,6 @@ def _line(line: pd.Series) -> dict[str, str]:
         "interval": _interval(line["low"], line["high"]),
         "recovery": _signed(line["recovery"]),
         "gap": _signed(line["leakage_gap"], "+.2f"),
-        "neuron_split": _signed(line["score"] + line["leakage_gap"]),
     }
 
 

@@ -54,6 +54,11 @@ class MethodEntry:
         return self.family == "control"
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether two trainings on the same data may differ: of networks, or for all we know."""
+        return self.device == "auto" or self.family == "outside"
+
+    @property
     def is_available(self) -> bool:
         """Whether the extra that the method needs is installed."""
         return not self.needs or find_spec(_IMPORT_NAMES.get(self.needs, self.needs)) is not None

@@ -137,12 +137,12 @@ def _readable(name: str) -> str:
 
 def _finding(board: Board) -> dict[str, Any]:
     """Who leads, who is tied with it, and whether the test cultures can tell methods apart."""
-    recovery, group = board.table["method", "recovery"], board.table["method", "group"]
+    recovery, is_best = board.table["method", "recovery"], board.table["method", "is_best"]
     placed = [method for method in board.ranked if np.isfinite(recovery[method])]
     return {
         "is_replication": board.is_replication,
         "best": placed[0] if placed else None,
-        "tied": [method for method in placed[1:] if group[method] == group[placed[0]]],
+        "tied": [method for method in placed[1:] if is_best[method]],
         "n_placed": len(placed),
         "n_cultures": len(board.scores[OVERALL]),
         "n_needed": min_cultures(max(len(placed), 2)),

@@ -33,7 +33,7 @@ def leaderboard_text(board: Board) -> str:
 def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Header and cells of a leaderboard as text."""
     targets = targets_of(table)
-    header = ["", "method", "recovery", "tie group"]
+    header = ["", "method", "recovery", "ties"]
     for target in targets:
         header += [target.replace("_", " "), "leakage gap"]
     header += ["coverage", "latents", "time", "memory", "parameters"]
@@ -45,7 +45,7 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         if about["coverage"] == 0 and about["status"] != "ok":
             cells.append([*row, f"failed: {about['status']}", *[""] * (len(header) - 3)])
             continue
-        row += [number(about["recovery"]), number(about["group"], ".0f")]
+        row += [number(about["recovery"]), str(about["letters"])]
         for target in targets:
             score, low, high, gap = line[target][["score", "low", "high", "leakage_gap"]]
             interval = f" [{number(low)}, {number(high)}]" if np.isfinite(score) else ""

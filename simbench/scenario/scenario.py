@@ -25,6 +25,8 @@ class SplitRecipe(Recipe):
     train_with: dict[str, Any] = Field(default={})
     """Dotted keys and their values in the training cultures, where these differ from the test
     cultures: ``{"imaging.indicator": "GCaMP6s"}``."""
+    cross_fitted: Annotated[bool, YOUNGER] = False
+    """Whether methods are fitted several times, so that each culture is a test culture once."""
 
 
 class Condition(Recipe):
@@ -152,9 +154,11 @@ class Scenario(Recipe):
         for key in ("replicates", "culture", "axes", "levels"):
             if getattr(self, key):
                 raise ValueError(f"{key}: recordings are given; leave it out")
-        if self.split.train_with or self.protocols != ["latents"]:
+        is_plain = not (self.split.train_with or self.split.cross_fitted)
+        if not is_plain or self.protocols != ["latents"]:
             raise ValueError(
-                "recordings: allowed: protocols = ['latents'], and no split.train_with"
+                "recordings: allowed: protocols = ['latents'], and neither split.train_with nor "
+                "split.cross_fitted: each seed draws other test groups"
             )
         is_spikes = self.recordings is not None and self.recordings.kind == "electrodes"
         if is_spikes != (self.imaging is not None):
@@ -180,6 +184,11 @@ class Scenario(Recipe):
             raise ValueError(
                 f"split.test_fraction = {self.split.test_fraction:g} of {self.replicates} cultures "
                 "leaves none to train or none to test"
+            )
+        if self.split.cross_fitted and (self.split.train_with or self.replicates % self.n_test):
+            raise ValueError(
+                "split.cross_fitted: allowed without train_with, and where the test share of "
+                f"{self.replicates} cultures goes into them without a rest"
             )
         self._check_levels()
         _ = self.conditions, self.at_levels  # expanding them finds impossible values
@@ -222,6 +231,11 @@ class Scenario(Recipe):
     def n_test(self) -> int:
         """Test cultures per condition."""
         return round(self.replicates * self.split.test_fraction)
+
+    @property
+    def n_folds(self) -> int:
+        """How often a method is fitted: each time other cultures test."""
+        return self.replicates // self.n_test if self.split.cross_fitted else 1
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:

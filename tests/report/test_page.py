@@ -160,7 +160,7 @@ def test_versions_are_shown_apart_newest_first(read):
 def test_everything_that_the_page_owes_is_there(read, text):
     words = " ".join(" ".join(read.words).split())
     for what in (
-        "failed: RuntimeError", "Floor, ceiling and other controls", "tie group", "leakage gap",
+        "failed: RuntimeError", "Floor, ceiling and other controls", "ties", "leakage gap",
         "coverage", "Holm", "From floor to ceiling", "Score by level", "The methods",
         "How each number is defined", "principal components of the trace", "JMLR 12:2825",
     ):  # fmt: skip

@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_leaderboards(rows):
     for line in summary.to_dict(orient="records"):
         table = leaderboard(rows[rows["scenario"] == line["scenario"]])
         cells = table.loc[line["method"], line["target"]]
-        for key in ("score", "low", "high", "recovery", "group", "chance", "ceiling"):
+        for key in ("score", "low", "high", "recovery", "is_best", "chance", "ceiling"):
             assert line[key] == cells[key]
 
 
@@ -63,7 +63,7 @@ def test_the_table_names_ties_and_what_is_missing(rows):
     assert easy["spike-oracle"] == "0.90"
 
 
-def test_one_tie_group_is_all_bold():
+def test_methods_that_tie_are_all_bold():
     few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=6)
     (line,) = summary_text(summarise(few)).splitlines()[2:]
     assert line.count("**") == 2 * 3
