@@ -86,7 +86,9 @@ class Scenario(Recipe):
     with ``recordings`` takes recordings of others in place of simulated cultures; its test groups
     (cultures, animals) are drawn by the seed.
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
-    ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value.
+    ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value,
+    keys joined by "and" one each of a list: ``{"culture.wiring.topology and culture.noise_sigma":
+    [["flat", 1.3], ["tracks", 1.7]]}``.
     ``levels`` is written the same way, but each combination is a problem of its own, with its own
     training and its own scores: a curve. Keys of ``culture`` and ``imaging``, the two budgets of
     latents and that of labels can be levels.
@@ -206,7 +208,8 @@ class Scenario(Recipe):
     def _check_levels(self) -> None:
         for key in ("axes", "levels"):
             for paths, values in getattr(self, key).items():
-                refuse_duplicates(f"{key}.{paths}", map(value_name, values))
+                names = (value_name(paths, value) for value in values)
+                refuse_duplicates(f"{key}.{paths}", names)
         for path in split_keys(self.levels):
             if not path.startswith(("culture.", "imaging.")) and path not in _BUDGETS:
                 raise ValueError(

@@ -231,6 +231,19 @@ def test_many_rows_with_large_pictures_stay_below_two_megabytes(tmp_path):
     assert write_page(tmp_path).stat().st_size < 2_000_000 < LIMIT
 
 
+def test_figures_of_validation_stand_apart_from_the_boards(tmp_path):
+    write_folder(tmp_path, made_rows())
+    assert "Held against recordings" not in write_page(tmp_path).read_text()
+    (tmp_path / "validation").mkdir()
+    for name in ("cultures", "optics", "ranks"):
+        Image.new("RGB", (300, 200)).save(tmp_path / "validation" / f"{name}.png")
+    text = write_page(tmp_path).read_text()
+    after = Reader(text[text.index("Held against recordings") :])
+    assert [image["alt"] for image in after.attributes("img")] == ["cultures", "optics", "ranks"]
+    words = " ".join(after.words)
+    assert all(each in words for each in ("Rasters of real", "Measured traces", "on real cells"))
+
+
 def test_broken_picture_is_refused_by_name(tmp_path):
     write_folder(tmp_path, made_rows())
     (tmp_path / "made-0" / "latents.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
