@@ -1,6 +1,7 @@
 """Two small datasets: one by hand, random spikes through the optics; one really simulated."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, Truth
 from simbench.data.simulation import simulate
 from simbench.imaging import image
+from simbench.methods.catalogue import torch_found
 from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.scenario_file import load_scenario
 
@@ -23,7 +25,18 @@ from simbench.scenario.scenario_file import load_scenario
 _cache = tempfile.TemporaryDirectory(prefix="simbench-tests-")
 os.environ["SIMBENCH_CACHE"] = os.environ.get("SIMBENCH_TEST_CACHE", _cache.name)
 
+_NETWORKS = re.compile(
+    r"^(?:import|from) (?:torch|simbench\.methods\.(?:avae|dense))\b", re.MULTILINE
+)
+
 N_NEURONS, DURATION_S, FRAME_RATE_HZ = 12, 10.0, 20.0
+
+
+def pytest_ignore_collect(collection_path):
+    """Without PyTorch, files of tests that import networks are left out."""
+    if collection_path.suffix == ".py" and not torch_found():
+        return bool(_NETWORKS.search(collection_path.read_text(encoding="utf-8"))) or None
+    return None
 
 
 def make_recording(index: int, neuropil: bool = False) -> Recording:

@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from simbench.core import cache
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
 from simbench.data.simulation import held_out_recordings, recording_folders
-from simbench.methods.registry import ALL, check_name, expand_names, find_entry, identity
+from simbench.methods.registry import (
+    ALL,
+    check_name,
+    expand_names,
+    find_entry,
+    identity,
+    lacks_torch,
+)
 from simbench.scenario.scenario import Scenario
 
 FLOOR, CEILING = "chance", "spikes"
@@ -76,7 +84,8 @@ def plan(
     Where latents are scored, the controls are always among them: without floor and ceiling no
     score can be placed, and without the amplitudes and the untrained encoder none can be judged.
     Where a reconstruction has a budget, the linear one is. Of recordings whose spikes are unknown
-    there are no statistics of them, and the ceiling is a perfect score.
+    there are no statistics of them, and the ceiling is a perfect score. Without PyTorch, networks
+    that were not asked for by name are left out (`networks_left_out`).
 
     Parameters
     ----------
@@ -95,6 +104,7 @@ def plan(
         for seed in seeds
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
+        if name in methods or not lacks_torch(name)
         if not name.startswith(CEILING) or knows_spikes(at_level, seed)
         for training in range(trainings if seed == seeds[0] and find_entry(name).is_drawn else 1)
         for fold in range(at_level.n_folds)
@@ -102,6 +112,12 @@ def plan(
     for name in dict.fromkeys(unit.method for unit in units):
         check_name(name)
     return units
+
+
+def networks_left_out(scenarios: Iterable[Scenario], methods: Sequence[str] = ()) -> list[str]:
+    """Methods of such a plan that are not in it for want of PyTorch; none where it is installed."""
+    names = chain.from_iterable(_methods_of(scenario, methods) for scenario in scenarios)
+    return [name for name in dict.fromkeys(names) if name not in methods and lacks_torch(name)]
 
 
 def knows_spikes(scenario: Scenario, seed: int) -> bool:
@@ -119,4 +135,4 @@ def _methods_of(scenario: Scenario, asked: Sequence[str]) -> list[str]:
     always = list(CONTROLS) if "latents" in scenario.protocols else []
     if "reconstruction" in scenario.protocols and scenario.latents_per_minute is not None:
         always.append(LINEAR_REFERENCE)
-    return list(dict.fromkeys([*always, *expand_names(asked)]))
+    return list(dict.fromkeys([*always, *expand_names(asked, with_networks=True)]))

@@ -206,8 +206,10 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def read_rows(source: Path) -> pd.DataFrame:
+def read_rows(source: str | Path) -> pd.DataFrame:
     """Read the rows of a file, or of all ``rows.jsonl.gz`` below a folder.
+
+    Without simbench, ``pandas.read_json(file, lines=True)`` reads them, too.
 
     Raises
     ------
@@ -215,7 +217,7 @@ def read_rows(source: Path) -> pd.DataFrame:
         If there are none, or a line is not a row.
     """
     records = []
-    for path in row_files(source):
+    for path in row_files(Path(source)):
         for number, line in enumerate(read_text(path).splitlines(), 1):
             try:
                 records.append(_ROW.validate_json(line))

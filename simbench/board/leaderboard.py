@@ -99,7 +99,7 @@ def is_replication(rows: pd.DataFrame) -> bool:
     return bool(rows["metric"].isin(REPLICATION).any())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Board:
     """What the rows of one scenario say with one probe.
 
@@ -116,6 +116,14 @@ class Board:
     """Targets that are classes."""
     within: str = "firing type"
     """What numbers are scored within."""
+
+    def __repr__(self) -> str:
+        first = f", first {self.ranked[0]}" if self.ranked and not self.is_replication else ""
+        targets = ", ".join(self.targets)
+        return f"Board of {len(self.table)} methods on {targets}{first}; its table is .table"
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html(float_format="{:.2f}".format)
 
     @property
     def targets(self) -> list[str]:

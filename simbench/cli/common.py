@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simbench import __version__
 from simbench.cli.choices import scenario_names
 from simbench.core.errors import SimbenchError
 
@@ -21,6 +22,21 @@ app = typer.Typer(
     help="simbench: do the latents of a method recover the physics that made the traces?",
     epilog="Example: simbench run quickstart",
 )
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"simbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def simbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Do the latents of a method recover the physics that made the traces?"""
 
 
 def _check_jobs(n_jobs: int) -> int:

@@ -25,22 +25,17 @@ def list_(
 
 
 def _scenarios() -> Table:
-    from simbench.scenario.scenario_file import available_scenarios, load_scenario
+    from simbench.benchmark.known_names import list_scenarios
 
-    rows = []
-    for s in map(load_scenario, available_scenarios()):
-        question = s.question.split(". ")[0].split("? ")[0].replace("\n", " ").strip()
-        cultures = "recorded" if s.recordings else str(s.replicates * len(s.conditions))
-        rows.append([s.name, cultures, ", ".join(s.targets), question])
-    return ["scenario", "cultures", "targets", "question"], rows
+    table = list_scenarios().reset_index()
+    return list(table.columns), table.to_numpy().tolist()
 
 
 def _methods() -> Table:
-    from simbench.methods.registry import known_methods
+    from simbench.benchmark.known_names import list_methods
 
-    known = known_methods().items()
-    rows = [[name, entry.family, entry.description, entry.source] for name, entry in known]
-    return ["method", "family", "what it is", "source"], rows
+    table = list_methods().drop(columns="installed").reset_index()
+    return list(table.columns), table.to_numpy().tolist()
 
 
 def _metrics() -> Table:

@@ -125,13 +125,15 @@ def run(
     else:
         chosen = [_of_dataset(scenarios, dataset, target or [], seconds, frame_rate)]
     seeds = seed or [0]
-    from simbench.benchmark.plan import plan
+    from simbench.benchmark.plan import networks_left_out, plan
 
     names = Counter(scenario.name for scenario in set(chosen))
     for name in sorted(name for name, count in names.items() if count > 1):
         raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
     plans = {scenario: plan([scenario], method or [], seeds, trainings) for scenario in chosen}
+    left_out = networks_left_out(chosen, method or [])
     if dry_run:
+        _say_left_out(left_out)
         _print_plan(plans)
         return
     if export_traces is not None:
@@ -141,6 +143,7 @@ def run(
 
     for scenario in chosen:
         check_folder(out / scenario.name, scenario, seeds, add_seed)
+    _say_left_out(left_out)
     failed = []
     with resumable(backend, scheduler):
         for number, (scenario, units) in enumerate(plans.items(), 1):
@@ -157,6 +160,11 @@ def run(
         write_overview(out)
     if failed:
         raise SimbenchError("; ".join(failed))
+
+
+def _say_left_out(networks: list[str]) -> None:
+    if networks:
+        typer.echo(f"left out without PyTorch (pip install torch): {', '.join(networks)}", err=True)
 
 
 def _run_scenario(

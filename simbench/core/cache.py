@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,8 +73,9 @@ def _is_text(node: ast.AST) -> bool:
 
 @cache
 def versions(kind: str = "scores") -> dict[str, str]:
-    """Versions of the libraries that this kind of entry depends on."""
-    return {name: version(name) for name in STATIONS[kind][1]}
+    """Versions of the libraries that this kind of entry depends on; torch may be missing."""
+    lacking = set() if find_spec("torch") else {"torch"}
+    return {name: version(name) for name in STATIONS[kind][1] if name not in lacking}
 
 
 def entry(kind: str, key: Any) -> Path:

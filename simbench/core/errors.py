@@ -21,7 +21,7 @@ class SimbenchError(ValueError):
 
 
 def needs_extra(extra: str) -> str:
-    """What to do where an extra is missing; on PyPI "simbench" is another project."""
+    """What to do where an extra is missing; the index has no simbench-calcium yet."""
     return f"needs `pip install '.[{extra}]'` in a clone of simbench"
 
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -30,8 +31,11 @@ from simbench.data.traces import stack
 from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
 
+if TYPE_CHECKING:
+    from xarray import Dataset as XarrayDataset
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Recordings of cultures and their truth.
 
@@ -72,6 +76,28 @@ class Dataset:
             raise SimbenchError(
                 f"dataset: recordings of '{divided.iloc[0]}' are both for training and for testing"
             )
+
+    def __repr__(self) -> str:
+        made = f" {self.scenario.name} v{self.scenario.version}" if self.scenario else ""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        facts = ", ".join(f"{value} {name}" for name, value in self._facts.items())
+        return f"<Dataset{made}{seed}: {facts}>"
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><th>{name}</th><td>{v}</td></tr>" for name, v in self._facts.items())
+        return f"<p>{escape(repr(self.scenario or 'Dataset'))}</p><table>{cells}</table>"
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        """What the dataset holds, in words, by what it is."""
+        rates, lengths = zip(*((r.frame_rate, r.duration_s) for r in self.recordings))
+        return {
+            "recordings": str(len(self.recordings)),
+            "for testing": str(int(self.test.sum())),
+            "neurons": str(sum(r.n_neurons for r in self.recordings)),
+            "s": _range(lengths),
+            "Hz": _range(rates),
+        }
 
     @property
     def is_simulated(self) -> bool:
@@ -159,6 +185,19 @@ class Dataset:
         shape = sum(r.n_neurons for r in chosen), chosen[0].fluorescence.shape[1]
         return stack((recording.dff for recording in chosen), shape)
 
+    def to_xarray(self) -> "XarrayDataset":
+        """Traces and labels of all recordings, which must be alike, as one `xarray.Dataset`."""
+        from simbench.data.export.in_memory import to_xarray
+
+        self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in self.recordings})
+        return to_xarray(self.recordings)
+
+    def to_pynapple(self) -> dict[str, dict[str, Any]]:
+        """For each recording ``dff`` (TsdFrame) and ``spikes`` (TsGroup), with its labels."""
+        from simbench.data.export.in_memory import to_pynapple
+
+        return {recording.name: to_pynapple(recording) for recording in self.recordings}
+
     def blind(self) -> "Dataset":
         """A dataset of the same traces, frame rate and test cultures, without anything else.
 
@@ -236,6 +275,11 @@ class Dataset:
             manifest.seed,
             manifest.origin,
         )
+
+
+def _range(values: Collection[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def verify(folder: str | Path) -> Dataset:

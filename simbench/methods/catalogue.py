@@ -19,6 +19,11 @@ _EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
 _IMPORT_NAMES = {"oasis-deconv": "oasis"}
 
 
+def torch_found() -> bool:
+    """Whether PyTorch is installed: not so where only the light requirements are."""
+    return find_spec("torch") is not None
+
+
 @dataclass(frozen=True)
 class MethodEntry:
     """A line of the registry.
@@ -36,7 +41,7 @@ class MethodEntry:
     needs : str
         Distribution that an extra of simbench installs; empty if the method needs none.
     device : str
-        Default of the method's parameter ``device``; cpu if it has none.
+        Default of the method's parameter ``device``, which networks have; cpu if it has none.
     default : bool
         Whether a run that names no method takes this one.
     sees_truth : bool
@@ -66,9 +71,15 @@ class MethodEntry:
         return self.device == "auto" or self.family == "outside"
 
     @property
+    def lacks_torch(self) -> bool:
+        """Whether the method has a network, and PyTorch is not installed."""
+        return self.device != "cpu" and not torch_found()
+
+    @property
     def is_available(self) -> bool:
-        """Whether the extra that the method needs is installed."""
-        return not self.needs or find_spec(_IMPORT_NAMES.get(self.needs, self.needs)) is not None
+        """Whether all that the method needs is installed."""
+        needed = _IMPORT_NAMES.get(self.needs, self.needs)
+        return not self.lacks_torch and (not needed or find_spec(needed) is not None)
 
     @property
     def description(self) -> str:
@@ -77,8 +88,10 @@ class MethodEntry:
 
     @property
     def hint(self) -> str:
-        """What to install for the method, if it needs an extra."""
-        return needs_extra(_EXTRAS[self.needs]) if self.needs else ""
+        """What to install for the method, if it needs an extra or PyTorch."""
+        if self.needs:
+            return needs_extra(_EXTRAS[self.needs])
+        return "needs PyTorch: `pip install torch`" if self.lacks_torch else ""
 
 
 _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"

@@ -23,6 +23,7 @@ from simbench.data.dataset import Dataset
 from simbench.data.published_traces import PublishedTraces, read_published
 from simbench.data.simulation import open_dataset
 from simbench.data.traces import Traces, blind_order, read_traces
+from simbench.methods.catalogue import torch_found
 from simbench.methods.controls.control import Control
 from simbench.methods.registry import get_method, identity, set_known_parameters
 from simbench.scenario.scenario import Scenario
@@ -252,15 +253,18 @@ def replicate(method: Any, traces: PublishedTraces) -> Outputs:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Keep BLAS, OpenMP and torch to one thread, so that sums do not depend on the machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
+    with threadpool_limits(1):
+        if not torch_found():
             yield
-    finally:
-        torch.set_num_threads(threads)
+            return
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 @contextmanager

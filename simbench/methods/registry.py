@@ -8,7 +8,7 @@ from importlib.metadata import entry_points, version
 from typing import Any
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.catalogue import METHODS, TRACKS, VARIANTS, MethodEntry
+from simbench.methods.catalogue import METHODS, TRACKS, VARIANTS, MethodEntry, torch_found
 from simbench.methods.loading import is_import_path, load_class, source_digest
 
 ALL = "all"
@@ -86,14 +86,25 @@ def split_settings(name: str) -> tuple[str, dict[str, Any]]:
     return name, settings
 
 
-def expand_names(names: Sequence[str]) -> list[str]:
+def lacks_torch(name: str) -> bool:
+    """Whether a method of that name, settings aside, is a network, and PyTorch is missing."""
+    entry = known_methods().get(name.partition("[")[0])
+    return entry is not None and entry.lacks_torch
+
+
+def expand_names(names: Sequence[str], with_networks: bool = False) -> list[str]:
     """Names as asked for; none: the default methods.
 
     "all" stands for every one that is installed but those that must be named; "avae-ablation" for
-    the variants of the avae.
+    the variants of the avae. ``with_networks``: those too that lack PyTorch.
     """
     known = known_methods()
-    ranked = {name: e for name, e in known.items() if e.is_available and not e.only_if_named}
+    ranked = {
+        name: entry
+        for name, entry in known.items()
+        if not entry.only_if_named
+        and (entry.is_available or (with_networks and entry.lacks_torch and not entry.needs))
+    }
     if not names:
         return [name for name, entry in ranked.items() if entry.default]
     groups = {ALL: list(ranked), ABLATION: list(VARIANTS)}
@@ -114,11 +125,11 @@ def identity(name: str) -> dict[str, str]:
         found["source"] = source_digest(entry.import_path)
         method = get_method(name)
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
-    if device in ("auto", None):
+    if device in ("auto", None) and torch_found():
         from simbench.methods.learned import resolve_device
 
         device = resolve_device("auto")
-    return found if str(device) == "cpu" else found | {"device": str(device)}
+    return found if str(device) in ("auto", "None", "cpu") else found | {"device": str(device)}
 
 
 def get_method(name: str, **parameters: Any) -> Any:

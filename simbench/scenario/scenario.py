@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from html import escape
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -300,6 +301,18 @@ class Scenario(Recipe):
         """Copy with other values, which are checked."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return validated(type(self), fields | dict(update or {}))
+
+    def __repr__(self) -> str:
+        cultures = self.replicates * len(self.conditions)
+        what = f"{cultures} cultures" if cultures else "recordings of others"
+        levels = f" at {len(self.at_levels)} levels" if self.levels else ""
+        asked = ", ".join(self.targets or self.protocols)
+        return f"<Scenario {self.name} v{self.version}: {asked} of {what}{levels}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(self.name)}</b> v{self.version}</p><p>{escape(self.question)}</p>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.digest() == other.digest()

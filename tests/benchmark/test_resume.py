@@ -95,6 +95,7 @@ def _a_dask_worker(parent):
 
 @pytest.mark.parametrize("moment", ["simulation", "training"])
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(moment, tmp_path):
+    pytest.importorskip("torch")
     cache, out = tmp_path / "cache", tmp_path / "out"
     process = start(cache, out, "-j", "1")
     while not MOMENTS[moment](cache, out):

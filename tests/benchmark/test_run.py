@@ -25,6 +25,7 @@ def rows(tiny):
 
 
 def test_plan_always_holds_the_controls(tiny):
+    pytest.importorskip("torch")
     planned = [unit.method for unit in plan([tiny], ["pca"])]
     assert planned == ["chance", "spikes", "trace-stats", "untrained", "pca"]
     default = {name for name, entry in registry.METHODS.items() if entry.default}
@@ -34,6 +35,7 @@ def test_plan_always_holds_the_controls(tiny):
 
 
 def test_a_scenario_may_name_the_methods_that_it_is_made_for(tiny):
+    pytest.importorskip("torch")
     made_for = tiny.model_copy(update={"methods": ["nmf"]})
     assert made_for.digest() == tiny.digest()
     for asked in ([], ["all"]):
@@ -62,6 +64,7 @@ def test_variants_of_a_scenario_run_beside_all_methods_only(tiny):
 
 
 def test_rows_are_complete(rows, tiny):
+    pytest.importorskip("torch")
     assert (rows["status"] == "ok").all()
     headline = rows[rows["metric"].isin(HEADLINE)]
     assert len(headline) == 5 * len(tiny.targets) * 2 * 2
@@ -136,6 +139,7 @@ class Exits(Dies):
 
 
 def test_a_method_that_kills_its_process_fails_alone(rows, tiny, tmp_path):
+    pytest.importorskip("torch")
     path = tmp_path / "deadly.py"
     path.write_text(DEADLY)
     units = plan([tiny], [f"{path}:Dies", f"{path}:Exits", "pca"], seeds=[1])

@@ -49,6 +49,7 @@ def results(tmp_path_factory):
 
 
 def test_run_leaves_rows_tables_and_figures(results):
+    pytest.importorskip("torch")
     folder, result = results
     assert {p.name for p in folder.iterdir()} == {
         "rows.jsonl.gz", "scenario.json", "leaderboard.csv", "leaderboard.md", "pairwise.csv",
@@ -124,6 +125,7 @@ def test_simulate_and_verify(tmp_path):
 
 
 def test_dry_run_does_nothing(tmp_path):
+    pytest.importorskip("torch")
     result = simbench("run", "quickstart", "--dry-run", "--out", tmp_path / "none")
     assert result.returncode == 0
     assert "16 (0 cached)" in result.stdout
@@ -194,6 +196,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_a_run_that_fails_leaves_no_empty_folder(tmp_path):
+    pytest.importorskip("torch")
     broken = tmp_path / "broken.toml"
     (tmp_path / "edges.csv").write_text("no edges")
     wiring = f'topology = "custom"\nedges = "{tmp_path / "edges.csv"}"'

@@ -73,6 +73,7 @@ def test_every_folder_that_makes_an_entry_is_in_its_key(kind):
 
 @pytest.mark.parametrize("kind", cache.STATIONS)
 def test_every_library_that_makes_an_entry_is_in_its_key(kind):
+    pytest.importorskip("torch")
     libraries = reached(MAKERS[kind])[1] - {"simbench"} - set(sys.stdlib_module_names) - EXTRAS
     needed = {DISTRIBUTIONS.get(name, name) for name in libraries - SILENT_LIBRARIES}
     if kind in ("cultures", "recordings", "traces"):

@@ -4,7 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from simbench import SimbenchError, embed
 from simbench.benchmark.plan import Unit, plan
@@ -72,6 +71,7 @@ def test_families_of_controls():
 
 
 def test_default_methods_are_quick_and_all_are_what_is_installed_without_references():
+    pytest.importorskip("torch")
     assert set(expand_names([])) == {
         "chance", "spikes", "trace-stats", "random-projection", "pca", "fa", "ica",
         "avae-published", "avae", "untrained",
@@ -126,6 +126,7 @@ def test_a_plan_makes_what_may_not_be_makeable(home, tiny, tmp_path, monkeypatch
 
 
 def test_every_variant_of_the_ablation_is_a_method():
+    pytest.importorskip("torch")
     variants = expand_names(["avae-ablation"])
     assert variants[0] == "avae"
     parameters = [get_method(name).get_params() for name in variants]
@@ -267,6 +268,7 @@ def test_installed_packages_add_methods(tmp_path, monkeypatch):
 
 
 def test_the_device_is_part_of_what_latents_depend_on(home, tiny, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
     (tmp_path / "mine.py").write_text(
         SOURCE
         + """

@@ -119,6 +119,7 @@ def test_every_protocol_that_a_scenario_may_name_is_there(tiny):
     [([], ["windowed-pca", "pca", "avae"]), (["ica"], ["windowed-pca", "ica"])],
 )
 def test_reconstructions_are_planned_beside_the_linear_one(asked, planned):
+    pytest.importorskip("torch")
     scenario = load_scenario("reconstruction")
     units = plan([scenario], asked)
     assert [u.method for u in units if u.level == "6"] == planned
