@@ -12,7 +12,7 @@ from simbench.data.simulation import held_out_recordings, recording_folders
 from simbench.methods.registry import ALL, check_name, expand_names, find_entry, identity
 from simbench.scenario.scenario import Scenario
 
-FLOOR, CEILING = "chance", "spike-oracle"
+FLOOR, CEILING = "chance", "spikes"
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"
@@ -76,7 +76,7 @@ def plan(
     Where latents are scored, the controls are always among them: without floor and ceiling no
     score can be placed, and without the amplitudes and the untrained encoder none can be judged.
     Where a reconstruction has a budget, the linear one is. Of recordings whose spikes are unknown
-    there is no spike oracle, and their ceiling is a perfect score.
+    there are no statistics of them, and the ceiling is a perfect score.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def plan(
         for seed in seeds
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
-        if name != CEILING or knows_spikes(at_level, seed)
+        if not name.startswith(CEILING) or knows_spikes(at_level, seed)
         for training in range(trainings if seed == seeds[0] and find_entry(name).is_drawn else 1)
         for fold in range(at_level.n_folds)
     ]

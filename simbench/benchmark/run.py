@@ -69,13 +69,17 @@ def run(
     """
     report = progress or (lambda what, done, total: None)
     recordings, failed = _record(units, n_jobs, report, timeout_s)
+    fitted = {unit.latents_folder: unit for unit in units if unit not in failed}
     to_fit = {  # the longest first, so that none is left at the end
-        unit: (unit.latents_folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
-        for unit in sorted(units, key=lambda unit: -fit_cost_s(unit.method))
-        if unit not in failed and not cache.holds(unit.latents_folder)
+        unit: (folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
+        for folder, unit in sorted(fitted.items(), key=lambda item: -fit_cost_s(item[1].method))
+        if not cache.holds(folder)
     }
     stations = partial(_alone, n_jobs=n_jobs, timeout_s=timeout_s, report=report)
-    failed |= stations("fit", fit_blind, to_fit)
+    errors = stations("fit", fit_blind, to_fit)
+    for unit in units:  # levels may share their latents
+        if unit not in failed and fitted[unit.latents_folder] in errors:
+            failed[unit] = errors[fitted[unit.latents_folder]]
     to_score = {
         unit: (unit, recordings[unit.scenario, unit.seed])
         for unit in units

@@ -17,6 +17,7 @@ from simbench.board.scores_by_culture import (
     scores_by_culture,
 )
 from simbench.core.errors import SimbenchError
+from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.scoring import HEADLINE, REPLICATION
 from simbench.scoring.statistics import (
     compare,
@@ -26,7 +27,7 @@ from simbench.scoring.statistics import (
     vote_p,
 )
 
-FLOOR_AND_CEILING = ("chance", "spike-oracle")
+FLOOR_AND_CEILING = ("chance", "spikes")
 """The methods between which recovery is measured."""
 UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")
 """Settings of one method, and cultures that nobody has recorded: they rank no methods."""
@@ -88,6 +89,11 @@ def check_comparable(rows: pd.DataFrame) -> None:
         )
 
 
+def is_unranked(families: pd.Series) -> pd.Series:
+    """Which methods stand below the ranking: controls, and those of tracks of their own."""
+    return families.isin(UNRANKED_FAMILIES)
+
+
 def is_replication(rows: pd.DataFrame) -> bool:
     """Whether a published protocol was scored again; its methods are not ranked."""
     return bool(rows["metric"].isin(REPLICATION).any())
@@ -118,11 +124,11 @@ class Board:
     @property
     def ranked(self) -> list[str]:
         """Methods without the controls, best first; in a replication in the order of the run."""
-        return list(self.table.index[self.table["method", "family"] != "control"])
+        return list(self.table.index[~is_unranked(self.table["method", "family"])])
 
 
 def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
-    """One line per method: scores on held-out cultures, placed between chance and oracle.
+    """One line per method: scores on held-out cultures, placed between chance and the true spikes.
 
     Parameters
     ----------
@@ -184,7 +190,7 @@ def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing 
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.index.name = "method"
     table = _in_order(table, not is_replication(rows))
-    methods = [] if is_replication(rows) else table.index[table["method", "family"] != "control"]
+    methods = [] if is_replication(rows) else table.index[~is_unranked(table["method", "family"])]
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values, fits[target]) for target, values in compared.items()}
     table = _with_ties(table, compared, p_values, fits)
@@ -259,10 +265,10 @@ def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:
     """Methods by recovery with their rank, or as they were run without rank; controls last."""
     if not is_ranked:
         table[[("method", key) for key in ("recovery", "recovery_low", "recovery_high")]] = np.nan
-    is_control = table["method", "family"] == "control"
+    is_control = is_unranked(table["method", "family"])
     order = pd.DataFrame({"control": is_control, "recovery": -table["method", "recovery"]})
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
-    has_rank = (table["method", "family"] != "control") & table["method", "recovery"].notna()
+    has_rank = ~is_unranked(table["method", "family"]) & table["method", "recovery"].notna()
     table["method", "rank"] = has_rank.cumsum().where(has_rank)
     return table
 

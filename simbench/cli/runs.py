@@ -53,6 +53,12 @@ Seeds = Annotated[
     typer.Option("--seed", min=0, help="Names all random streams; default: 0; can be repeated."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
+Trainings = Annotated[
+    int,
+    typer.Option(
+        min=1, help="How often networks are trained on the data of the first seed; for intervals."
+    ),
+]
 AddSeed = Annotated[
     bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
 ]
@@ -95,6 +101,7 @@ def run(
     recordings: Recordings = None,
     n_jobs: Jobs = -1,
     seed: Seeds = None,
+    trainings: Trainings = 1,
     out: Out = Path("runs"),
     add_seed: AddSeed = False,
     timeout: Timeout = None,
@@ -123,7 +130,7 @@ def run(
     names = Counter(scenario.name for scenario in set(chosen))
     for name in sorted(name for name, count in names.items() if count > 1):
         raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
-    plans = {scenario: plan([scenario], method or [], seeds) for scenario in chosen}
+    plans = {scenario: plan([scenario], method or [], seeds, trainings) for scenario in chosen}
     if dry_run:
         _print_plan(plans)
         return

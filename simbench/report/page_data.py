@@ -16,6 +16,7 @@ from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
 from simbench.core.text import count, number
+from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.methods.registry import known_methods
 from simbench.report import level_tables
 from simbench.report.figures import draw_curves, draw_leaderboard, metric_name
@@ -80,8 +81,11 @@ def view_data(
             {"name": _readable(name), "meaning": _meaning(name, board)} for name in targets
         ],
         "finding": _finding(board),
-        "ranked": [line for line in lines if line["family"] != "control"],
-        "controls": [line for line in lines if line["family"] == "control"],
+        "ranked": [line for line in lines if line["family"] not in UNRANKED_FAMILIES],
+        "controls": [line for line in lines if line["family"] in UNRANKED_FAMILIES],
+        "confusions": [
+            c for name in targets for c in _confusions(rows[rows["probe"] == probe], board, name)
+        ],
         "figures": figures,
         "axis": axis,
         "tests": [_tests(board, t) for t in tested if targets and not board.is_replication],
@@ -121,6 +125,22 @@ def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     )
     lines = [[method, *(number(v, ".3g") for v in line)] for method, *line in table.itertuples()]
     return {"columns": list(table.columns), "lines": lines}
+
+
+def _confusions(rows: pd.DataFrame, board: Board, target: str) -> Iterator[dict[str, Any]]:
+    """Which class neurons are given, by the best method, the avae and true spikes."""
+    scores = board.scores[target]
+    ranked = [method for method in board.ranked if method in scores]
+    best = scores[ranked].mean().idxmax() if ranked else None
+    for method in dict.fromkeys([best, "avae", "spikes"]):
+        mine = rows[(rows["method"] == method) & (rows["target"] == target)]
+        found = [pd.DataFrame(c).T for c in mine["confusion"] if isinstance(c, dict)]
+        if found:
+            table = pd.concat(found).groupby(level=0).mean().fillna(0)
+            yield {
+                "target": _readable(target), "method": method, "classes": list(table),
+                "lines": [[kind, *(number(v) for v in line)] for kind, *line in table.itertuples()],
+            }  # fmt: skip
 
 
 def _tests(board: Board, target: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def summary_text(summary: pd.DataFrame) -> str:
         scores = [cells.get(method, MISSING) for method in METHOD_COLORS]
         first = [name, target.replace("_", " "), cultures, number(chance)]
         lines.append([*first, *scores, number(ceiling)])
-    header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
+    header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
     return markdown_table(header, lines, n_text=2)
 
 
@@ -134,6 +134,6 @@ def draw_summary(summary: pd.DataFrame) -> Figure:
     axis.set_yticks(range(len(place)), labels)
     axis.set_ylim(len(place) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("recovery on cultures never seen: (score - chance) / (oracle - chance)")
+    axis.set_xlabel("recovery on cultures never seen: (score - chance) / (spikes - chance)")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -14,7 +14,7 @@ from simbench.scenario.labels import LABELS
 from simbench.scenario.recipe import YOUNGER, Fraction, Positive, Recipe
 from simbench.scenario.recordings_recipe import RecordingsRecipe
 
-_BUDGETS = ("n_components", "latents_per_minute")
+_BUDGETS = ("n_components", "latents_per_minute", "labelled_cultures")
 _Values = Annotated[list[Any], Field(min_length=1)]
 
 
@@ -90,8 +90,8 @@ class Scenario(Recipe):
     keys joined by "and" one each of a list: ``{"culture.wiring.topology and culture.noise_sigma":
     [["flat", 1.3], ["tracks", 1.7]]}``.
     ``levels`` is written the same way, but each combination is a problem of its own, with its own
-    training and its own scores: a curve. Keys of ``culture`` and ``imaging`` and the two budgets of
-    latents can be levels.
+    training and its own scores: a curve. Keys of ``culture`` and ``imaging``, the two budgets of
+    latents and that of labels can be levels.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -127,6 +127,9 @@ class Scenario(Recipe):
     latents_per_minute: Annotated[Positive | None, YOUNGER] = None
     """Latent values per neuron and minute that a reconstruction may use, for every method that has
     this parameter."""
+    labelled_cultures: Annotated[int | None, Field(ge=2), YOUNGER] = None
+    """Training cultures whose labels the probes see, the mean over ten draws of them; all if none.
+    Methods are fitted on all training cultures, without labels."""
     methods: list[str] = Field(default=[])
     """Methods to run if none or "all" are asked for; empty: the default ones, or all. Not part of
     the digest."""
@@ -189,6 +192,12 @@ class Scenario(Recipe):
             raise ValueError(
                 "split.cross_fitted: allowed without train_with, and where the test share of "
                 f"{self.replicates} cultures goes into them without a rest"
+            )
+        n_train = (self.replicates - self.n_test) * max(1, len(self.axes and self.conditions))
+        if self.labelled_cultures is not None and self.labelled_cultures > n_train:
+            raise ValueError(
+                f"labelled_cultures = {self.labelled_cultures}; allowed: up to the {n_train} that "
+                "train"
             )
         self._check_levels()
         _ = self.conditions, self.at_levels  # expanding them finds impossible values

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
 from simbench.scenario.labels import is_class
 from simbench.scoring import HEADLINE
@@ -21,6 +22,7 @@ Row = dict[str, Any]
 class also its ``confusion``, and of a class of cultures the ``chance`` of its vote."""
 _FEWEST = 10
 _N_NEURON_SPLITS = {"linear": 10, "nonlinear": 1}
+_N_LABELLED_DRAWS = 10
 
 
 def make_row(
@@ -53,31 +55,58 @@ def _probe_rows(
     for target in read_targets(dataset, targets):
         for probe in probes:
             yield from _culture_rows(latents, dataset, target, probe)
-            yield from _neuron_rows(latents, dataset, target, probe)
+            if dataset.scenario is None or dataset.scenario.labelled_cultures is None:
+                yield from _neuron_rows(latents, dataset, target, probe)
 
 
 def _culture_rows(
     latents: np.ndarray, dataset: Dataset, target: Target, probe: str
 ) -> Iterator[Row]:
     """Scores of whole cultures that the probe has not seen."""
-    train = ~dataset.test_neurons & target.known
     scored = dataset.test_neurons & target.known
-    answer, readable = target.answer(train), target.readable(latents, train)
-    reading = read(readable, answer, train, scored, dataset.culture, probe, target.is_class)
-    truth = answer[scored]
     tested = np.unique(dataset.culture[dataset.test_neurons])
-    values_of = {"truth": truth, "predicted": reading.predicted, "log_p": reading.log_p}
-    for metric in _metrics_of(target):
-        values = _by_culture(metric, dataset, target, scored, tested, values_of)
+    found: dict[str, list[list[float]]] = {}
+    for labelled in labelled_neurons(dataset, target):
+        train = labelled & target.known
+        answer, readable = target.answer(train), target.readable(latents, train)
+        reading = read(readable, answer, train, scored, dataset.culture, probe, target.is_class)
+        truth = answer[scored]
+        values_of = {"truth": truth, "predicted": reading.predicted, "log_p": reading.log_p}
+        for metric in _metrics_of(target):
+            values = _by_culture(metric, dataset, target, scored, tested, values_of)
+            found.setdefault(metric.name, []).append(values)
+    for name, draws in found.items():
+        values = pd.DataFrame(draws).mean().to_list()
         others: Row = {}
-        if metric.name in HEADLINE and target.is_class and probe == "linear":
+        if name in HEADLINE and target.is_class and probe == "linear":
             others["confusion"] = confusion(truth, reading.predicted)
-        if metric.group == "class of a culture":
+        if METRICS[name].group == "class of a culture":
             first = dataset.labels[target.name].groupby(dataset.culture).first()[tested]
             others["chance"] = float(first.value_counts(normalize=True).max())
         if np.isfinite(values).any():  # a probe without probabilities has no bits
             mean = float(np.nanmean(values))
-            yield make_row(target.name, metric.name, mean, probe, "culture", values, **others)
+            yield make_row(target.name, name, mean, probe, "culture", values, **others)
+
+
+def labelled_neurons(dataset: Dataset, target: Target) -> Iterator[np.ndarray]:
+    """Neurons that the probe may learn from: all that train, or those of a few cultures, drawn.
+
+    Where a class is one for a whole culture, each draw has as many cultures of one as of another.
+    """
+    train = ~dataset.test_neurons
+    n = dataset.scenario.labelled_cultures if dataset.scenario else None
+    if n is None:
+        yield train
+        return
+    cultures = np.unique(dataset.culture[train & target.known])
+    kinds = np.zeros(len(cultures))
+    if target.is_shared and target.is_class:
+        kinds = np.array([target.label[dataset.culture == c][0] for c in cultures])
+    for draw in range(_N_LABELLED_DRAWS):
+        order = stream(0, "labelled cultures", draw).permutation(len(cultures))
+        place = pd.Series(order).groupby(kinds[order]).cumcount().to_numpy()
+        chosen = cultures[order[np.argsort(place, kind="stable")]][:n]
+        yield train & np.isin(dataset.culture, chosen)
 
 
 def _neuron_rows(

@@ -26,7 +26,7 @@ def rows(tiny):
 
 def test_plan_always_holds_the_controls(tiny):
     planned = [unit.method for unit in plan([tiny], ["pca"])]
-    assert planned == ["chance", "spike-oracle", "trace-stats", "untrained", "pca"]
+    assert planned == ["chance", "spikes", "trace-stats", "untrained", "pca"]
     default = {name for name, entry in registry.METHODS.items() if entry.default}
     assert {u.method for u in plan([tiny])} == default
     with pytest.raises(SimbenchError, match="unknown method 'psa'; known: .*pca"):
@@ -68,7 +68,7 @@ def test_rows_are_complete(rows, tiny):
     assert headline[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
     assert {"kmeans_ari", "culture_accuracy"} <= set(rows["metric"])
     assert rows.loc[rows["probe"] == "none", "recovery"].isna().all()
-    oracle = rows[rows["method"] == "spike-oracle"]
+    oracle = rows[rows["method"] == "spikes"]
     np.testing.assert_array_equal(oracle["value"], oracle["ceiling"])
     floor = rows[rows["method"] == "chance"]
     np.testing.assert_array_equal(floor["value"], floor["chance"])

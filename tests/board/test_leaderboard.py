@@ -266,3 +266,13 @@ def test_the_votes_of_cultures_are_tested_exactly():
     line = leaderboard(rows).loc["m", "topology"]
     assert line["score"] == pytest.approx(55 / 60)
     assert line["vote_p"] == pytest.approx(5e-12, rel=0.1)  # sum of binomial(60, k) / 2**60, k > 54
+
+
+@pytest.mark.parametrize("track", ["pretrained", "taught-elsewhere"])
+def test_tracks_of_their_own_are_listed_and_not_ranked(track):
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.8, 0.9], "elsewhere", family=track)])
+    board = make_board(rows)
+    assert list(board.table.index) == ["m", "elsewhere"]
+    assert np.isnan(board.table.loc["elsewhere", ("method", "rank")])
+    assert board.ranked == ["m"]
+    assert f"elsewhere ({track})" in leaderboard_text(board)

@@ -13,7 +13,7 @@ SCRIPT = "</script><script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
 METHODS = {
     "chance": ("control", 0.0),
-    "spike-oracle": ("control", 1.0),
+    "spikes": ("control", 1.0),
     "avae": ("learned", 0.8),
     "trace-stats": ("features", 0.5),
     "pca": ("linear", 0.3),

@@ -23,7 +23,7 @@ from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import leaderboard, make_board
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
-from simbench.report.page_data import safe_link
+from simbench.report.page_data import safe_link, view_data
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
 
@@ -325,3 +325,14 @@ def test_a_bad_scenario_beside_the_rows_is_named(tmp_path):
 def test_a_page_of_one_file_of_rows_lies_beside_it(tmp_path):
     write_folder(tmp_path, made_rows())
     assert write_page(tmp_path / "made-0" / ROWS_FILE) == tmp_path / "made-0" / "index.html"
+
+
+def test_the_page_shows_which_class_is_taken_for_which(tmp_path):
+    rows = made_rows(scenario="types")
+    is_read = (rows["metric"] == "balanced_accuracy") & (rows["split"] == "culture")
+    shares = {"RS": {"RS": 0.75, "CH": 0.25}, "CH": {"RS": 0.125, "CH": 0.875}}
+    rows["confusion"] = [shares if read else None for read in is_read]
+    view = view_data(rows, "linear", "")
+    assert {c["method"] for c in view["confusions"]} >= {"avae"}
+    lines = view["confusions"][0]["lines"]
+    assert {line[0]: line[1:] for line in lines}["RS"] in (["0.25", "0.75"], ["0.75", "0.25"])

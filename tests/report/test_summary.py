@@ -53,14 +53,14 @@ def test_only_the_newest_version_counts(rows):
 def test_the_table_names_ties_and_what_is_missing(rows):
     table = summary_text(summarise(rows)).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
-    assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
+    assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
     assert easy["scenario"] == "easy"
     assert easy["cultures"] == "12"
     assert easy["supervised"] == "–"
     assert easy["avae"].startswith("**")
     assert not easy[BEST_LINEAR].startswith("**")
-    assert easy["spike-oracle"] == "0.90"
+    assert easy["spikes"] == "0.90"
 
 
 def test_methods_that_tie_are_all_bold():

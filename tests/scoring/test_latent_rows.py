@@ -22,6 +22,7 @@ class Scenario:
     within: str | None = None
     given: dict[str, str] = field(default_factory=dict)
     normal_scores: bool = False
+    labelled_cultures: int | None = None
 
 
 @dataclass

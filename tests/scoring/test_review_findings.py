@@ -1,14 +1,19 @@
 """What a hostile reader found in the scoring, on data where each fault would show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from simbench import Dataset, Recording
+from simbench import Dataset, Recording, load_scenario
+from simbench.benchmark.plan import Unit
 from simbench.data.recording import Truth
 from simbench.scoring.evaluate import evaluate, score
+from simbench.scoring.latent_rows import labelled_neurons
 from simbench.scoring.probes import grouped_folds, neuron_split, read
 from simbench.scoring.statistics import vote_p
+from simbench.scoring.targets import read_targets
 
 N_CULTURES, N = 24, 20
 CULTURE = np.repeat(np.arange(N_CULTURES), N)
@@ -114,3 +119,41 @@ def test_the_floor_of_a_vote_is_no_draw_of_random_latents():
     rng = np.random.default_rng(6)
     table = evaluate(rng.normal(size=(len(CULTURE), 4)), cultures(), ["topology"], ["linear"])
     assert table.loc[table["metric"] == "vote_accuracy", "chance"].iloc[0] == 0.5
+
+
+def test_few_labelled_cultures_are_drawn_evenly_and_ten_times():
+    scenario = load_scenario("tracks").model_copy(update={"labelled_cultures": 4})
+    data = replace(cultures(), scenario=scenario)
+    (target,) = read_targets(data, ["topology"])
+    draws = list(labelled_neurons(data, target))
+    assert len(draws) == len({tuple(draw) for draw in draws}) == 10
+    for draw in draws:
+        assert not (draw & data.test_neurons).any()
+        names, counts = np.unique(TOPOLOGY[draw], return_counts=True)
+        assert counts.tolist() == [2 * N, 2 * N]
+        assert names.tolist() == ["flat", "tracks"]
+
+
+def test_more_labels_help():
+    rng = np.random.default_rng(7)
+    kind = np.where(rng.random(len(CULTURE)) < 0.5, "RS", "CH")
+    latents = np.column_stack([(kind == "RS") + rng.normal(size=len(kind)),
+                               rng.normal(size=(len(kind), 40))])  # fmt: skip
+    scenario = load_scenario("label-efficiency")
+    values = []
+    for n in (2, 12):
+        plain = scenario.model_copy(update={"labelled_cultures": n, "levels": {}})
+        data = replace(cultures(firing_type=kind), scenario=plain)
+        table = score(latents, data, ["firing_type"], ["linear"])
+        assert "neuron" not in set(table["split"])
+        values.append(table.loc[table["metric"] == "balanced_accuracy", "value"].item())
+    assert values[1] > values[0] + 0.03
+
+
+def test_levels_of_labels_share_one_fit():
+    scenario = load_scenario("label-efficiency")
+    units = [Unit(level, 1, "pca", name) for name, level in scenario.at_levels.items()]
+    assert len(units) == 5
+    assert len({unit.latents_folder for unit in units}) == 1
+    assert len({unit.scores_folder for unit in units}) == 5
+    assert scenario.n_test == 60
