@@ -31,7 +31,7 @@ DRAWN = ("trace-stats", "spectrum", "avae-published", "avae")
 # Columns of the table of all labels.
 COMPARED = (
     "chance", "pca", "best linear", "trace-stats", "spectrum", "avae-published", "avae",
-    "supervised", "spike-oracle",
+    "supervised", "spikes",
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _draw_curve(axis: Any, levels: pd.DataFrame) -> None:
     linear = levels[levels["family"] == "linear"].groupby("method")["score"].mean()
     shown = {linear.idxmax(): ("best linear", METHOD_COLORS["best linear"])} if len(linear) else {}
     shown |= {name: (name, METHOD_COLORS[name]) for name in DRAWN}
-    for anchor, style in (("chance", ":"), ("spike-oracle", "--")):
+    for anchor, style in (("chance", ":"), ("spikes", "--")):
         mine = levels[levels["method"] == anchor].sort_values("x")
         axis.plot(mine["x"], mine["score"], style, color="0.45", lw=1, label=anchor)
     for method, (label, color) in shown.items():
@@ -175,7 +175,7 @@ def _target(board: Board, target: str) -> dict[str, Any]:
         "methods": methods,
         "best": by_score[0] if by_score else None,
         "best_linear": linear[0] if linear else None,
-        "tied": [m for m in ranked if table.loc[m, "group"] == 1],
+        "tied": [m for m in ranked if table.loc[m, "is_best"]],
         "relations": relations(scores),
     }
 
@@ -217,7 +217,6 @@ def _line(line: pd.Series) -> dict[str, str]:
         "interval": _interval(line["low"], line["high"]),
         "recovery": _signed(line["recovery"]),
         "gap": _signed(line["leakage_gap"], "+.2f"),
-        "neuron_split": _signed(line["score"] + line["leakage_gap"]),
     }
 
 

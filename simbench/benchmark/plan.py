@@ -1,7 +1,7 @@
 """Plan: which method is run on which scenario, at which level, with which seed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from simbench.core import cache
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
-from simbench.data.simulation import recording_folders, test_recordings
+from simbench.data.simulation import held_out_recordings, recording_folders
 from simbench.methods.registry import (
     ALL,
     check_name,
@@ -20,7 +20,7 @@ from simbench.methods.registry import (
 )
 from simbench.scenario.scenario import Scenario
 
-FLOOR, CEILING = "chance", "spike-oracle"
+FLOOR, CEILING = "chance", "spikes"
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"
@@ -35,11 +35,20 @@ class Unit:
     seed: int
     method: str
     level: str = ""
+    fold: int = 0
+    """Which cultures test, where methods are cross-fitted."""
+    training: int = 0
+    """How often the method was trained on the same data before."""
 
     @property
     def method_seed(self) -> int:
-        """Seed of the method: not that of the data."""
-        return seed32(self.seed, "method")
+        """Seed of the method. It says nothing of the seed of the data."""
+        return seed32(0, "method", self.fold, self.training)
+
+    @property
+    def whole(self) -> "Unit":
+        """The unit of all folds and trainings, whose rows stand in tables."""
+        return replace(self, fold=0, training=0)
 
     @cached_property
     def latents_folder(self) -> Path:
@@ -48,7 +57,7 @@ class Unit:
         recordings = [folder.name for folder in recording_folders(scenario, self.seed)]
         asked = {"n_components", "latents_per_minute", "protocols"}
         key = [
-            recordings, test_recordings(scenario, self.seed).tolist(),
+            recordings, held_out_recordings(scenario, self.seed, self.fold).tolist(), self.seed,
             self.method, identity(self.method), self.method_seed,
             scenario.model_dump(mode="json", include=asked),
             # a control may read which labels are asked for
@@ -67,24 +76,38 @@ class Unit:
 
 
 def plan(
-    scenarios: Iterable[Scenario], methods: Sequence[str] = (), seeds: Sequence[int] = (0,)
-) -> list[Unit]:
+    scenarios: Iterable[Scenario], methods: Sequence[str] = (), seeds: Sequence[int] = (0,),
+    trainings: int = 1,
+) -> list[Unit]:  # fmt: skip
     """All units of a run, in order: every method on every level of every scenario, seed by seed.
 
     Where latents are scored, the controls are always among them: without floor and ceiling no
     score can be placed, and without the amplitudes and the untrained encoder none can be judged.
     Where a reconstruction has a budget, the linear one is. Of recordings whose spikes are unknown
-    there is no spike oracle, and their ceiling is a perfect score. Without PyTorch, networks that
-    were not asked for by name are left out (`networks_left_out`).
+    there are no statistics of them, and the ceiling is a perfect score. Without PyTorch, networks
+    that were not asked for by name are left out (`networks_left_out`).
+
+    Parameters
+    ----------
+    scenarios : iterable of Scenario
+    methods : sequence of str
+        See `expand_names`.
+    seeds : sequence of int
+    trainings : int
+        How often networks, and methods from outside, are trained on the data of the first seed.
+        What a training draws is a part of a score's uncertainty.
     """
+    seeds = list(dict.fromkeys(seeds))
     units = [
-        Unit(at_level, seed, name, level)
+        Unit(at_level, seed, name, level, fold, training)
         for scenario in scenarios
-        for seed in dict.fromkeys(seeds)
+        for seed in seeds
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
         if name in methods or not lacks_torch(name)
-        if name != CEILING or knows_spikes(at_level, seed)
+        if not name.startswith(CEILING) or knows_spikes(at_level, seed)
+        for training in range(trainings if seed == seeds[0] and find_entry(name).is_drawn else 1)
+        for fold in range(at_level.n_folds)
     ]
     for name in dict.fromkeys(unit.method for unit in units):
         check_name(name)

@@ -60,6 +60,10 @@ class Row(TypedDict):
     ceiling: _Number
     recovery: _Number
     per_culture: list[_Number] | None
+    per_training: list[list[_Number]] | None
+    """``per_culture`` of each of several trainings on the same data."""
+    confusion: dict[str, dict[str, float]] | None
+    """Share of the neurons of each class that the linear probe gives each class."""
     n_components: _Number
     n_parameters: _Number
     seconds: _Number
@@ -115,7 +119,10 @@ def complete(
     }  # fmt: skip
     table = scores if len(scores) else pd.DataFrame(index=[0])
     table = table.assign(**{name: [value] * len(table) for name, value in known.items()})
-    return with_numbers(table.reindex(columns=COLUMNS))
+    table = table.reindex(columns=COLUMNS)
+    for name in ("per_training", "confusion"):
+        table[name] = [v if isinstance(v, list | dict) else None for v in table[name]]
+    return with_numbers(table)
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +137,8 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
         If another scenario of the same name and version made the rows of earlier runs.
     """
     rows = with_numbers(rows)
-    rows = rows.assign(per_culture=[_rounded(values) for values in rows["per_culture"]])
+    lists = ("per_culture", "per_training")
+    rows = rows.assign(**{name: [_rounded(values) for values in rows[name]] for name in lists})
     with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
         if path.exists():
             old = read_rows(path)

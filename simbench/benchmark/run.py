@@ -13,6 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from simbench.benchmark.estimate import fit_cost_s
+from simbench.benchmark.joining import joined
 from simbench.benchmark.plan import CEILING, FLOOR, Unit
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
@@ -20,9 +21,16 @@ from simbench.core.parallel import run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
 from simbench.data.recording import read_recording
-from simbench.data.simulation import open_dataset, recording_folders, simulate, test_recordings
-from simbench.data.traces import trace_folders
-from simbench.methods.embedding import LatentsJob, make_latents, read_about, read_outputs
+from simbench.data.simulation import held_out_recordings, open_dataset, recording_folders, simulate
+from simbench.data.traces import blind_order, trace_folders
+from simbench.methods.embedding import (
+    LatentsJob,
+    Outputs,
+    in_dataset_order,
+    make_latents,
+    read_about,
+    read_outputs,
+)
 from simbench.methods.registry import find_entry
 from simbench.scenario.scenario import Scenario
 from simbench.scoring.protocols import make_scores, read_scores
@@ -63,13 +71,17 @@ def run(
     """
     report = progress or (lambda what, done, total: None)
     recordings, failed = _record(units, n_jobs, report, timeout_s)
+    fitted = {unit.latents_folder: unit for unit in units if unit not in failed}
     to_fit = {  # the longest first, so that none is left at the end
-        unit: (unit.latents_folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
-        for unit in sorted(units, key=lambda unit: -fit_cost_s(unit.method))
-        if unit not in failed and not cache.holds(unit.latents_folder)
+        unit: (folder, _job(unit, recordings[unit.scenario, unit.seed], n_jobs))
+        for folder, unit in sorted(fitted.items(), key=lambda item: -fit_cost_s(item[1].method))
+        if not cache.holds(folder)
     }
     stations = partial(_alone, n_jobs=n_jobs, timeout_s=timeout_s, report=report)
-    failed |= stations("fit", make_latents, to_fit)
+    errors = stations("fit", fit_blind, to_fit)
+    for unit in units:  # levels may share their latents
+        if unit not in failed and fitted[unit.latents_folder] in errors:
+            failed[unit] = errors[fitted[unit.latents_folder]]
     to_score = {
         unit: (unit, recordings[unit.scenario, unit.seed])
         for unit in units
@@ -80,20 +92,43 @@ def run(
         if log:
             log(unit, "".join(traceback.format_exception(error)))
     results = {unit: _failure(failed[unit]) if unit in failed else _result(unit) for unit in units}
-    return rows_of_units(results, FLOOR, CEILING)
+    return rows_of_units(joined(results), FLOOR, CEILING)
+
+
+def fit_blind(folder: Path, job: LatentsJob) -> None:
+    """Fit a method in a process of its own, where none but a control can open what holds labels."""
+    if job.truth is None:
+        cache.close_truth()
+    make_latents(folder, job)
 
 
 def score_unit(unit: Unit, recordings: tuple[Path, ...]) -> None:
     """Score what a method left in the cache, and leave the scores there."""
-    dataset = _dataset(unit.scenario, unit.seed, recordings)
+    dataset = _dataset(unit.scenario, unit.seed, recordings, unit.fold)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        make_scores(unit.scores_folder, read_outputs(unit.latents_folder), dataset)
+        make_scores(unit.scores_folder, outputs_of(unit, dataset), dataset)
+
+
+def outputs_of(unit: Unit, dataset: Dataset) -> Outputs:
+    """What a finished unit left in the cache, neurons in the order of its dataset."""
+    outputs = read_outputs(unit.latents_folder)
+    if find_entry(unit.method).sees_truth:
+        return outputs
+    sizes = [recording.n_neurons for recording in dataset.recordings]
+    order = blind_order(len(sizes), unit.seed)
+    tested = order[dataset.test[order]]
+    for name, values in outputs.items():
+        if not name.startswith("published"):
+            which = order if name == "latents" else tested
+            outputs[name] = in_dataset_order(values, which, sizes)
+    return outputs
 
 
 def latents_of(unit: Unit) -> np.ndarray:
     """Latents that a finished unit left in the cache, float32, (n_neurons, n_components)."""
-    return read_outputs(unit.latents_folder)["latents"]
+    folders = tuple(recording_folders(unit.scenario, unit.seed))
+    return outputs_of(unit, _dataset(unit.scenario, unit.seed, folders, unit.fold))["latents"]
 
 
 def _record(
@@ -122,16 +157,18 @@ def _job(unit: Unit, recordings: tuple[Path, ...], n_jobs: int) -> LatentsJob:
     scenario, protocols = unit.scenario, unit.scenario.protocols
     sees_truth = find_entry(unit.method).sees_truth
     first = read_recording(recordings[0], verify=False)
+    order = blind_order(len(recordings), unit.seed)
+    training = ~held_out_recordings(scenario, unit.seed, unit.fold)
     return LatentsJob(
         unit.method,
         scenario.model_dump(include={"n_components", "latents_per_minute"}, exclude_none=True),
         unit.method_seed,
         first.frame_rate,
-        tuple(bool(trains) for trains in ~test_recordings(scenario, unit.seed)),
-        () if sees_truth else tuple(trace_folders(recordings, n_jobs)),
+        tuple(bool(training[i]) for i in order),
+        () if sees_truth else tuple(trace_folders([recordings[i] for i in order], n_jobs)),
         "reconstruction" in protocols,
         published_folder(recordings, unit.seed) if "published" in protocols else None,
-        (scenario, unit.seed, recordings) if sees_truth else None,
+        (scenario, unit.seed, recordings, unit.fold) if sees_truth else None,
     )
 
 
@@ -164,5 +201,5 @@ def _result(unit: Unit) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _dataset(scenario: Scenario, seed: int, recordings: tuple[Path, ...]) -> Dataset:
-    return open_dataset(scenario, seed, recordings)
+def _dataset(scenario: Scenario, seed: int, recordings: tuple[Path, ...], fold: int) -> Dataset:
+    return open_dataset(scenario, seed, recordings, fold)

@@ -10,25 +10,34 @@ import pandas as pd
 
 from simbench.board.scores_by_culture import (
     OVERALL,
+    fits_by_target,
     n_units,
     recovery,
     scored_rows,
     scores_by_culture,
 )
 from simbench.core.errors import SimbenchError
+from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.scoring import HEADLINE, REPLICATION
-from simbench.scoring.statistics import bootstrap_interval, compare, tie_groups
+from simbench.scoring.statistics import (
+    compare,
+    nested_interval,
+    not_below_best,
+    tie_letters,
+    vote_p,
+)
 
-FLOOR_AND_CEILING = ("chance", "spike-oracle")
+FLOOR_AND_CEILING = ("chance", "spikes")
 """The methods between which recovery is measured."""
 UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")
 """Settings of one method, and cultures that nobody has recorded: they rank no methods."""
+VOTE = "vote_accuracy"
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 _COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters"]
 _OF_TARGET = (
     "score", "low", "high", "chance", "ceiling", "recovery", "recovery_low", "recovery_high",
-    "leakage_gap",
+    "leakage_gap", "vote_p",
 )  # fmt: skip
 
 
@@ -80,6 +89,11 @@ def check_comparable(rows: pd.DataFrame) -> None:
         )
 
 
+def is_unranked(families: pd.Series) -> pd.Series:
+    """Which methods stand below the ranking: controls, and those of tracks of their own."""
+    return families.isin(UNRANKED_FAMILIES)
+
+
 def is_replication(rows: pd.DataFrame) -> bool:
     """Whether a published protocol was scored again; its methods are not ranked."""
     return bool(rows["metric"].isin(REPLICATION).any())
@@ -118,11 +132,11 @@ class Board:
     @property
     def ranked(self) -> list[str]:
         """Methods without the controls, best first; in a replication in the order of the run."""
-        return list(self.table.index[self.table["method", "family"] != "control"])
+        return list(self.table.index[~is_unranked(self.table["method", "family"])])
 
 
 def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
-    """One line per method: scores on held-out cultures, placed between chance and oracle.
+    """One line per method: scores on held-out cultures, placed between chance and the true spikes.
 
     Parameters
     ----------
@@ -134,15 +148,17 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
     -------
     DataFrame
         Index: method, best first by mean recovery, controls last; a replication
-        (`is_replication`) has no rank, tie group or mean recovery. Columns for each target:
-        ``score``, ``low`` and ``high`` (95 % bootstrap interval over test cultures), ``chance``,
+        (`is_replication`) has no rank, letters or mean recovery. Columns for each target:
+        ``score``, ``low`` and ``high`` (95 % bootstrap interval over fits and test cultures),
+        ``chance``,
         ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
-        taken as given), ``leakage_gap`` (score of the neuron-level split minus this one) and
-        ``group`` (rank of the tie group, `simbench.scoring.statistics.tie_groups`). Then:
-        ``rank`` (of those with a recovery), ``recovery`` (mean over all targets; missing unless
-        all are scored) with its interval and ``group``, ``coverage`` (share of targets, seeds and
-        levels scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``,
-        ``status``.
+        taken as given), ``leakage_gap`` (what the score of the neuron-level split has on top of
+        this one, less the same for random latents), ``vote_p`` (of a class of cultures, by
+        `simbench.scoring.statistics.vote_p`), ``is_best`` (can't be told from the best) and
+        ``letters`` (methods that share one can't be told apart). Then: ``rank`` (of those with a
+        recovery), ``recovery`` (mean over all targets; missing unless all are scored) with its
+        interval, ``is_best`` and ``letters``, ``coverage`` (share of targets, seeds and levels
+        scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
     """
     return make_board(rows, probe).table
 
@@ -155,9 +171,12 @@ def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing 
     check_comparable(rows)
     scores = scores_by_culture(rows, probe)
     scored = scored_rows(rows, probe)
+    fits = fits_by_target(rows, probe)
+    votes = frozenset(rows.loc[rows["metric"] == VOTE, "target"])
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
     n_cells = (len(scores) - 1) * n_units(rows)
     targets = [target for target in scores if target != OVERALL]
+    leaks = {target: _leak(means, FLOOR_AND_CEILING[0], target) for target in targets}
     abouts, lines = _about(rows, scored, n_cells), {}
     for method, about in abouts.iterrows():
         line: dict[tuple[str, str], Any] = dict.fromkeys(
@@ -166,19 +185,24 @@ def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing 
         for target in targets:
             table = scores[target]
             if method in table:
-                summary = _summary(means.loc[method, target], table[method].to_numpy())
+                interval = nested_interval(table[method], fits[target])
+                summary = _summary(means.loc[method, target].loc["culture"], interval)
+                summary["leakage_gap"] = _leak(means, method, target) - leaks[target]
+                if target in votes:
+                    right = table[method].to_numpy() > 0.5
+                    summary["vote_p"] = vote_p(right, summary["chance"])
                 line |= {(target, key): value for key, value in summary.items()}
-        about = {**about, **_mean_interval(scores[OVERALL].get(method))}
+        about = {**about, **_mean_interval(scores[OVERALL].get(method), fits[OVERALL])}
         lines[str(method)] = line | {("method", key): value for key, value in about.items()}
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.index.name = "method"
     table = _in_order(table, not is_replication(rows))
-    methods = [] if is_replication(rows) else table.index[table["method", "family"] != "control"]
+    methods = [] if is_replication(rows) else table.index[~is_unranked(table["method", "family"])]
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
-    p_values = {target: compare(values) for target, values in compared.items()}
-    table = _with_groups(table, compared, p_values)
-    classes = frozenset(rows.loc[rows["metric"] == HEADLINE[0], "target"])
+    p_values = {target: compare(values, fits[target]) for target, values in compared.items()}
+    table = _with_ties(table, compared, p_values, fits)
+    classes = frozenset(rows.loc[rows["metric"].isin((HEADLINE[0], VOTE)), "target"])
     return Board(table, scores, p_values, is_replication(rows), classes, within)
 
 
@@ -201,23 +225,26 @@ def pairwise(board: Board) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
-def _mean_interval(values: pd.Series | None) -> dict[str, float]:
+def _mean_interval(values: pd.Series | None, fits: pd.DataFrame) -> dict[str, float]:
     ends = (np.nan, np.nan, np.nan)
     if values is not None:
-        ends = (float(values.mean()), *bootstrap_interval(values.to_numpy()))
+        ends = (float(values.mean()), *nested_interval(values, fits))
     return dict(zip(("recovery", "recovery_low", "recovery_high"), ends))
 
 
-def _summary(means: pd.DataFrame, values: np.ndarray) -> dict[str, float]:
-    """Score, interval, recovery and leakage gap of one method on one target.
+def _summary(means: pd.Series, interval: tuple[float, float]) -> dict[str, float]:
+    """Score, interval and recovery of one method on one target, from value, chance and ceiling."""
+    score, chance, ceiling = means
+    placed = (recovery(value, chance, ceiling) for value in (score, *interval))
+    return dict(zip(_OF_TARGET, (score, *interval, chance, ceiling, *placed)))
 
-    ``means`` holds value, chance and ceiling by split; ``values`` the scores of every culture.
-    """
-    score, chance, ceiling = means.loc["culture"]
-    low, high = bootstrap_interval(values)
-    placed = (recovery(value, chance, ceiling) for value in (score, low, high))
-    leaky = means["value"].get("neuron", float("nan"))
-    return dict(zip(_OF_TARGET, (score, low, high, chance, ceiling, *placed, leaky - score)))
+
+def _leak(means: pd.DataFrame, method: str, target: str) -> float:
+    """What a split by neuron adds to a score; 0 for chance where it was not run."""
+    if (method, target) not in means.index.droplevel("split"):
+        return 0.0
+    values = means.loc[method, target]["value"]
+    return float(values.get("neuron", np.nan) - values["culture"])
 
 
 def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFrame:
@@ -246,22 +273,25 @@ def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:
     """Methods by recovery with their rank, or as they were run without rank; controls last."""
     if not is_ranked:
         table[[("method", key) for key in ("recovery", "recovery_low", "recovery_high")]] = np.nan
-    is_control = table["method", "family"] == "control"
+    is_control = is_unranked(table["method", "family"])
     order = pd.DataFrame({"control": is_control, "recovery": -table["method", "recovery"]})
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
-    has_rank = (table["method", "family"] != "control") & table["method", "recovery"].notna()
+    has_rank = ~is_unranked(table["method", "family"]) & table["method", "recovery"].notna()
     table["method", "rank"] = has_rank.cumsum().where(has_rank)
     return table
 
 
-def _with_groups(
-    table: pd.DataFrame, compared: dict[str, pd.DataFrame], p_values: dict[str, pd.DataFrame]
-) -> pd.DataFrame:
-    """Add the tie groups, by target and over all; controls have none."""
+def _with_ties(
+    table: pd.DataFrame, compared: dict[str, pd.DataFrame], p_values: dict[str, pd.DataFrame],
+    fits: dict[str, pd.DataFrame],
+) -> pd.DataFrame:  # fmt: skip
+    """Add who can't be told apart, by target and over all; controls have no letters."""
     for target, values in compared.items():
         group = "method" if target == OVERALL else target
-        groups = tie_groups(values, p_values=p_values[target])
-        table[group, "group"] = groups.reindex(table.index)
+        is_best = not_below_best(values, fits[target])
+        table[group, "is_best"] = is_best.reindex(table.index, fill_value=False).astype(bool)
+        letters = tie_letters(values, p_values[target])
+        table[group, "letters"] = letters.reindex(table.index, fill_value="")
     names = dict.fromkeys(table.columns.get_level_values(0))
     order = [*(name for name in names if name != "method"), "method"]
     return table[[column for name in order for column in table.columns if column[0] == name]]

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
+from simbench.board.leaderboard import (
+    UNRANKED_SCENARIOS,
+    boards,
+    is_replication,
+    is_unranked,
+)
 from simbench.board.rank_agreement import draws, rank_agreement
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.errors import SimbenchError
@@ -159,4 +164,4 @@ def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[str]:
 
 
 def _without_controls(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["family"] != "control"]
+    return rows[~is_unranked(rows["family"])]

@@ -34,6 +34,34 @@ def scores_by_culture(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd
     return tables
 
 
+def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
+    """How far the trainings of a method differ, by target: its scores less their mean.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Index: seed and training; one column per method that was trained several times. Of ``all
+        targets`` the mean over targets, in recovery.
+    """
+    held_out = scored_rows(rows, probe)
+    held_out = held_out[held_out["split"] == "culture"]
+    tables, recoveries = {}, []
+    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
+        mine = held_out[held_out["target"] == target]
+        several = mine[mine["per_training"].map(lambda values: isinstance(values, list))]
+        means = [
+            (row.method, row.seed, training, np.nanmean(np.array(values, dtype=float)))
+            for row in several.itertuples()
+            for training, values in enumerate(row.per_training)
+        ]
+        long = pd.DataFrame(means, columns=["method", "seed", "training", "score"])
+        table = long.pivot_table(index=["seed", "training"], columns="method", values="score")
+        tables[str(target)] = table = table - table.groupby("seed").transform("mean")
+        recoveries.append(table / (mine["ceiling"].mean() - mine["chance"].mean()))
+    whole = sum(recoveries[1:], recoveries[0]) / len(recoveries) if recoveries else pd.DataFrame()
+    return tables | {OVERALL: whole}
+
+
 def scored_rows(rows: pd.DataFrame, probe: str) -> pd.DataFrame:
     """Rows of the scores that methods are ranked by, with one probe and every split."""
     is_headline = rows["metric"].isin(HEADLINE)

@@ -58,6 +58,12 @@ Seeds = Annotated[
     typer.Option("--seed", min=0, help="Names all random streams; default: 0; can be repeated."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
+Trainings = Annotated[
+    int,
+    typer.Option(
+        min=1, help="How often networks are trained on the data of the first seed; for intervals."
+    ),
+]
 AddSeed = Annotated[
     bool, typer.Option("--add-seed", help="Add rows to a board that holds other seeds.")
 ]
@@ -100,6 +106,7 @@ def run(
     recordings: Recordings = None,
     n_jobs: Jobs = -1,
     seed: Seeds = None,
+    trainings: Trainings = 1,
     out: Out = Path("runs"),
     add_seed: AddSeed = False,
     timeout: Timeout = None,
@@ -128,7 +135,7 @@ def run(
     names = Counter(scenario.name for scenario in set(chosen))
     for name in sorted(name for name, count in names.items() if count > 1):
         raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
-    plans = {scenario: plan([scenario], method or [], seeds) for scenario in chosen}
+    plans = {scenario: plan([scenario], method or [], seeds, trainings) for scenario in chosen}
     left_out = networks_left_out(chosen, method or [])
     if dry_run:
         _say_left_out(left_out)

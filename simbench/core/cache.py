@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -125,6 +126,21 @@ def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Con
             files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
             (draft / _FILES).write_text(json.dumps(files), encoding="utf-8")
     return read(folder)
+
+
+def close_truth() -> None:
+    """Let this process open nothing more of the cache that holds or tells a label, for good."""
+    closed = [(cache_folder() / kind).resolve() for kind in ("cultures", "recordings", "scores")]
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.listdir", "os.scandir") or not arguments:
+            return
+        if isinstance(arguments[0], str | bytes | os.PathLike):
+            path = Path(os.fsdecode(arguments[0])).absolute()
+            if any(path.is_relative_to(folder) for folder in closed):
+                raise PermissionError(f"{path}: closed to methods, it tells labels")
+
+    sys.addaudithook(refuse)
 
 
 def clear() -> int:

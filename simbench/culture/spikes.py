@@ -78,5 +78,25 @@ class SpikeTrains:
         """Neuron index of every spike, shape (n_spikes,)."""
         return np.repeat(np.arange(self.n_neurons), self.counts)
 
+    def counted(self, frame_rate: float) -> "SpikeTrains":
+        """What is left if only the number of spikes in each frame is known.
+
+        The spikes of a frame lie evenly in it.
+
+        Parameters
+        ----------
+        frame_rate : float
+            Hz.
+        """
+        frame = np.floor(self.times * frame_rate)
+        is_first = np.ones(len(frame), dtype=bool)
+        is_first[1:] = (np.diff(frame) != 0) | (np.diff(self.neurons) != 0)
+        first = np.flatnonzero(is_first)
+        count = np.diff(np.append(first, len(frame)))
+        place = np.arange(len(frame)) - np.repeat(first, count)
+        times = (frame + (place + 0.5) / np.repeat(count, count)) / frame_rate
+        times = np.minimum(times, np.nextafter(self.duration, 0))
+        return SpikeTrains(times, self.offsets, self.duration)
+
     def __getitem__(self, neuron: int) -> np.ndarray:
         return self.times[self.offsets[neuron] : self.offsets[neuron + 1]]

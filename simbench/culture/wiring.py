@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
+from scipy.special import ndtr
 
 from simbench.core.errors import SimbenchError
 from simbench.culture import graphs
@@ -165,13 +166,22 @@ def draw_weights(
     normal = rng.standard_normal(edges.nnz)
     spread = np.abs(1 + recipe.weight_jitter * normal)
     if recipe.weight_log_sd:
-        spread = np.where(strength > 0, lognormal(recipe.weight_log_sd, normal), spread)
+        factors = lognormal(recipe.weight_log_sd, normal, recipe.largest_weight)
+        spread = np.where(strength > 0, factors, spread)
     return sparse.csr_array((strength * spread, (edges.row, edges.col)), shape=links.shape)
 
 
-def lognormal(log_sd: float, normal: np.ndarray) -> np.ndarray:
-    """Factors of mean 1 whose natural logarithms have this s.d., from standard normal numbers."""
-    return np.exp(log_sd * normal - log_sd**2 / 2)
+def lognormal(log_sd: float, normal: np.ndarray, largest: float | None = None) -> np.ndarray:
+    """Factors of mean 1 whose natural logarithms have this s.d., from standard normal numbers.
+
+    With a ``largest``, factors beyond it are cut to it, and all scaled so that the mean stays.
+    """
+    factors = np.exp(log_sd * normal - log_sd**2 / 2)
+    if largest is None:
+        return factors
+    edge = np.log(largest) / log_sd + log_sd / 2
+    mean = ndtr(edge - log_sd) + largest * ndtr(-edge)
+    return np.minimum(factors, largest) / mean
 
 
 def link_delays_ms(

@@ -71,7 +71,7 @@ def simulate(
     return open_dataset(scenario, seed, folders)
 
 
-def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Dataset:
+def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path], fold: int = 0) -> Dataset:
     """Dataset over the recordings of a scenario that lie in these folders."""
     recordings = tuple(
         read_recording(folder, f"recording-{i:03d}", verify=False)
@@ -80,15 +80,20 @@ def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path]) -> Data
     origin = None
     if scenario.recordings is not None:
         origin = recorded_index(scenario, seed).origin
-    return Dataset(recordings, test_recordings(scenario, seed), scenario, seed, origin)
+    return Dataset(recordings, held_out_recordings(scenario, seed, fold), scenario, seed, origin)
 
 
-def test_recordings(scenario: Scenario, seed: int) -> np.ndarray:
-    """Which recordings of a scenario are for testing, shape (n_recordings,)."""
+def held_out_recordings(scenario: Scenario, seed: int, fold: int = 0) -> np.ndarray:
+    """Which recordings of a scenario are for testing, shape (n_recordings,).
+
+    Fold 0 tests the last cultures, the next fold those before them.
+    """
     if scenario.recordings is not None:
         return split_of(recorded_index(scenario, seed), scenario, seed)
-    n_train = (scenario.replicates - scenario.n_test) * len(scenario.conditions)
-    return np.arange(scenario.replicates * len(scenario.conditions)) >= n_train
+    replicate = np.arange(scenario.replicates * len(scenario.conditions)) // len(
+        scenario.conditions
+    )
+    return (scenario.replicates - 1 - replicate) // scenario.n_test == fold
 
 
 def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:

@@ -29,7 +29,7 @@ class Traces:
     training : ndarray of bool, shape (n_recordings,)
         The recordings that a method may learn from.
     groups : ndarray of int, shape (n_recordings,)
-        Opaque numbers in random order: they say who was recorded together, and nothing else.
+        They say who was recorded together, and nothing else: recordings stand in `blind_order`.
     """
 
     dff: Sequence[np.ndarray]
@@ -62,6 +62,18 @@ def _empty(shape: tuple[int, int]) -> np.ndarray:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
+def blind_order(n_recordings: int, seed: int) -> np.ndarray:
+    """Order in which a method gets recordings, whose own order tells their conditions.
+
+    Parameters
+    ----------
+    n_recordings : int
+    seed : int
+        Of the data, which no method is told.
+    """
+    return stream(seed, "blind order").permutation(n_recordings)
+
+
 def opaque_groups(groups: np.ndarray, seed: int) -> np.ndarray:
     """A number for each recording that says who shares a group, and nothing else.
 
@@ -69,6 +81,8 @@ def opaque_groups(groups: np.ndarray, seed: int) -> np.ndarray:
     ----------
     groups : ndarray of int, shape (n_recordings,)
         Counted from 0.
+    seed : int
+        Of the data, which no method is told.
     """
     return stream(seed, "opaque groups").permutation(int(groups.max()) + 1)[groups]
 

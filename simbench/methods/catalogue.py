@@ -9,6 +9,12 @@ from typing import Any
 
 from simbench.core.errors import needs_extra
 
+TRACKS = {
+    "pretrained": "its encoder saw traces beside those of the run, and no label",
+    "taught-elsewhere": "it was taught labels, of the public simulator or of other data",
+}
+"""Families that are listed and never ranked: what they have seen, no other method has."""
+UNRANKED_FAMILIES = ("control", *TRACKS)
 _EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
 _IMPORT_NAMES = {"oasis-deconv": "oasis"}
 
@@ -25,6 +31,7 @@ class MethodEntry:
     Parameters
     ----------
     family : {"linear", "features", "learned", "control", "outside"}
+        Or one of `TRACKS`.
     import_path : str
         "package.module:Class", "path.py:Class", or a function in place of the class; of simbench
         ".module:Class", below `simbench.methods`.
@@ -59,6 +66,11 @@ class MethodEntry:
         return self.family == "control"
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether two trainings on the same data may differ: of networks, or for all we know."""
+        return self.device == "auto" or self.family == "outside"
+
+    @property
     def lacks_torch(self) -> bool:
         """Whether the method has a network, and PyTorch is not installed."""
         return self.device != "cpu" and not torch_found()
@@ -88,14 +100,32 @@ METHODS: dict[str, MethodEntry] = {
     "chance": MethodEntry(
         "control", ".controls.control:Chance", "random latents", default=True, sees_truth=True,
     ),
-    "spike-oracle": MethodEntry(
-        "control", ".controls.control:SpikeOracle", "statistics of the true spike trains",
-        default=True, sees_truth=True,
+    "spikes": MethodEntry(
+        "control", ".controls.control:Spikes",
+        "statistics of the true spikes, to the millisecond, the population's too", default=True,
+        sees_truth=True,
     ),
-    "supervised": MethodEntry(
-        "control", ".controls.supervised:Supervised",
-        "networks trained on the training cultures' labels: what traces hold",
-        device="auto", sees_truth=True,
+    "spikes-own": MethodEntry(
+        "control", ".controls.control:Spikes",
+        "statistics of the neuron's own true spikes, to the millisecond",
+        parameters={"population": False}, sees_truth=True,
+    ),
+    "spikes-frames": MethodEntry(
+        "control", ".controls.control:Spikes",
+        "statistics of the true numbers of spikes in each frame, the population's too",
+        parameters={"by_frame": True}, sees_truth=True,
+    ),
+    "spikes-frames-own": MethodEntry(
+        "control", ".controls.control:Spikes",
+        "statistics of the neuron's own true numbers of spikes in each frame",
+        parameters={"population": False, "by_frame": True}, sees_truth=True,
+    ),
+    "traces-taught": MethodEntry(
+        "control", ".controls.taught:TracesTaught",
+        "what traces hold: a network taught the labels of 320 more cultures, then frozen",
+        "mixture density network (Bishop 1994) as amortised neural posterior estimation "
+        "(Papamakarios & Murray 2016, NeurIPS)", device="auto", sees_truth=True,
+        only_if_named=True,
     ),
     "untrained": MethodEntry(
         "control", ".avae.estimator:AVAE", "the avae before training",
@@ -148,6 +178,11 @@ METHODS: dict[str, MethodEntry] = {
         "features", ".features:TraceSpectrum",
         "power in bands, autocorrelation, quantiles of the trace and of its steps",
     ),
+    "spectrum-random-units": MethodEntry(
+        "features", ".baselines:spectrum_random_units",
+        "the spectrum through 128 random rectified units", "Huang et al. 2006, "
+        "Neurocomputing 70:489",
+    ),
     "spectrum+population": MethodEntry(
         "features", ".culture_features:CultureFeatures",
         "hand-made statistics: spectrum of the trace, and how it goes with the rest of the culture",
@@ -189,6 +224,11 @@ METHODS: dict[str, MethodEntry] = {
         "contrast between two segments of a neuron and the other neurons of its culture",
         "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)", device="auto",
     ),
+    "segment-vicreg": MethodEntry(
+        "learned", ".contrastive:SegmentContrastive",
+        "two segments of a neuron alike, latents spread and uncorrelated: no negatives",
+        "Bardes, Ponce & LeCun 2022, ICLR", parameters={"loss": "vicreg"}, device="auto",
+    ),
     "cebra": MethodEntry(
         "learned", ".extras.cebra_latents:CebraLatents",
         "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
@@ -214,6 +254,7 @@ VARIANTS = (
         f"avae[{change}]"
         for change in (
             "population=False", "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "statistics_weight=0, contrast_weight=0",
             "nll_weight=0, contrast_weight=0", "nll_weight=1", "centre=all", "beta=0",
             "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=1500",
             "n_components=2", "n_components=8", "n_components=16",

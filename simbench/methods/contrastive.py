@@ -19,13 +19,16 @@ _TEMPERATURE = 0.2  # of the softmax over cosine similarities
 class PooledEncoder(nn.Module):
     """Convolutions over time, then mean and standard deviation of each channel.
 
-    Takes (n, n_frames), any number of frames; gives (n, n_outputs).
+    Takes (n, n_frames) or (n, n_channels, n_frames), any number of frames; gives (n, n_outputs).
     """
 
-    def __init__(self, n_outputs: int, width: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, n_outputs: int, width: int, dropout: float = 0.0, n_channels: int = 1
+    ) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv1d(1, width, 9, stride=2, padding=4, padding_mode="replicate"), nn.GELU(),
+            nn.Conv1d(n_channels, width, 9, stride=2, padding=4, padding_mode="replicate"),
+            nn.GELU(),
             nn.Conv1d(width, 2 * width, 5, stride=2, padding=2), nn.GELU(),
             nn.Conv1d(2 * width, 2 * width, 5, stride=2, padding=2), nn.GELU(),
         )  # fmt: skip
@@ -35,7 +38,7 @@ class PooledEncoder(nn.Module):
         self.last = nn.Linear(2 * width, n_outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.convolutions(x[:, None])
+        h = self.convolutions(x if x.ndim == 3 else x[:, None])
         pooled = torch.cat([h.mean(-1), (h.var(-1, correction=0) + 1e-6).sqrt()], dim=1)
         return self.last(self.head(pooled))
 

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from simbench.core.seeds import random_state_of
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import PublishedTraces, read_published
 from simbench.data.simulation import open_dataset
-from simbench.data.traces import Traces, opaque_groups, read_traces
+from simbench.data.traces import Traces, blind_order, read_traces
 from simbench.methods.catalogue import torch_found
 from simbench.methods.controls.control import Control
 from simbench.methods.registry import get_method, identity, set_known_parameters
@@ -58,10 +58,26 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     if isinstance(method, Control):
         set_known_parameters(method, random_state=random_state_of(random_state))
         return method.embed(dataset)
-    dff = [recording.dff for recording in dataset.recordings]
-    groups = opaque_groups(np.arange(len(dff)), random_state)
-    traces = Traces(dff, dataset.frame_rate, ~dataset.test, groups)
-    return fit_transform(method, traces, random_state)
+    order = blind_order(len(dataset.recordings), dataset.seed or 0)
+    dff = [dataset.recordings[i].dff for i in order]
+    traces = Traces(dff, dataset.frame_rate, ~dataset.test[order], np.arange(len(dff)))
+    latents = fit_transform(method, traces, random_state)
+    return in_dataset_order(latents, order, [r.n_neurons for r in dataset.recordings])
+
+
+def in_dataset_order(values: np.ndarray, order: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Rows of neurons, whose recordings stand in some order, in that of the dataset.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_neurons, ...)
+    order : ndarray of int
+        The recordings that stand there, in their order; all or some of the dataset's.
+    sizes : sequence of int
+        Neurons of each recording of the dataset.
+    """
+    parts = np.split(values, np.cumsum([sizes[i] for i in order])[:-1])
+    return np.concatenate([parts[place] for place in np.argsort(order)])
 
 
 def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
@@ -103,13 +119,13 @@ class LatentsJob:
     parameters : dict
         Set on the method, if it has them.
     seed : int
-        Of the method, and of the numbers of the groups: not that of the data.
+        Of the method: not that of the data.
     frame_rate : float
         Hz.
     training : tuple of bool
         Which recordings train.
     traces : tuple of Path
-        Folders of dF/F, one per recording.
+        Folders of dF/F, one per recording, in `blind_order`.
     gives_back : bool
         Whether reconstructions are wanted (`reconstruct`).
     published : Path or None
@@ -126,7 +142,7 @@ class LatentsJob:
     traces: tuple[Path, ...]
     gives_back: bool
     published: Path | None
-    truth: tuple[Scenario, int, tuple[Path, ...]] | None
+    truth: tuple[Scenario, int, tuple[Path, ...], int] | None
 
 
 def make_latents(folder: Path, job: LatentsJob) -> None:
@@ -164,8 +180,7 @@ def _outputs(method: Any, job: LatentsJob) -> tuple[Outputs, dict[str, Any]]:
             outputs = {"latents": embed(method, dataset, job.seed)}
     else:
         dff = [read_traces(folder) for folder in job.traces]
-        groups = opaque_groups(np.arange(len(dff)), job.seed)
-        traces = Traces(dff, job.frame_rate, np.array(job.training), groups)
+        traces = Traces(dff, job.frame_rate, np.array(job.training), np.arange(len(dff)))
         with _measured() as cost:
             outputs = {"latents": fit_transform(method, traces, job.seed)}
         if job.gives_back:

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points, version
 from typing import Any
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.catalogue import METHODS, VARIANTS, MethodEntry, torch_found
+from simbench.methods.catalogue import METHODS, TRACKS, VARIANTS, MethodEntry, torch_found
 from simbench.methods.loading import is_import_path, load_class, source_digest
 
 ALL = "all"
@@ -42,7 +42,8 @@ def find_entry(name: str) -> MethodEntry:
     ----------
     name : str
         See `simbench list methods`; or "path.py:Class", or "package.module:Class". Any of them
-        may be followed by settings: "avae[beta=0, window_s=20]".
+        may be followed by settings: "avae[beta=0, window_s=20]". A class from outside says by its
+        attribute ``simbench_track`` if it is of one of `TRACKS`.
     """
     name = split_settings(name)[0]
     if is_import_path(name):
@@ -51,7 +52,11 @@ def find_entry(name: str) -> MethodEntry:
         made = load_class(name)
         # a control is marked as one wherever it comes from: it has seen more than traces
         is_control = isinstance(made, type) and issubclass(made, Control)
-        family = "control" if is_control else "outside"
+        family = "control" if is_control else getattr(made, "simbench_track", "outside")
+        if family not in ("control", "outside", *TRACKS):
+            raise SimbenchError(
+                f"method {name}: simbench_track = '{family}'; allowed: {', '.join(TRACKS)}"
+            )
         return MethodEntry(family, name, "not registered", name, sees_truth=is_control)
     known = known_methods()
     if name not in known:

@@ -1,6 +1,6 @@
 """Figures of a run: leaderboard, paired tests, level curves, costs, traces, likeness of latents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,47 +14,70 @@ from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
-from simbench.data.recording import clean_trace
+from simbench.data.recording import Recording, clean_trace
 from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.report.texts import p_value
 
 _SHOWN_S = 60.0
+_MOST_CELLS = 8
 _N_BEST = 5
 _TICK_LETTERS = 30  # as many fit below one of three panels
 _NAME_LETTERS = 28
 
 
 def draw_traces(dataset: Dataset) -> Figure:
-    """Example dF/F of a test recording; true dF/F and spikes, where known, over and below it."""
+    """Example dF/F of held-out neurons; true dF/F and spikes, where known, over and below it.
+
+    Neurons of the first test culture, two of each firing type; or, where a recording holds one
+    neuron, those of several recordings.
+    """
     use_style()
-    recording = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]
-    truth, dff = recording.truth, recording.dff
-    clean_dff = None if truth.clean_dff is None else clean_trace(recording)
-    types = _types(truth.labels)
-    chosen = [n for kind in sorted(types.unique()) for n in _typical(truth.labels, types, kind)]
-    shown = min(_SHOWN_S, recording.duration_s)
-    n_frames = int(shown * recording.frame_rate)
-    time = (np.arange(n_frames) + 0.5) / recording.frame_rate
-    colors = colors_of(types)
+    chosen = _examples(dataset)
+    colors = colors_of(kind for *_, kind in chosen)
+    traces: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     figure, axes = plt.subplots(
         len(chosen), 1, figsize=(PAGE, 0.6 * len(chosen) + 0.6), sharex=True, squeeze=False
     )
-    for axis, neuron in zip(axes[:, 0], chosen):
-        color = colors[types[neuron]]
-        clean = None if clean_dff is None else clean_dff[neuron, :n_frames]
+    for axis, (recording, neuron, kind) in zip(axes[:, 0], chosen):
+        truth, shown = recording.truth, min(_SHOWN_S, recording.duration_s)
+        n_frames = int(shown * recording.frame_rate)
+        time = (np.arange(n_frames) + 0.5) / recording.frame_rate
+        if recording.name not in traces:
+            clean = None if truth.clean_dff is None else clean_trace(recording)
+            traces[recording.name] = recording.dff, clean
+        dff, clean = traces[recording.name]
         spikes = np.zeros(0) if truth.spikes is None else truth.spikes[neuron]
-        plot_trace(axis, time, dff[neuron, :n_frames], clean, spikes[spikes < shown], color)
-        axis.set_ylabel(types[neuron], rotation=0, ha="right", va="center", color=color)
+        true = None if clean is None else clean[neuron, :n_frames]
+        plot_trace(axis, time, dff[neuron, :n_frames], true, spikes[spikes < shown], colors[kind])
+        axis.set_ylabel(kind, rotation=0, ha="right", va="center", color=colors[kind])
         axis.locator_params(axis="y", nbins=3)
         axis.tick_params(labelsize=7)
     axes[-1, 0].set_xlabel("time (s)")
-    true = "" if clean_dff is None else ", true (black)"
-    below = "" if truth.spikes is None else ", spikes below"
-    what = f"dF/F of one held-out culture: noisy (colour){true}{below}"
-    figure.suptitle(what, fontsize=8)
+    some = chosen[0][0]
+    whose = "one held-out culture" if some.n_neurons > 1 else "held-out cells"
+    over = "" if some.truth.clean_dff is None else ", true (black)"
+    below = "" if some.truth.spikes is None else ", spikes below"
+    figure.suptitle(f"dF/F of {whose}: noisy (colour){over}{below}", fontsize=8)
     figure.tight_layout()
     return figure
+
+
+def _examples(dataset: Dataset) -> list[tuple[Recording, int, str]]:
+    """Recording, neuron and kind of those that are drawn, sorted by kind."""
+    tested = [dataset.recordings[k] for k in np.flatnonzero(dataset.test)]
+    if tested[0].n_neurons > 1:
+        labels = tested[0].truth.labels
+        types = _types(labels)
+        return [
+            (tested[0], neuron, kind)
+            for kind in sorted(types.unique())
+            for neuron in _typical(labels, types, kind)
+        ]
+    spread = np.linspace(0, len(tested) - 1, min(_MOST_CELLS, len(tested))).round().astype(int)
+    by = ("firing_type", "indicator", "region")
+    cells = [(tested[k], 0, _types(tested[k].truth.labels, by).iloc[0]) for k in spread]
+    return sorted(cells, key=lambda cell: cell[2])
 
 
 def plot_trace(
@@ -71,9 +94,11 @@ def plot_trace(
     axis.set_ylim(low - 0.35 * (high - low), high * 1.05)
 
 
-def _types(labels: pd.DataFrame) -> pd.Series:
-    """Firing types, or what else tells neurons apart."""
-    known = [name for name in ("firing_type", "region", "indicator") if name in labels]
+def _types(
+    labels: pd.DataFrame, names: Sequence[str] = ("firing_type", "region", "indicator")
+) -> pd.Series:
+    """Firing types, or what else tells neurons apart: the first of these labels that is known."""
+    known = [name for name in names if name in labels]
     return labels[known[0]].astype(str) if known else pd.Series("", index=labels.index)
 
 

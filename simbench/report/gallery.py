@@ -25,14 +25,14 @@ from simbench.scoring.checks import standardize
 from simbench.scoring.disentanglement import cka
 
 N_ROWS = 8
-_FIRST, _ALWAYS = "spike-oracle", ("pca", "trace-stats", "untrained")
+_FIRST, _ALWAYS = "spikes", ("pca", "trace-stats", "untrained")
 _N_NEURONS = 600
 _NAME_LETTERS = 20  # per line; as many fit beside one row
 _READ_BY = {"culture": ("culture_accuracy", "none")}
 
 
 def choose_methods(board: Board, done: set[str]) -> list[str]:
-    """Methods of the gallery: the oracle, the best ones, and those that any other is held against.
+    """Methods of the gallery: true spikes, the best ones, and those that any other is held against.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def choose_methods(board: Board, done: set[str]) -> list[str]:
     Returns
     -------
     list of str
-        At most 8, in the order of the leaderboard, the oracle first; no method again with other
+        At most 8, in the order of the leaderboard, true spikes first; no method again with other
         settings.
     """
     status = board.table["method", "status"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simbench.board.leaderboard import is_unranked
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import (
     SCENARIO_FILE,
@@ -31,6 +32,7 @@ _AXIS_NAMES = {
     "imaging.indicator": "indicator",
     "latents_per_minute": "latent values per neuron-minute",
     "n_components": "latents",
+    "labelled_cultures": "labelled cultures",
 }
 _TRACE_R2, _TRACE_SKILL = "reconstruction_r2", "reconstruction_skill"
 _OF_RECONSTRUCTION = {
@@ -193,7 +195,7 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
     scored = rows[rows["status"] == "ok"]
     names = pd.Series([REPLICATED.get(key) for key in zip(*(scored[k] for k in _SCORE))])
     known = scored.assign(name=names.to_numpy()).dropna(subset="name")
-    units = scored.drop_duplicates(_KEY).assign(control=scored["family"] == "control")
+    units = scored.drop_duplicates(_KEY).assign(control=is_unranked(scored["family"]))
     units["place"] = pd.factorize(units["method"])[0]
     units = units.sort_values(["control", "place"], kind="stable").set_index(_KEY)
     table = _means(known, "name").reindex(index=units.index, columns=[*REPLICATED.values()])

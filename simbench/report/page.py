@@ -26,6 +26,7 @@ from simbench.report.texts import p_value
 
 LIMIT = 4_000_000
 _PICTURES = 1_200_000
+_VALIDATION = 600_000
 _ROWS = 900_000
 _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 """Files that the page does not take up: it shows the same from the rows, for both probes."""
@@ -46,14 +47,16 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Returns
     -------
     Path
-        The page, 4 MB or less. The same rows and pictures give the same bytes.
+        The page, 4 MB or less, with the figures of `simbench validate` from ``validation`` in the
+        folder. The same rows and pictures give the same bytes.
     """
     folder = Path(folder)
     files = row_files(folder)
     path = Path(out) if out else (folder if folder.is_dir() else folder.parent) / "index.html"
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
-    html = render(tables, "".join(read_text(file) for file in files), links)
+    lines = "".join(read_text(file) for file in files)
+    html = render(tables, lines, links, _pictures(folder / "validation"))
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
@@ -62,7 +65,12 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     return path
 
 
-def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str] = ()) -> str:
+def render(
+    tables: Mapping[Path, pd.DataFrame],
+    lines: str,
+    links: Sequence[str] = (),
+    validation: Sequence[Path] = (),
+) -> str:
     """The page as text.
 
     Parameters
@@ -73,6 +81,8 @@ def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str]
         All rows as JSON lines, for the download.
     links : sequence of str
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
+    validation : sequence of Path
+        Figures of `simbench validate`.
     """
     pictures = {folder: _pictures(folder) for folder in tables}
     budget = _PICTURES // max(sum(map(bool, pictures.values())), 1)
@@ -86,7 +96,7 @@ def render(tables: Mapping[Path, pd.DataFrame], lines: str, links: Sequence[str]
     script, style = _part("page.js"), _part("page.css")
     return _template().render(
         boards=data, cards=method_cards(rows, tables), n_rows=len(rows), links=links,
-        rows=packed if len(packed) <= _ROWS else "",
+        validation=_embed(validation, _VALIDATION), rows=packed if len(packed) <= _ROWS else "",
         script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
     )  # fmt: skip
 

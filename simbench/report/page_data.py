@@ -16,6 +16,7 @@ from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
 from simbench.core.text import count, number
+from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.methods.registry import known_methods
 from simbench.report import level_tables
 from simbench.report.figures import draw_curves, draw_leaderboard, metric_name
@@ -80,8 +81,11 @@ def view_data(
             {"name": _readable(name), "meaning": _meaning(name, board)} for name in targets
         ],
         "finding": _finding(board),
-        "ranked": [line for line in lines if line["family"] != "control"],
-        "controls": [line for line in lines if line["family"] == "control"],
+        "ranked": [line for line in lines if line["family"] not in UNRANKED_FAMILIES],
+        "controls": [line for line in lines if line["family"] in UNRANKED_FAMILIES],
+        "confusions": [
+            c for name in targets for c in _confusions(rows[rows["probe"] == probe], board, name)
+        ],
         "figures": figures,
         "axis": axis,
         "tests": [_tests(board, t) for t in tested if targets and not board.is_replication],
@@ -123,6 +127,22 @@ def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     return {"columns": list(table.columns), "lines": lines}
 
 
+def _confusions(rows: pd.DataFrame, board: Board, target: str) -> Iterator[dict[str, Any]]:
+    """Which class neurons are given, by the best method, the avae and true spikes."""
+    scores = board.scores[target]
+    ranked = [method for method in board.ranked if method in scores]
+    best = scores[ranked].mean().idxmax() if ranked else None
+    for method in dict.fromkeys([best, "avae", "spikes"]):
+        mine = rows[(rows["method"] == method) & (rows["target"] == target)]
+        found = [pd.DataFrame(c).T for c in mine["confusion"] if isinstance(c, dict)]
+        if found:
+            table = pd.concat(found).groupby(level=0).mean().fillna(0)
+            yield {
+                "target": _readable(target), "method": method, "classes": list(table),
+                "lines": [[kind, *(number(v) for v in line)] for kind, *line in table.itertuples()],
+            }  # fmt: skip
+
+
 def _tests(board: Board, target: str) -> dict[str, Any]:
     """Adjusted p of one target, methods by their score, best first."""
     scores, p = board.scores[target], board.p_values[target]
@@ -137,12 +157,12 @@ def _readable(name: str) -> str:
 
 def _finding(board: Board) -> dict[str, Any]:
     """Who leads, who is tied with it, and whether the test cultures can tell methods apart."""
-    recovery, group = board.table["method", "recovery"], board.table["method", "group"]
+    recovery, is_best = board.table["method", "recovery"], board.table["method", "is_best"]
     placed = [method for method in board.ranked if np.isfinite(recovery[method])]
     return {
         "is_replication": board.is_replication,
         "best": placed[0] if placed else None,
-        "tied": [method for method in placed[1:] if group[method] == group[placed[0]]],
+        "tied": [method for method in placed[1:] if is_best[method]],
         "n_placed": len(placed),
         "n_cultures": len(board.scores[OVERALL]),
         "n_needed": min_cultures(max(len(placed), 2)),

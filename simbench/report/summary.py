@@ -18,7 +18,7 @@ BEST_LINEAR = "best linear"
 _CONTROLS = ("untrained", "supervised")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
-    "recovery", "recovery_low", "recovery_high", "group", "n_cultures",
+    "recovery", "recovery_low", "recovery_high", "is_best", "n_cultures",
 ]  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per scenario and method shown, with score and recovery, their 95 % bootstrap
-        intervals over test cultures, and the tie ``group`` in the scenario's whole leaderboard.
+        intervals over test cultures, and whether it ``is_best``: not
+        significantly below the best of the scenario's whole leaderboard.
         Left out are replications, the ablation, and scenarios with too few test cultures to tell
         any two methods apart. The others are sorted by the recovery of their best method, highest
         first. "best linear" is the linear method that scores highest on the cultures shown.
@@ -59,7 +60,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
-    best = summary[summary["group"].notna()].groupby("scenario")["recovery"].max()
+    best = summary[~summary["shown_as"].isin(_CONTROLS)].groupby("scenario")["recovery"].max()
     return summary.sort_values(
         "scenario", key=lambda names: -names.map(best), kind="stable", ignore_index=True
     )
@@ -89,7 +90,7 @@ def _lines(scenario: str, board: Board) -> list[dict]:
 
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """The summary as a Markdown table: one line per scenario; the first tie group is bold."""
+    """The summary as a Markdown table, a line per scenario; bold: not below the best."""
     about = ["scenario", "target", "n_cultures", "chance", "ceiling"]
     grouped, lines = summary.groupby(about, sort=False, dropna=False), []
     for (name, target, cultures, chance, ceiling), mine in grouped:
@@ -97,12 +98,12 @@ def summary_text(summary: pd.DataFrame) -> str:
         scores = [cells.get(method, MISSING) for method in METHOD_COLORS]
         first = [name, target.replace("_", " "), cultures, number(chance)]
         lines.append([*first, *scores, number(ceiling)])
-    header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
+    header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
     return markdown_table(header, lines, n_text=2)
 
 
 def _cell(line: pd.Series) -> str:
-    bold = "**" if line["group"] == 1 else ""
+    bold = "**" if line["is_best"] else ""
     return f"{bold}{number(line['score'])}{bold} ± {number((line['high'] - line['low']) / 2)}"
 
 
@@ -133,6 +134,6 @@ def draw_summary(summary: pd.DataFrame) -> Figure:
     axis.set_yticks(range(len(place)), labels)
     axis.set_ylim(len(place) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("recovery on cultures never seen: (score - chance) / (oracle - chance)")
+    axis.set_xlabel("recovery on cultures never seen: (score - chance) / (spikes - chance)")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -6,6 +6,7 @@ import pandas as pd
 from simbench.board.leaderboard import Board, targets_of
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import MISSING, count, duration, markdown_table, memory, number
+from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.report.level_tables import over_levels
 
 REPLICATION_NOTE = (
@@ -33,19 +34,20 @@ def leaderboard_text(board: Board) -> str:
 def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Header and cells of a leaderboard as text."""
     targets = targets_of(table)
-    header = ["", "method", "recovery", "tie group"]
+    header = ["", "method", "recovery", "ties"]
     for target in targets:
         header += [target.replace("_", " "), "leakage gap"]
     header += ["coverage", "latents", "time", "memory", "parameters"]
     cells = []
     for method, line in table.iterrows():
         about = line["method"]
-        name = f"{method} (control)" if about["family"] == "control" else str(method)
+        unranked = about["family"] in UNRANKED_FAMILIES
+        name = f"{method} ({about['family']})" if unranked else str(method)
         row = [number(about["rank"], ".0f") if np.isfinite(about["rank"]) else "", name]
         if about["coverage"] == 0 and about["status"] != "ok":
             cells.append([*row, f"failed: {about['status']}", *[""] * (len(header) - 3)])
             continue
-        row += [number(about["recovery"]), number(about["group"], ".0f")]
+        row += [number(about["recovery"]), str(about["letters"])]
         for target in targets:
             score, low, high, gap = line[target][["score", "low", "high", "leakage_gap"]]
             interval = f" [{number(low)}, {number(high)}]" if np.isfinite(score) else ""

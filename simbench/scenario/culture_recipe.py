@@ -110,6 +110,10 @@ class SynapseRecipe(Recipe):
     """S.d. of the natural logarithm of excitatory weights, whose mean stays (Song et al. 2005, PLoS
     Biol 3:e68); `weight_jitter` holds for inhibitory ones, and for all if 0. A huge inhibitory
     weight takes v below -112 mV, where steps of 1 ms no longer follow the equations."""
+    largest_weight: Annotated[Positive | None, YOUNGER] = None
+    """Lognormal weights beyond this many times their mean are cut to it, and all scaled so that the
+    mean stays. A single weight of a hundred times the mean makes a neuron follow one other, spike
+    for burst, at rates that no cell is recorded at."""
     decay_ms: Positive = 10.0
     slow_share: Annotated[Fraction, YOUNGER] = 0.0
     """Share of an excitatory current, at its peak, that decays with `slow_decay_ms`."""
@@ -150,9 +154,12 @@ class CultureRecipe(Recipe):
     type_current: dict[str, Finite] = Field(default={})
     """Constant input by firing type, in the units of the Izhikevich current."""
     target_rate_hz: Positive | None = None
-    """If given, the noise_sigma that gives this mean rate within 10 % is found."""
+    """If given, the noise_sigma that gives this mean rate within 10 % is found. Cultures that burst
+    like real ones jump between rates, and the search fails in one of six; there, noise that fits on
+    average is found by tools/match_rates.py."""
     match_type_rates_hz: Positive | None = None
-    """If given, a constant input per firing type that gives all types this rate is found."""
+    """If given, a constant input per firing type that gives all types this rate is found; with the
+    same caution."""
     wiring: WiringRecipe = WiringRecipe()
     synapses: SynapseRecipe = SynapseRecipe()
 

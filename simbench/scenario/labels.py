@@ -14,16 +14,18 @@ class Label:
     kind: str
     unit: str
     meaning: str
+    of_culture: bool = False
+    """Whether all neurons of a culture share it by nature, and not by a scenario's choice."""
 
 
 LABELS: dict[str, Label] = {
-    "culture": Label("class", "", "culture in which the neuron lives"),
-    "animal": Label("class", "", "animal in which the neuron lives"),
-    "region": Label("class", "", "region of the brain that the neuron is from"),
-    "days_in_vitro": Label("number", "days", "age of the culture since plating"),
+    "culture": Label("class", "", "culture in which the neuron lives", of_culture=True),
+    "animal": Label("class", "", "animal in which the neuron lives", of_culture=True),
+    "region": Label("class", "", "region of the brain that the neuron is from", of_culture=True),
+    "days_in_vitro": Label("number", "days", "age of the culture since plating", of_culture=True),
     "indicator": Label("class", "", "indicator that the neuron's traces were recorded with"),
-    "condition": Label("class", "", "condition of the scenario"),
-    "topology": Label("class", "", "topology of the culture's wiring"),
+    "condition": Label("class", "", "condition of the scenario", of_culture=True),
+    "topology": Label("class", "", "topology of the culture's wiring", of_culture=True),
     "firing_type": Label("class", "", "firing type"),
     "inhibitory": Label("class", "", "whether the neuron inhibits the neurons it reaches"),
     "a": Label("number", "1/ms", "recovery rate of the Izhikevich neuron"),
@@ -55,7 +57,7 @@ LABELS: dict[str, Label] = {
     ),
     "gain": Label("number", "", "response (dF/F) of the cell relative to its culture's"),
     "culture_gain": Label(
-        "number", "", "response (dF/F) of the culture relative to the indicator's"
+        "number", "", "response (dF/F) of the culture relative to the indicator's", of_culture=True
     ),
     "decay_scale": Label("number", "", "decay time of the cell relative to the indicator's"),
     "brightness": Label("number", "", "baseline light of the cell relative to the median cell"),

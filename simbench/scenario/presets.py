@@ -116,7 +116,7 @@ CULTURES: dict[str, dict[str, Any]] = {
         "synapses": {
             "excitatory_weight": 4.38, "inhibitory_weight": 8.45, "depression": 0.264,
             "recovery_s": 1.19, "decay_ms": 11.7, "slow_share": 0.129, "slow_decay_ms": 124.0,
-            "weight_log_sd": 1.5,
+            "weight_log_sd": 1.5, "largest_weight": 20.0,
         },
     },
     "hippocampal": {
@@ -127,7 +127,7 @@ CULTURES: dict[str, dict[str, Any]] = {
         "synapses": {
             "excitatory_weight": 7.97, "inhibitory_weight": 36.1, "depression": 0.368,
             "recovery_s": 1.57, "decay_ms": 6.96, "slow_share": 0.436, "slow_decay_ms": 46.0,
-            "weight_log_sd": 1.65,
+            "weight_log_sd": 1.65, "largest_weight": 20.0,
         },
     },
 }  # fmt: skip

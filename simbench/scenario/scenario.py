@@ -15,7 +15,7 @@ from simbench.scenario.labels import LABELS
 from simbench.scenario.recipe import YOUNGER, Fraction, Positive, Recipe
 from simbench.scenario.recordings_recipe import RecordingsRecipe
 
-_BUDGETS = ("n_components", "latents_per_minute")
+_BUDGETS = ("n_components", "latents_per_minute", "labelled_cultures")
 _Values = Annotated[list[Any], Field(min_length=1)]
 
 
@@ -26,6 +26,8 @@ class SplitRecipe(Recipe):
     train_with: dict[str, Any] = Field(default={})
     """Dotted keys and their values in the training cultures, where these differ from the test
     cultures: ``{"imaging.indicator": "GCaMP6s"}``."""
+    cross_fitted: Annotated[bool, YOUNGER] = False
+    """Whether methods are fitted several times, so that each culture is a test culture once."""
 
 
 class Condition(Recipe):
@@ -85,10 +87,12 @@ class Scenario(Recipe):
     with ``recordings`` takes recordings of others in place of simulated cultures; its test groups
     (cultures, animals) are drawn by the seed.
     ``axes`` writes a grid of conditions once, as dotted keys with the values they take, e.g.
-    ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value.
+    ``{"culture.wiring.topology": ["flat", "tracks"]}``; keys joined by a comma take the same value,
+    keys joined by "and" one each of a list: ``{"culture.wiring.topology and culture.noise_sigma":
+    [["flat", 1.3], ["tracks", 1.7]]}``.
     ``levels`` is written the same way, but each combination is a problem of its own, with its own
-    training and its own scores: a curve. Keys of ``culture`` and ``imaging`` and the two budgets of
-    latents can be levels.
+    training and its own scores: a curve. Keys of ``culture`` and ``imaging``, the two budgets of
+    latents and that of labels can be levels.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -124,6 +128,9 @@ class Scenario(Recipe):
     latents_per_minute: Annotated[Positive | None, YOUNGER] = None
     """Latent values per neuron and minute that a reconstruction may use, for every method that has
     this parameter."""
+    labelled_cultures: Annotated[int | None, Field(ge=2), YOUNGER] = None
+    """Training cultures whose labels the probes see, the mean over ten draws of them; all if none.
+    Methods are fitted on all training cultures, without labels."""
     methods: list[str] = Field(default=[])
     """Methods to run if none or "all" are asked for; empty: the default ones, or all. Not part of
     the digest."""
@@ -151,9 +158,11 @@ class Scenario(Recipe):
         for key in ("replicates", "culture", "axes", "levels"):
             if getattr(self, key):
                 raise ValueError(f"{key}: recordings are given; leave it out")
-        if self.split.train_with or self.protocols != ["latents"]:
+        is_plain = not (self.split.train_with or self.split.cross_fitted)
+        if not is_plain or self.protocols != ["latents"]:
             raise ValueError(
-                "recordings: allowed: protocols = ['latents'], and no split.train_with"
+                "recordings: allowed: protocols = ['latents'], and neither split.train_with nor "
+                "split.cross_fitted: each seed draws other test groups"
             )
         is_spikes = self.recordings is not None and self.recordings.kind == "electrodes"
         if is_spikes != (self.imaging is not None):
@@ -180,6 +189,17 @@ class Scenario(Recipe):
                 f"split.test_fraction = {self.split.test_fraction:g} of {self.replicates} cultures "
                 "leaves none to train or none to test"
             )
+        if self.split.cross_fitted and (self.split.train_with or self.replicates % self.n_test):
+            raise ValueError(
+                "split.cross_fitted: allowed without train_with, and where the test share of "
+                f"{self.replicates} cultures goes into them without a rest"
+            )
+        n_train = (self.replicates - self.n_test) * max(1, len(self.axes and self.conditions))
+        if self.labelled_cultures is not None and self.labelled_cultures > n_train:
+            raise ValueError(
+                f"labelled_cultures = {self.labelled_cultures}; allowed: up to the {n_train} that "
+                "train"
+            )
         self._check_levels()
         _ = self.conditions, self.at_levels  # expanding them finds impossible values
         self._check_shapes()
@@ -189,7 +209,8 @@ class Scenario(Recipe):
     def _check_levels(self) -> None:
         for key in ("axes", "levels"):
             for paths, values in getattr(self, key).items():
-                refuse_duplicates(f"{key}.{paths}", map(value_name, values))
+                names = (value_name(paths, value) for value in values)
+                refuse_duplicates(f"{key}.{paths}", names)
         for path in split_keys(self.levels):
             if not path.startswith(("culture.", "imaging.")) and path not in _BUDGETS:
                 raise ValueError(
@@ -220,6 +241,11 @@ class Scenario(Recipe):
     def n_test(self) -> int:
         """Test cultures per condition."""
         return round(self.replicates * self.split.test_fraction)
+
+    @property
+    def n_folds(self) -> int:
+        """How often a method is fitted: each time other cultures test."""
+        return self.replicates // self.n_test if self.split.cross_fitted else 1
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:

@@ -1,7 +1,6 @@
 """Metrics of all targets: do single latents, or all together, line up with the factors?
 
-Everything that is fitted is fitted on training neurons and scored on the others. The same
-functions compare latents with the truth, and latents of one seed with those of another.
+Everything that is fitted is fitted on training neurons and scored on the others.
 """
 
 from collections.abc import Mapping
@@ -84,60 +83,11 @@ def dci_of_importance(importance: np.ndarray) -> tuple[float, float]:
     return float(_purity(importance) @ weight), float(np.mean(_purity(importance.T)))
 
 
-@metric("mcc", ALL_TARGETS, low=-1, chance=0, source="Hyvärinen & Morioka 2016")
-def mcc(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """Mean correlation with the reference after matching up to permutation and scale.
-
-    Pairs and signs are chosen on training neurons; correlations are those of the others.
-
-    Parameters
-    ----------
-    latents : array_like, shape (n_neurons, n_components)
-    reference : array_like, shape (n_neurons, n_references)
-        True factors, or the latents of another seed (stability).
-    train : ndarray of bool, shape (n_neurons,)
-
-    Returns
-    -------
-    float
-        Mean over reference columns; one without partner counts 0.
-
-    References
-    ----------
-    Hyvärinen & Morioka 2016, NeurIPS; Khemakhem et al. 2020, AISTATS.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    z, r, train = _check_pair(latents, reference, train)
-    fitted = _correlation(z[train], r[train])
-    rows, columns = linear_sum_assignment(-np.abs(fitted))
-    held_out = _correlation(z[~train], r[~train])[rows, columns]
-    return float(np.sum(np.sign(fitted[rows, columns]) * held_out) / r.shape[1])
-
-
-@metric("mcc_affine", ALL_TARGETS, low=-1, chance=0, source="Khemakhem et al. 2020")
-def mcc_affine(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """Mean canonical correlation with the reference: matching up to an affine map.
-
-    Canonical directions are found on training neurons; correlations are those of the others.
-    Parameters as for `mcc`; the mean is over the reference's independent directions.
-    """
-    z, r, train = _check_pair(latents, reference, train)
-    basis_z, basis_r = _whitening(z[train]), _whitening(r[train])
-    left, _, right = np.linalg.svd((z[train] @ basis_z).T @ (r[train] @ basis_r))
-    n_pairs = min(basis_z.shape[1], basis_r.shape[1])
-    if n_pairs == 0:
-        return 0.0
-    canonical_z = (z[~train] @ basis_z @ left)[:, :n_pairs]
-    canonical_r = (r[~train] @ basis_r @ right.T)[:, :n_pairs]
-    return float(np.trace(_correlation(canonical_z, canonical_r)) / basis_r.shape[1])
-
-
 @metric("truth_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
 def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
     """R2 of the reference, read linearly from the latents.
 
-    Alone it flatters large latents; see `latents_r2` for the other direction.
+    It flatters large latents; `cka` does not.
 
     Parameters
     ----------
@@ -153,23 +103,6 @@ def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
         Mean over columns. NaN for a constant reference.
     """
     return _linear_r2(*_check_pair(latents, reference, train))
-
-
-@metric("latents_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
-def latents_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
-    """R2 of the latents, read linearly from the reference.
-
-    Alone it flatters small latents. Parameters as for `truth_r2`; 0 for constant latents.
-    """
-    z, r, train = _check_pair(latents, reference, train)
-    score = _linear_r2(r, z, train)
-    return 0.0 if np.isnan(score) else score
-
-
-@metric("smaller_r2", ALL_TARGETS, low=-INF, chance=0, source=R2)
-def smaller_r2(truth_r2: float, latents_r2: float) -> float:
-    """The smaller of truth_r2 and latents_r2: high only if neither side holds more."""
-    return float(np.min([truth_r2, latents_r2]))
 
 
 @metric("cka", ALL_TARGETS, low=-INF, chance=0, source="Kornblith et al. 2019; Song et al. 2012")
@@ -290,19 +223,6 @@ def _centred(matrix: np.ndarray) -> np.ndarray:
     matrix = matrix / (np.abs(matrix).max() or 1)
     matrix -= matrix.mean(axis=0)
     return np.where(matrix.std(axis=0) <= len(matrix) * np.finfo(float).eps, 0, matrix)
-
-
-def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Correlation of every column of x with every column of y; 0 for constant ones."""
-    return standardize(x).T @ standardize(y) / len(x)
-
-
-def _whitening(x: np.ndarray) -> np.ndarray:
-    """Matrix that turns x into uncorrelated columns of unit variance, null directions dropped."""
-    centred = x - x.mean(axis=0)
-    _, size, directions = np.linalg.svd(centred, full_matrices=False)
-    kept = size > 1e-6 * max(size[0], 1)
-    return directions[kept].T / size[kept] * np.sqrt(len(x))
 
 
 def _check_pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, ...]:

@@ -12,7 +12,7 @@ from simbench.data.dataset import Dataset
 from simbench.data.reference_latents import random_latents, spike_latents
 from simbench.scoring import HEADLINE
 from simbench.scoring.checks import check_latents
-from simbench.scoring.latent_rows import rows_of_latents
+from simbench.scoring.latent_rows import Row, rows_of_latents
 from simbench.scoring.probes import PROBES
 from simbench.scoring.targets import check_targets
 
@@ -63,9 +63,16 @@ def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
+    return pd.DataFrame(score_rows(latents, dataset, targets, probes))
+
+
+def score_rows(
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
+) -> list[Row]:
+    """The rows of `score`, one by one."""
     # latents are checked; scikit-learn would check them again in each of some hundred small fits
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return pd.DataFrame(rows_of_latents(latents, dataset, targets, probes))
+        return rows_of_latents(latents, dataset, targets, probes)
 
 
 def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
@@ -73,9 +80,12 @@ def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> p
 
     They are NaN where floor or ceiling have no such score.
     """
+    known = scores["chance"] if "chance" in scores else pd.Series(dtype=float)  # of a vote
+    scores = scores.drop(columns="chance", errors="ignore")
     for name, reference in {"chance": floor, "ceiling": ceiling}.items():
         values = reference[[*_KEYS, "value"]].rename(columns={"value": name})
         scores = scores.merge(values, on=_KEYS, how="left", validate="many_to_one")
+    scores["chance"] = known.reindex(scores.index).fillna(scores["chance"])
     span = scores["ceiling"] - scores["chance"]
     has_recovery = scores["metric"].isin(HEADLINE) & (span > 0)
     scores["recovery"] = (scores["value"] - scores["chance"]) / span.where(has_recovery)

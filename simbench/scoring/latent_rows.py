@@ -6,28 +6,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
 from simbench.scenario.labels import is_class
+from simbench.scoring import HEADLINE
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_registry import Metric
 from simbench.scoring.metrics import METRICS
-from simbench.scoring.probes import neuron_split, predict
+from simbench.scoring.probes import neuron_split, read
 from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
 Row = dict[str, Any]
-"""``target``, ``metric``, ``probe``, ``split``, ``value`` and ``per_culture`` (list) of a score."""
+"""``target``, ``metric``, ``probe``, ``split``, ``value``, ``per_culture`` (list) of a score; of a
+class also its ``confusion``, and of a class of cultures the ``chance`` of its vote."""
 _FEWEST = 10
+_N_NEURON_SPLITS = {"linear": 10, "nonlinear": 1}
+_N_LABELLED_DRAWS = 10
 
 
 def make_row(
     target: str, metric: str, value: float, probe: str = "none", split: str = "culture",
-    per_culture: Sequence[float] = (),
+    per_culture: Sequence[float] = (), **others: Any,
 ) -> Row:  # fmt: skip
     """A score of a target; of held-out cultures and without a probe unless it says so."""
     return {
         "target": target, "metric": metric, "probe": probe, "split": split,
-        "value": float(value), "per_culture": list(per_culture),
+        "value": float(value), "per_culture": list(per_culture), **others,
     }  # fmt: skip
 
 
@@ -47,18 +52,101 @@ def _probe_rows(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
 ) -> Iterator[Row]:
     """Rows of the targets, read by each probe in the split by culture and in that by neuron."""
-    test = dataset.test_neurons
-    splits = {
-        "culture": (~test, dataset.culture),
-        "neuron": (~neuron_split(len(test), float(test.mean())), np.arange(len(test))),
-    }
     for target in read_targets(dataset, targets):
         for probe in probes:
-            for split, (train, groups) in splits.items():
-                scores = _read_by_culture(latents, dataset, target, probe, train, groups)
-                for name, values in scores.items():
-                    mean = float(np.nanmean(values))
-                    yield make_row(target.name, name, mean, probe, split, values)
+            yield from _culture_rows(latents, dataset, target, probe)
+            if dataset.scenario is None or dataset.scenario.labelled_cultures is None:
+                yield from _neuron_rows(latents, dataset, target, probe)
+
+
+def _culture_rows(
+    latents: np.ndarray, dataset: Dataset, target: Target, probe: str
+) -> Iterator[Row]:
+    """Scores of whole cultures that the probe has not seen."""
+    scored = dataset.test_neurons & target.known
+    tested = np.unique(dataset.culture[dataset.test_neurons])
+    found: dict[str, list[list[float]]] = {}
+    for labelled in labelled_neurons(dataset, target):
+        train = labelled & target.known
+        answer, readable = target.answer(train), target.readable(latents, train)
+        reading = read(readable, answer, train, scored, dataset.culture, probe, target.is_class)
+        truth = answer[scored]
+        values_of = {"truth": truth, "predicted": reading.predicted, "log_p": reading.log_p}
+        for metric in _metrics_of(target):
+            values = _by_culture(metric, dataset, target, scored, tested, values_of)
+            found.setdefault(metric.name, []).append(values)
+    for name, draws in found.items():
+        values = pd.DataFrame(draws).mean().to_list()
+        others: Row = {}
+        if name in HEADLINE and target.is_class and probe == "linear":
+            others["confusion"] = confusion(truth, reading.predicted)
+        if METRICS[name].group == "class of a culture":
+            first = dataset.labels[target.name].groupby(dataset.culture).first()[tested]
+            others["chance"] = float(first.value_counts(normalize=True).max())
+        if np.isfinite(values).any():  # a probe without probabilities has no bits
+            mean = float(np.nanmean(values))
+            yield make_row(target.name, name, mean, probe, "culture", values, **others)
+
+
+def labelled_neurons(dataset: Dataset, target: Target) -> Iterator[np.ndarray]:
+    """Neurons that the probe may learn from: all that train, or those of a few cultures, drawn.
+
+    Where a class is one for a whole culture, each draw has as many cultures of one as of another.
+    """
+    train = ~dataset.test_neurons
+    n = dataset.scenario.labelled_cultures if dataset.scenario else None
+    if n is None:
+        yield train
+        return
+    cultures = np.unique(dataset.culture[train & target.known])
+    kinds = np.zeros(len(cultures))
+    if target.is_shared and target.is_class:
+        kinds = np.array([target.label[dataset.culture == c][0] for c in cultures])
+    for draw in range(_N_LABELLED_DRAWS):
+        order = stream(0, "labelled cultures", draw).permutation(len(cultures))
+        place = pd.Series(order).groupby(kinds[order]).cumcount().to_numpy()
+        chosen = cultures[order[np.argsort(place, kind="stable")]][:n]
+        yield train & np.isin(dataset.culture, chosen)
+
+
+def _neuron_rows(
+    latents: np.ndarray, dataset: Dataset, target: Target, probe: str
+) -> Iterator[Row]:
+    """The headline score where neurons are divided at random, the mean over several divisions.
+
+    All have the strength that the first has chosen.
+    """
+    culture = dataset.culture
+    cultures, alone = np.unique(culture), np.arange(len(culture))
+    metric = next(metric for metric in _metrics_of(target) if metric.name in HEADLINE)
+    scores, strength = [], None
+    for draw in range(_N_NEURON_SPLITS[probe]):
+        test = neuron_split(len(culture), float(dataset.test_neurons.mean()), draw)
+        train, scored = ~test & target.known, test & target.known
+        answer, readable = target.answer(train), target.readable(latents, train)
+        reading = read(readable, answer, train, scored, alone, probe, target.is_class, strength)
+        strength = reading.strength
+        values_of = {"truth": answer[scored], "predicted": reading.predicted}
+        scores.append(_by_culture(metric, dataset, target, scored, cultures, values_of))
+    means = pd.DataFrame(scores).mean().to_list()
+    value = float(np.nanmean(np.nanmean(scores, axis=1)))
+    yield make_row(target.name, metric.name, value, probe, "neuron", means)
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, float]]:
+    """Share of the neurons of each class that is given each class."""
+    table = pd.crosstab(truth, predicted, normalize="index")
+    return {str(kind): {str(k): float(v) for k, v in row.items()} for kind, row in table.iterrows()}
+
+
+def _metrics_of(target: Target) -> list[Metric]:
+    if not target.is_class:
+        return _in_group("number")
+    of_class = _in_group("class")
+    if not target.is_shared:
+        return of_class
+    # neurons vote: their own accuracy would be a second headline
+    return [*_in_group("class of a culture"), *(m for m in of_class if m.name not in HEADLINE)]
 
 
 def _label_free_rows(
@@ -125,40 +213,30 @@ def _all_targets_rows(
         yield make_row(ALL_TARGETS, name, value)
 
 
-def _read_by_culture(
-    latents: np.ndarray, dataset: Dataset, target: Target, probe: str, train: np.ndarray,
-    groups: np.ndarray,
-) -> dict[str, list[float]]:  # fmt: skip
-    """Scores of every test culture, by metric; NaN for a culture where no neuron has the label.
+def _by_culture(
+    metric: Metric, dataset: Dataset, target: Target, scored: np.ndarray, tested: np.ndarray,
+    values_of: dict[str, Any],
+) -> list[float]:  # fmt: skip
+    """Score of every tested culture; NaN for one in which no neuron has the label.
 
     Where groups are small (`has_small_groups`), or a number is one for all neurons of a recording,
     the score is that of the neurons of all test cultures together, and `pseudo_values` stand for
     the cultures; their mean is that score.
     """
-    culture = dataset.culture
-    tested = np.unique(culture[~train])
-    train, scored = train & target.known, ~train & target.known
-    answer, readable = target.answer(train), target.readable(latents, train)
-    predicted = predict(readable, answer, train, scored, groups, probe, target.is_class)
-    metrics = _in_group("class" if target.is_class else "number")
-    if has_small_groups(dataset) or _is_of_recordings(dataset, target):
-        names = np.unique(culture[scored])
-        pooled = {
-            m.name: pseudo_values(m, culture[scored], truth=answer[scored], predicted=predicted)
-            for m in metrics
-        }
-        return {
-            name: pd.Series(values, index=names).reindex(tested).to_list()
-            for name, values in pooled.items()
-        }
-    pairs = [
-        {"truth": answer[scored][mine], "predicted": predicted[mine]}
-        for mine in (culture[scored] == c for c in tested)
+    given = {name: values for name, values in values_of.items() if values is not None}
+    if metric.name == "information_bits" and "log_p" not in given:
+        return [float("nan")] * len(tested)
+    culture = dataset.culture[scored]
+    together = has_small_groups(dataset) or _is_of_recordings(dataset, target)
+    if together and metric.group != "class of a culture":
+        values = pseudo_values(metric, culture, **given)
+        return pd.Series(values, index=np.unique(culture)).reindex(tested).to_list()
+    return [
+        metric(**{name: values[culture == c] for name, values in given.items()})
+        if np.any(culture == c)
+        else float("nan")
+        for c in tested
     ]
-    return {
-        m.name: [m(**pair) if len(pair["truth"]) else float("nan") for pair in pairs]
-        for m in metrics
-    }
 
 
 def has_small_groups(dataset: Dataset) -> bool:

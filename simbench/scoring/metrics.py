@@ -3,7 +3,6 @@
 from simbench.scoring import (  # noqa: F401
     clustering,
     disentanglement,
-    neighbours,
     probes,
     published_protocol,
     trace_metrics,

@@ -4,9 +4,12 @@ Strength is chosen by cross-validation grouped by culture inside the training ne
 tuned on test labels.
 """
 
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from simbench.core.seeds import stream
 from simbench.scoring.checks import check_labels, check_latents
@@ -19,27 +22,65 @@ _N_FOLDS = 4
 _BRODERSEN = "Brodersen et al. 2010"
 
 
-def neuron_split(n_neurons: int, test_fraction: float) -> np.ndarray:
+def neuron_split(n_neurons: int, test_fraction: float, draw: int = 0) -> np.ndarray:
     """Random split of neurons that ignores cultures: the one that leaks. True where it tests."""
-    order = stream(0, "neuron-level split").permutation(n_neurons)
+    order = stream(0, "neuron-level split", draw).permutation(n_neurons)
     return order < round(test_fraction * n_neurons)
 
 
-def grouped_folds(groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cross-validation folds (train, validate) that never divide a group."""
-    from sklearn.model_selection import GroupKFold
+def grouped_folds(
+    groups: np.ndarray, classes: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cross-validation folds (train, validate) that never divide a group.
+
+    Where ``classes`` are given, folds have the same shares of them as far as groups allow: cultures
+    of a scenario take turns in their condition, so that folds by number alone may hold one class.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     n_folds = min(_N_FOLDS, len(np.unique(groups)))
     if n_folds < 2:  # a single training culture: nothing to hold out but neurons
         groups, n_folds = np.arange(len(groups)), _N_FOLDS
-    return list(GroupKFold(n_folds).split(groups, groups=groups))
+    if classes is None:
+        return list(GroupKFold(n_folds).split(groups, groups=groups))
+    with warnings.catch_warnings():  # a class that is in few groups can't be in every fold
+        warnings.filterwarnings("ignore", "The least populated class")
+        folds = StratifiedGroupKFold(n_folds).split(groups, classes, groups)
+        return [(learns, checks) for learns, checks in folds if len(learns) and len(checks)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a probe has read.
+
+    Parameters
+    ----------
+    predicted : ndarray, shape (n_scored,)
+    log_p : DataFrame or None
+        Log probability of each class (columns) for the scored neurons, calibrated on training
+        cultures that the probe had not seen; of the linear probe of a class only.
+    strength : int
+        Which of the strengths the linear probe has; 0 for the nonlinear one.
+    """
+
+    predicted: np.ndarray
+    log_p: pd.DataFrame | None = None
+    strength: int = 0
 
 
 def predict(
     latents: np.ndarray, answer: np.ndarray, train: np.ndarray, scored: np.ndarray,
     groups: np.ndarray, probe: str, is_class: bool,
 ) -> np.ndarray:  # fmt: skip
-    """Fit a probe on the training neurons and predict the answer of the scored ones.
+    """Prediction of `read`, shape (scored.sum(),)."""
+    return read(latents, answer, train, scored, groups, probe, is_class).predicted
+
+
+def read(
+    latents: np.ndarray, answer: np.ndarray, train: np.ndarray, scored: np.ndarray,
+    groups: np.ndarray, probe: str, is_class: bool, strength: int | None = None,
+) -> Reading:  # fmt: skip
+    """Fit a probe on the training neurons and read the answer of the scored ones.
 
     Parameters
     ----------
@@ -51,33 +92,65 @@ def predict(
     probe : {"linear", "nonlinear"}
     is_class : bool
         Whether the answer is a class or a number.
-
-    Returns
-    -------
-    ndarray, shape (scored.sum(),)
+    strength : int, optional
+        Of the linear probe, where it is known already; nothing is then chosen or calibrated.
     """
-    if probe == "linear":
-        model = _linear(latents[train], answer[train], groups[train], is_class)
-    else:
-        model = _nonlinear(is_class).fit(latents[train], answer[train])
-    return model.predict(latents[scored])
+    seen, new = latents[train], latents[scored]
+    if probe != "linear":
+        return Reading(_nonlinear(is_class).fit(seen, answer[train]).predict(new))
+    if not is_class:
+        return _read_number(seen, answer[train], groups[train], new, strength)
+    return _read_class(seen, answer[train], groups[train], new, strength)
 
 
-def _linear(latents: np.ndarray, answer: np.ndarray, groups: np.ndarray, is_class: bool) -> Any:
-    """Logistic or ridge regression of the strength that is best on unseen groups, on average."""
+def _read_number(
+    z: np.ndarray, answer: np.ndarray, groups: np.ndarray, new: np.ndarray, strength: int | None
+) -> Reading:
+    """Ridge regression of the strength that is best on unseen groups, on average."""
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    scores_of = _scores_of_logistic if is_class else _scores_of_ridge
-    scores = []
-    for learns, checks in grouped_folds(groups):
-        scaler = StandardScaler().fit(latents[learns])
-        z, new_z = scaler.transform(latents[learns]), scaler.transform(latents[checks])
-        scores.append(scores_of(z, answer[learns], new_z, answer[checks]))
-    best = int(np.argmax(np.mean(scores, axis=0)))
-    model = _logistic(_INVERSE_PENALTIES[best]) if is_class else Ridge(_PENALTIES[best])
-    return make_pipeline(StandardScaler(), model).fit(latents, answer)
+    if strength is None:
+        scores = [
+            _scores_of_ridge(*_scaled(z[learns], z[checks]), answer[learns], answer[checks])
+            for learns, checks in grouped_folds(groups)
+        ]
+        strength = int(np.argmax(np.mean(scores, axis=0)))
+    model = make_pipeline(StandardScaler(), Ridge(_PENALTIES[strength])).fit(z, answer)
+    return Reading(model.predict(new), strength=strength)
+
+
+def _read_class(
+    z: np.ndarray, answer: np.ndarray, groups: np.ndarray, new: np.ndarray, strength: int | None
+) -> Reading:
+    """Logistic regression of the strength that is best on unseen groups, on average."""
+    log_scale, is_given = 0.0, strength is not None
+    if strength is None:
+        tries = [
+            _tries_of_logistic(*_scaled(z[learns], z[checks]), answer[learns])
+            for learns, checks in grouped_folds(groups, answer)
+        ]
+        checked = [answer[checks] for _, checks in grouped_folds(groups, answer)]
+        scores = [
+            [balanced_accuracy(truth, _named(scores)) for scores in fold]
+            for truth, fold in zip(checked, tries)
+        ]
+        strength = int(np.argmax(np.mean(scores, axis=0)))
+        log_scale = _calibration(
+            np.concatenate(checked), pd.concat([fold[strength] for fold in tries])
+        )
+    z, new = _scaled(z, new)
+    scores_of_classes = _class_scores(_logistic(_INVERSE_PENALTIES[strength]).fit(z, answer), new)
+    log_p = None if is_given else _log_p(scores_of_classes, log_scale)
+    return Reading(_named(scores_of_classes), log_p, strength)
+
+
+def _scaled(z: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(z)
+    return scaler.transform(z), scaler.transform(new)
 
 
 def _logistic(inverse_penalty: float) -> Any:
@@ -86,21 +159,58 @@ def _logistic(inverse_penalty: float) -> Any:
     return LogisticRegression(C=inverse_penalty, class_weight="balanced", max_iter=1000)
 
 
-def _scores_of_logistic(
-    z: np.ndarray, answer: np.ndarray, new_z: np.ndarray, new_answer: np.ndarray
-) -> np.ndarray:
-    """Balanced accuracy at every strength; each fit starts from the one before."""
-    scores = np.zeros(len(_INVERSE_PENALTIES))
-    if len(np.unique(answer)) > 1:  # a single class says nothing about the strength
-        model = _logistic(1).set_params(warm_start=True)
-        for i, inverse_penalty in enumerate(_INVERSE_PENALTIES):
-            model.set_params(C=inverse_penalty).fit(z, answer)
-            scores[i] = balanced_accuracy(new_answer, model.predict(new_z))
-    return scores
+def _tries_of_logistic(z: np.ndarray, new: np.ndarray, answer: np.ndarray) -> list[pd.DataFrame]:
+    """Scores of the classes for new neurons at every strength; each fit starts from the last."""
+    if len(np.unique(answer)) < 2:  # a single class says nothing about the strength
+        return [pd.DataFrame({answer[0]: np.zeros(len(new))}) for _ in _INVERSE_PENALTIES]
+    model = _logistic(1).set_params(warm_start=True)
+    return [
+        _class_scores(model.set_params(C=inverse_penalty).fit(z, answer), new)
+        for inverse_penalty in _INVERSE_PENALTIES
+    ]
+
+
+def _class_scores(model: Any, z: np.ndarray) -> pd.DataFrame:
+    """Unnormalised log probability of each class, a column each."""
+    scores = model.decision_function(z)
+    if scores.ndim == 1:
+        scores = np.column_stack([np.zeros(len(scores)), scores])
+    return pd.DataFrame(scores, columns=model.classes_)
+
+
+def _named(scores: pd.DataFrame) -> np.ndarray:
+    return scores.columns.to_numpy()[np.argmax(scores.to_numpy(), axis=1)]
+
+
+def _log_p(scores: pd.DataFrame, log_scale: float) -> pd.DataFrame:
+    from scipy.special import log_softmax
+
+    values = log_softmax(np.exp(log_scale) * scores.to_numpy(), axis=1)
+    return pd.DataFrame(values, columns=scores.columns)
+
+
+def _calibration(truth: np.ndarray, scores: pd.DataFrame) -> float:
+    """Log of the factor on the scores of unseen groups that makes them the likeliest.
+
+    References
+    ----------
+    Guo et al. 2017, ICML:1321 (temperature scaling).
+    """
+    from scipy.optimize import minimize_scalar
+
+    kept = scores.notna().all(axis=1).to_numpy()  # a fold may lack a class
+    if not kept.any():
+        return 0.0
+    truth, scores = truth[kept], scores[kept]
+
+    def cost(log_scale: float) -> float:
+        return -information_bits(truth, _log_p(scores, log_scale))
+
+    return float(minimize_scalar(cost, bounds=(-5, 10), method="bounded").x)
 
 
 def _scores_of_ridge(
-    z: np.ndarray, answer: np.ndarray, new_z: np.ndarray, new_answer: np.ndarray
+    z: np.ndarray, new_z: np.ndarray, answer: np.ndarray, new_answer: np.ndarray
 ) -> np.ndarray:
     """R2 at every strength, all from one eigendecomposition."""
     from sklearn.metrics import r2_score
@@ -134,17 +244,38 @@ def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[truth == kind] == kind) for kind in np.unique(truth)]))
 
 
-@metric("macro_f1", "class", source="van Rijsbergen 1979")
-def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Harmonic mean of precision and recall, mean over classes; chance about 1 / n_classes.
+@metric("information_bits", "class", low=-INF, high=INF, chance=0, source="Shannon 1948")
+def information_bits(truth: np.ndarray, log_p: pd.DataFrame | None) -> float:
+    """Bits that a linear probe says about the class: entropy less calibrated cross-entropy.
 
-    Classes that are present count.
+    Classes count evenly, so that the entropy is the log of their number.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n_neurons,)
+    log_p : DataFrame, shape (n_neurons, n_classes), or None
+        Log probabilities. None, of a probe that has none, gives NaN.
     """
-    scores = []
-    for kind in np.unique(truth):
-        is_kind, is_called = truth == kind, predicted == kind
-        scores.append(2 * np.sum(is_kind & is_called) / (is_kind.sum() + is_called.sum()))
-    return float(np.mean(scores))
+    if log_p is None:
+        return float("nan")
+    place = log_p.columns.get_indexer(truth)
+    said = np.where(place < 0, -np.inf, log_p.to_numpy()[np.arange(len(truth)), place])
+    cost = np.mean([said[truth == kind].mean() for kind in np.unique(truth[place >= 0])])
+    return float(np.log2(log_p.shape[1]) + cost / np.log(2))
+
+
+@metric("vote_accuracy", "class of a culture", source="plurality of its neurons")
+def vote_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Whether most neurons of a culture are given its class; chance is the largest class's share.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (n_neurons,)
+        Of one culture. Where classes have as many votes, it is right in part.
+    """
+    names, votes = np.unique(predicted, return_counts=True)
+    winners = names[votes == votes.max()]
+    return float(np.mean(winners == truth[0]))
 
 
 @metric("within_type_r2", "number", low=-INF, chance=0, source=R2)

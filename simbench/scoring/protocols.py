@@ -13,7 +13,7 @@ from simbench.data.published_traces import published_split, published_traces
 from simbench.data.recording import Recording, clean_trace
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
-from simbench.scoring.evaluate import score
+from simbench.scoring.evaluate import score_rows
 from simbench.scoring.latent_rows import Row, make_row
 from simbench.scoring.probes import predict
 from simbench.scoring.published_protocol import pooled_correlation, published_ari, published_mse
@@ -61,8 +61,7 @@ def read_scores(folder: Path) -> list[Row]:
 def score_latents(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
     """How well the latents recover the scenario's targets: the rows of `evaluate.score`."""
     assert dataset.scenario is not None
-    scores = score(outputs["latents"], dataset, dataset.scenario.targets)
-    yield from scores.to_dict(orient="records")
+    yield from score_rows(outputs["latents"], dataset, dataset.scenario.targets)
 
 
 def score_reconstruction(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:

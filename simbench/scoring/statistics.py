@@ -1,4 +1,4 @@
-"""Statistics over test cultures: intervals, paired tests of methods, groups of tied methods.
+"""Statistics over test cultures and fits: intervals, paired tests of methods, ties.
 
 The culture is the unit of evidence. Scores come as a table with one row per test culture and
 one column per method.
@@ -7,6 +7,7 @@ one column per method.
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 import pandas as pd
@@ -120,14 +121,76 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def compare(scores: pd.DataFrame) -> pd.DataFrame:
-    """Holm-adjusted p-values of all pairs of methods.
+def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> np.ndarray:
+    """Mean scores of methods where fits, and then cultures, are drawn again.
+
+    Cultures are the same in a draw for all methods; trainings are drawn for each. The deviations of
+    a method's trainings stand for those of seeds on which it was trained once.
+
+    Parameters
+    ----------
+    scores : DataFrame, shape (n_cultures, n_methods)
+        The mean over trainings; with ``fits`` the index is of seed and culture.
+    fits : DataFrame, optional
+        Of each seed and training (index) and method (column) the mean score, less the mean of its
+        trainings; NaN for a method that was trained once.
+
+    Returns
+    -------
+    ndarray, shape (n_draws, n_methods)
+    """
+    n = len(scores)
+    draws = _draws(n)
+    times = np.zeros((len(draws), n))
+    np.add.at(times, (np.arange(len(draws))[:, np.newaxis], draws), 1 / n)
+    means = times @ scores.to_numpy(dtype=float)
+    if fits is None or fits.empty:
+        return means
+    shares = pd.Series([seed for seed, _ in scores.index]).value_counts(normalize=True)
+    for column, method in enumerate(scores.columns):
+        known = fits[method].dropna() if method in fits else pd.Series(dtype=float)
+        if known.empty:
+            continue
+        trainings = {seed: _unshrunk(values) for seed, values in known.groupby(level=0)}
+        pooled = np.concatenate(list(trainings.values()))
+        for seed, share in shares.items():
+            of_seed = trainings.get(seed)
+            chosen, size = (pooled, 1) if of_seed is None else (of_seed, len(of_seed))
+            rng = stream(0, "bootstrap of fits", str(method), str(seed))
+            drawn = rng.integers(len(chosen), size=(len(draws), size))
+            means[:, column] += share * chosen[drawn].mean(axis=1)
+    return means
+
+
+def _unshrunk(deviations: pd.Series) -> np.ndarray:
+    """Deviations from the true mean, as large as those from the mean of few are too small."""
+    n = len(deviations)
+    return deviations.to_numpy() * np.sqrt(n / (n - 1))
+
+
+def nested_interval(scores: pd.Series, fits: pd.DataFrame | None = None) -> tuple[float, float]:
+    """95 % interval of a method's mean score, over fits and cultures; NaN for fewer than two."""
+    scored = scores[np.isfinite(scores)]
+    if len(scored) < 2:
+        return float("nan"), float("nan")
+    low, high = np.quantile(bootstrap_means(scored.to_frame(), fits)[:, 0], _QUANTILES)
+    return float(low), float(high)
+
+
+def compare(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Adjusted p-values of all pairs of methods.
+
+    The larger of two: Wilcoxon's over cultures, Holm-adjusted over all pairs; and, where methods
+    were trained several times, that of the bootstrap of fits and then cultures, which is below .05
+    where the 95 % interval of the difference leaves out zero.
 
     Parameters
     ----------
     scores : DataFrame, shape (n_cultures, n_methods)
         Score of every method on every test culture. Cultures in which no method has a score are
         left out; a method that lacks a score others have can't be compared.
+    fits : DataFrame, optional
+        Of `bootstrap_means`.
 
     Returns
     -------
@@ -136,46 +199,109 @@ def compare(scores: pd.DataFrame) -> pd.DataFrame:
     """
     values = _scored(scores).to_numpy()
     first, second = np.triu_indices(values.shape[1], 1)
-    p_values = _wilcoxon_p(values[:, first] - values[:, second])
+    adjusted = holm(_wilcoxon_p(values[:, first] - values[:, second]))
+    adjusted = np.fmax(adjusted, _bootstrap_p(scores, fits)[first, second])
     matrix = np.full((values.shape[1],) * 2, np.nan)
-    matrix[first, second] = matrix[second, first] = holm(p_values)
+    matrix[first, second] = matrix[second, first] = adjusted
     return pd.DataFrame(matrix, index=scores.columns, columns=scores.columns)
 
 
-def tie_groups(scores: pd.DataFrame, p_values: pd.DataFrame | None = None) -> pd.Series:
-    """Rank group of every method, 1 the best: methods of one group are tied.
+def _bootstrap_p(scores: pd.DataFrame, fits: pd.DataFrame | None) -> np.ndarray:
+    """Two-sided p of every pair, NaN unless the fit of one of them is known to vary."""
+    n_methods = scores.shape[1]
+    p = np.full((n_methods, n_methods), np.nan)
+    if fits is None or fits.empty:
+        return p
+    means = bootstrap_means(_scored(scores), fits)
+    varies = [method in fits and fits[method].notna().any() for method in scores.columns]
+    for i in range(n_methods):
+        above = np.mean(means[:, i : i + 1] - means > 0, axis=0)
+        p[i] = np.where(varies[i] | np.array(varies), 2 * np.minimum(above, 1 - above), np.nan)
+    return np.where(np.isfinite(means).all(), p, np.nan)
 
-    A group is its best method by mean score and all methods down to the last one that can't be
-    told from it. The best of the next group is then truly worse than the best of this one; nothing
-    is claimed about the order inside a group.
+
+def not_below_best(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.Series:
+    """Whether a method can't be told from the best: Holm over all others, not over all pairs.
+
+    Parameters
+    ----------
+    scores, fits : DataFrame
+        As for `compare`; higher is better.
+
+    Returns
+    -------
+    Series of bool, index methods
+        False for methods that lack scores.
+    """
+    order = _best_first(scores)
+    if not order:
+        return pd.Series(False, index=scores.columns)
+    best, *others = order
+    values = _scored(scores)
+    differences = values[others].rsub(values[best], axis=0).to_numpy()
+    p = holm(_wilcoxon_p(differences)) if others else np.array([])
+    boot = _bootstrap_p(scores[order], fits)[0, 1:]
+    worse = pd.Series(np.fmax(p, boot) <= ALPHA, index=others)
+    return pd.Series({m: m == best or (m in worse and not worse[m]) for m in scores.columns})
+
+
+def tie_letters(scores: pd.DataFrame, p_values: pd.DataFrame) -> pd.Series:
+    """Letters of every method: two methods share one if they can't be told apart.
 
     Parameters
     ----------
     scores : DataFrame, shape (n_cultures, n_methods)
-        As for `compare`; higher is better.
-    p_values : DataFrame, optional
-        Of `compare` for these scores, if they are known already.
+    p_values : DataFrame
+        Of `compare` for these scores.
 
     Returns
     -------
-    Series
-        Index: methods, best first. NaN (last) for methods that lack scores.
+    Series of str, index methods
+        "a" is the letter of the best; empty for methods that lack scores.
+
+    References
+    ----------
+    Piepho 2004, J Comput Graph Statist 13:456.
     """
-    p_values = compare(scores) if p_values is None else p_values
+    order = _best_first(scores)
+    sets = [frozenset(order)]
+    for i, one in enumerate(order):
+        for other in order[i + 1 :]:
+            if p_values.loc[one, other] <= ALPHA:
+                parts = [
+                    part for s in sets
+                    for part in ((s - {one}, s - {other}) if {one, other} <= s else (s,))
+                ]  # fmt: skip
+                parts = list(dict.fromkeys(parts))
+                sets = [s for s in parts if not any(s < t for t in parts)]
+    sets.sort(key=lambda members: sorted(order.index(m) for m in members))
+    named = zip(ascii_lowercase + ascii_uppercase, sets)
+    letters = dict.fromkeys(scores.columns, "")
+    for letter, members in named:
+        for method in members:
+            letters[method] += letter
+    return pd.Series(letters, dtype=object)
+
+
+def _best_first(scores: pd.DataFrame) -> list:
+    """Methods with all scores, by their mean."""
     scored = _scored(scores)
     complete = scored.columns[scored.notna().all() & (len(scored) > 0)]
-    means = scored[complete].mean()
-    waiting = list(means.sort_values(ascending=False, kind="stable").index)
-    groups: dict[object, int] = {}
-    number = 0
-    while waiting:
-        number += 1
-        worse = p_values.loc[waiting[0], waiting].to_numpy() <= ALPHA
-        last = np.flatnonzero(~worse)[-1]
-        groups |= dict.fromkeys(waiting[: last + 1], number)
-        waiting = waiting[last + 1 :]
-    order = [*groups, *(method for method in scores.columns if method not in groups)]
-    return pd.Series(groups, dtype=float, name="group").reindex(order)
+    return list(scored[complete].mean().sort_values(ascending=False, kind="stable").index)
+
+
+def vote_p(right: np.ndarray, chance: float) -> float:
+    """Exact p of as many cultures named rightly by a guess that has not seen them; one-sided.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (n_cultures,)
+    chance : float
+        Share of the largest class.
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(int(np.sum(right)), len(right), chance, alternative="greater").pvalue)
 
 
 def min_cultures(n_methods: int) -> int:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
-from simbench.scenario.labels import is_class
+from simbench.scenario.labels import LABELS, is_class
 from simbench.scoring.normal_scores import less_class_means, normal_scores, ranked_latents
 
 _WITHIN = "firing_type"
@@ -32,6 +32,8 @@ class Target:
         A number that, with its square, is regressed out of the label.
     is_ranked : bool
         Whether numbers and latents are taken by their `normal_scores`.
+    is_shared : bool
+        Whether all neurons of a culture have the same label, by nature.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Target:
     stratum: np.ndarray
     given: np.ndarray | None = None
     is_ranked: bool = False
+    is_shared: bool = False
 
     @property
     def known(self) -> np.ndarray:
@@ -84,7 +87,14 @@ def read_targets(dataset: Dataset, targets: Sequence[str]) -> Iterator[Target]:
     for name in targets:
         kind = is_class(labels, name)
         label = classes_of(labels[name]) if kind else labels[name].to_numpy(dtype=float)
-        yield Target(name, kind, label, stratum, given.get(name), is_ranked)
+        is_shared = _is_shared(name, labels[name], dataset.culture)
+        yield Target(name, kind, label, stratum, given.get(name), is_ranked, is_shared)
+
+
+def _is_shared(name: str, label: pd.Series, culture: np.ndarray) -> bool:
+    if name in LABELS and not LABELS[name].of_culture:
+        return False
+    return bool((label.groupby(culture).nunique() < 2).all())
 
 
 def classes_of(column: pd.Series) -> np.ndarray:

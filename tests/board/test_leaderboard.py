@@ -13,7 +13,8 @@ def made_rows(per_culture, method="m", target="firing_type", family="linear", **
     row = {
         "scenario": "s", "scenario_version": 1, "scenario_digest": "d", "level": "", "seed": 0,
         "method": method, "family": family, "target": target, "metric": metric, "probe": "linear",
-        "per_culture": per_culture, "chance": 0.5, "ceiling": 0.9, "status": "ok", "error": None,
+        "per_culture": per_culture, "per_training": None, "chance": 0.5,
+        "ceiling": 0.9, "status": "ok", "error": None,
         "n_components": 2, "n_parameters": None, "seconds": 1.0, "peak_memory_mb": 100.0,
         "scoring_version": 1,
     }  # fmt: skip
@@ -92,7 +93,7 @@ def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
     table = leaderboard(rows.assign(ceiling=0.4))
     assert table["method", "rank"].isna().all()
     assert table.loc["better", ("firing_type", "score")] == pytest.approx(0.8)
-    assert table["firing_type", "group"].notna().all()
+    assert table["firing_type", "letters"].ne("").all()
 
 
 def test_failures_alone_make_a_table_too():
@@ -107,10 +108,10 @@ def test_controls_stand_below_the_ranking():
     table = leaderboard(rows)
     assert list(table.index) == ["m", "oracle"]
     assert "| 1 | m |" in leaderboard_text(make_board(rows))
-    assert np.isnan(table.loc["oracle", ("method", "group")])
+    assert table.loc["oracle", ("method", "letters")] == ""
 
 
-def test_tie_groups_part_what_twelve_cultures_can_part():
+def test_letters_part_what_twelve_cultures_can_part():
     rng = np.random.default_rng(0)
     wobble = rng.normal(0, 1e-4, 12)
     rows = pd.concat([
@@ -118,9 +119,10 @@ def test_tie_groups_part_what_twelve_cultures_can_part():
         made_rows(spread(0.6), "worse"),
     ])  # fmt: skip
     board = make_board(rows)
-    groups = board.table["method", "group"]
-    assert groups["best"] == groups["equal"] == 1
-    assert groups["worse"] == 2
+    ties, is_best = board.table["method", "letters"], board.table["method", "is_best"]
+    assert ties["best"] == ties["equal"] == "a"
+    assert ties["worse"] == "b"
+    assert is_best.to_dict() == {"best": True, "equal": True, "worse": False}
     pairs = pairwise(board).set_index(["target", "method", "other"])
     line = pairs.xs("firing_type").filter(like="worse", axis=0).iloc[0]
     assert line["n_cultures"] == 12
@@ -200,12 +202,12 @@ def test_tables_for_people_and_for_programs():
     table = leaderboard(made_rows([0.6, 0.8], n_parameters=31_000, seconds=90.0))
     header, cells = readable(table)
     assert dict(zip(header, cells[0])) | {"leakage gap": ""} == {
-        "": "1", "method": "m", "recovery": "0.50", "tie group": "1",
+        "": "1", "method": "m", "recovery": "0.50", "ties": "a",
         "firing type": "0.70 [0.60, 0.80]", "leakage gap": "", "coverage": "100%", "latents": "2",
         "time": "1.5 min", "memory": "100 MB", "parameters": "31 k",
     }  # fmt: skip
     flat = flat_table(table)
-    assert {"firing_type_recovery_low", "group", "coverage", "memory_mb", "parameters"} <= {*flat}
+    assert {"firing_type_recovery_low", "letters", "coverage", "memory_mb", "parameters"} <= {*flat}
     assert OVERALL not in flat
 
 
@@ -219,3 +221,58 @@ def test_interval_of_the_score_agrees_with_scipy():
     ).confidence_interval
     assert line["low"] == pytest.approx(expected.low, abs=0.004)
     assert line["high"] == pytest.approx(expected.high, abs=0.004)
+
+
+def test_the_leakage_gap_is_what_chance_has_not():
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.5, 0.5], "chance", family="control")])
+    is_neuron = (rows["split"] == "neuron") & (rows["method"] == "chance")
+    rows.loc[is_neuron, "value"] = 0.52
+    assert leaderboard(rows).loc["m", ("firing_type", "leakage_gap")] == pytest.approx(0.105)
+
+
+def trained(values, deviations, method="m", **others):
+    """Rows of a method that was trained several times with seed 0 and once with seed 1."""
+    several = [[v + d for v in values] for d in deviations]
+    rows = pd.concat([made_rows(values, method, seed=s, **others) for s in (0, 1)])
+    rows["per_training"] = [several if s == 0 else None for s in rows["seed"]]
+    return rows
+
+
+def test_intervals_hold_the_spread_between_trainings():
+    """Cultures that hardly differ, trainings that do: their s.d. and nothing else is left."""
+    values = list(0.7 + np.linspace(-1e-3, 1e-3, 12))
+    deviations = [-0.04, -0.02, 0.0, 0.02, 0.04]
+    steady = leaderboard(trained(values, [0.0] * 5)).loc["m", "firing_type"]
+    shaky = leaderboard(trained(values, deviations)).loc["m", "firing_type"]
+    assert steady["high"] - steady["low"] < 0.002
+    sd = np.std(deviations, ddof=1)  # five in seed 0, one in seed 1
+    expected = 2 * 1.96 * sd * np.sqrt(1 / 5 + 1) / 2
+    assert shaky["high"] - shaky["low"] == pytest.approx(expected, rel=0.15)
+
+
+def test_a_lead_that_a_training_could_turn_is_no_lead():
+    values, ahead = spread(0.7), spread(0.71)
+    once = pd.concat([made_rows(v, m, seed=s) for m, v in (("a", ahead), ("b", values))
+                      for s in (0, 1)])  # fmt: skip
+    assert leaderboard(once)["firing_type", "is_best"].to_dict() == {"a": True, "b": False}
+    often = pd.concat([trained(ahead, [-0.04, 0, 0.04], "a"), trained(values, [0, 0, 0], "b")])
+    assert leaderboard(often)["firing_type", "is_best"].all()
+    assert leaderboard(often)["firing_type", "letters"].eq("a").all()
+
+
+def test_the_votes_of_cultures_are_tested_exactly():
+    votes = [1.0] * 55 + [0.0] * 5
+    rows = made_rows(votes, target="topology", metric="vote_accuracy", chance=0.5)
+    line = leaderboard(rows).loc["m", "topology"]
+    assert line["score"] == pytest.approx(55 / 60)
+    assert line["vote_p"] == pytest.approx(5e-12, rel=0.1)  # sum of binomial(60, k) / 2**60, k > 54
+
+
+@pytest.mark.parametrize("track", ["pretrained", "taught-elsewhere"])
+def test_tracks_of_their_own_are_listed_and_not_ranked(track):
+    rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.8, 0.9], "elsewhere", family=track)])
+    board = make_board(rows)
+    assert list(board.table.index) == ["m", "elsewhere"]
+    assert np.isnan(board.table.loc["elsewhere", ("method", "rank")])
+    assert board.ranked == ["m"]
+    assert f"elsewhere ({track})" in leaderboard_text(board)

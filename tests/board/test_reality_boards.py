@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 def made(scenario, target, metric="within_type_r2", sign=1, seeds=(1,), n=12, **more):
     """Rows of methods that are better the later they stand, and of a control that is best."""
     rows = []
-    for method, skill in (SKILL | {"spike-oracle": 0.9}).items():
+    for method, skill in (SKILL | {"spikes": 0.9}).items():
         for seed in seeds:
             values = (sign * skill + RNG.normal(0, 0.05, n)).tolist()
             rows.append(
@@ -53,7 +53,7 @@ def test_an_animal_counts_once_however_often_it_is_tested():
     tables = scores_by_animal(rows, {1: [4, 7, 9], 2: [2, 7, 8]})
     table = tables["log_rate"]
     assert list(table.index) == [2, 4, 7, 8, 9]
-    assert "spike-oracle" not in table
+    assert "spikes" not in table
     both = rows[rows["method"] == "pca"]["per_culture"].to_list()
     assert table.loc[7, "pca"] == pytest.approx((both[0][1] + both[1][1]) / 2)
 

@@ -56,7 +56,7 @@ def test_run_leaves_rows_tables_and_figures(results):
         "leaderboard.svg", "leaderboard.png", "pairwise.png", "latents.png", "traces.png",
         "similarity.csv", "similarity.png",
     }  # fmt: skip
-    assert "spike-oracle (control)" in result.stdout
+    assert "spikes (control)" in result.stdout
     assert result.stderr == ""  # no progress bars where there is no terminal
     assert (folder.parent / "index.html").is_file()
     for line in read_text(folder / "rows.jsonl.gz").splitlines():
@@ -150,7 +150,7 @@ def test_every_command_explains_itself_with_an_example():
 def test_list_names_everything():
     result = simbench("list")
     assert result.returncode == 0
-    for word in ("quickstart", "avae-published", "spike-oracle", "in_degree"):
+    for word in ("quickstart", "avae-published", "spikes", "in_degree"):
         assert word in result.stdout
 
 

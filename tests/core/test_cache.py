@@ -169,7 +169,7 @@ def test_the_worker_that_fits_a_method_is_given_no_label(tiny, monkeypatch, tmp_
     assert job.truth is None
     assert job.seed != unit.seed
     module.make_latents(unit.latents_folder, job)
-    assert module.latents_of(unit).shape == (6 * 24, 3)
+    assert module.read_outputs(unit.latents_folder)["latents"].shape == (6 * 24, 3)
     told = {name for path in job.traces for name in (p.name for p in path.iterdir())}
     assert told == {"dff.npy", "entry.json"}
 

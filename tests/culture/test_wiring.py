@@ -279,3 +279,20 @@ def test_lognormal_weights_of_excitation_keep_their_mean_and_have_their_spread()
     assert stats.skew(logs.ravel()) == pytest.approx(0, abs=0.05)
     assert weights[:80].mean() == pytest.approx(-12, rel=0.01)
     assert weights[:80].std() == pytest.approx(12 * recipe.weight_jitter, rel=0.03)
+
+
+def test_a_largest_weight_cuts_the_tail_and_keeps_the_mean():
+    links = sparse.csr_array(np.ones((600, 600), dtype=bool))
+    recipe = SynapseRecipe(excitatory_weight=3.0, weight_log_sd=1.5, largest_weight=10.0)
+    free = recipe.model_copy(update={"largest_weight": None})
+    nobody = np.zeros(600, dtype=bool)
+    bounded, unbounded = (
+        draw_weights(links, nobody, some, np.random.default_rng(0)).data for some in (recipe, free)
+    )
+    assert bounded.mean() == pytest.approx(3.0, rel=0.02)
+    kept = bounded < bounded.max()
+    assert 0.97 < kept.mean() < 1
+    ratio = bounded[kept] / unbounded[kept]
+    assert ratio == pytest.approx(np.full(kept.sum(), ratio[0]))  # scaled, all alike
+    assert bounded.max() / ratio[0] == pytest.approx(30.0)
+    assert unbounded.max() > 3 * bounded.max()

@@ -137,7 +137,7 @@ def test_the_whole_way_of_a_scenario(tmp_path, monkeypatch):
     for value, values in zip(mine["value"], mine["per_culture"]):
         assert np.nanmean(values) == pytest.approx(value)
     best = mine.set_index(["method", "target", "probe"])["value"]
-    assert best["spike-oracle", "log_rate", "linear"] > 0.4
+    assert best["spikes", "log_rate", "linear"] > 0.4
     assert best["spectrum", "log_rate", "linear"] > best["chance", "log_rate", "linear"]
     assert not rows["metric"].isin(["culture_accuracy"]).any()  # nothing to know in so few
 
@@ -258,7 +258,7 @@ def test_a_dataset_without_spikes_has_no_oracle_and_a_perfect_ceiling(folder, tm
     )
     path = replace(dataset, recordings=bare).save(tmp_path / "bare")
     rows = run(plan([scenario_of(path, ["indicator"])], ["pca"]))
-    assert "spike-oracle" not in set(rows["method"])
+    assert "spikes" not in set(rows["method"])
     read = rows[(rows["metric"] == "balanced_accuracy") & (rows["method"] == "pca")]
     assert (read["ceiling"] == 1).all()
     assert read["recovery"].notna().all()

@@ -140,6 +140,6 @@ def test_nothing_is_tried_after_a_failed_fit():
 
 def test_controls_and_unknown_names_are_refused():
     with pytest.raises(SimbenchError, match="a control sees the truth"):
-        check_method("spike-oracle")
+        check_method("spikes")
     with pytest.raises(SimbenchError, match="unknown method"):
         check_method("nothing")

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from scipy.signal import lfilter
@@ -11,7 +10,6 @@ from simbench.methods.avae.estimator import AVAE
 from simbench.methods.avae.published_network import PublishedAVAE
 from simbench.methods.contrastive import _TEMPERATURE, SegmentContrastive, info_nce, vicreg
 from simbench.methods.controls.shuffled import ShuffledTimeAVAE, shuffle_frames
-from simbench.methods.controls.supervised import Answers, Supervised
 from simbench.methods.dense import MLPVAE, LinearAutoencoder
 
 
@@ -97,45 +95,6 @@ def test_shuffled_traces_keep_their_frames_wherever_they_stand():
     assert np.array_equal(shuffle_frames(X[::-1]), shuffled[::-1])
     orders = {tuple(np.argsort(row)) for row in shuffle_frames(X + np.arange(400) * 1e-3)}
     assert len(orders) == len(X)
-
-
-@pytest.fixture(scope="module")
-def supervised():
-    X, bursty = (np.concatenate(parts) for parts in zip(two_kinds(0), two_kinds(1)))
-    culture = np.arange(len(X)) // 20
-    learns = culture < 3
-    depth = bursty * 2.0 + np.random.default_rng(0).normal(0, 0.3, len(X))
-    labels = pd.DataFrame({"firing_type": np.where(bursty, "CH", "RS"), "d": depth})
-    method = Supervised(n_steps=25, width=8, n_folds=2, device="cpu")
-
-    def embed(labels):
-        answers = Answers(labels[learns], ["firing_type", "d"])
-        return method.embed_traces(X, culture, learns, answers, 20.0)
-
-    return embed, labels, learns, embed(labels)
-
-
-def test_supervised_knows_the_answers_of_unseen_cultures(supervised):
-    _, labels, learns, Z = supervised
-    assert Z.shape == (120, 3)
-    bursty = labels["firing_type"] == "CH"
-    assert ((Z[:, 0] > Z[:, 1]) == bursty)[~learns].mean() > 0.9
-    assert np.corrcoef(Z[~learns, 2], labels["d"][~learns])[0, 1] > 0.8
-
-
-def test_supervised_never_sees_labels_of_test_cultures(supervised):
-    embed, labels, learns, Z = supervised
-    wrong = labels.copy()
-    wrong.loc[~learns, "firing_type"] = "RS"
-    wrong.loc[~learns, "d"] = np.nan
-    assert np.array_equal(embed(wrong), Z)
-
-
-def test_supervised_lives_with_missing_numbers(supervised):
-    embed, labels, _, _ = supervised
-    holes = labels.copy()
-    holes.loc[::3, "d"] = np.nan
-    assert np.isfinite(embed(holes)).all()
 
 
 LEARNED = {

@@ -64,13 +64,16 @@ def test_every_line_has_what_a_table_shows():
 
 def test_families_of_controls():
     controls = {name for name, entry in METHODS.items() if entry.is_control}
-    assert controls == {"chance", "spike-oracle", "supervised", "untrained", "shuffled-time"}
+    assert controls == {
+        "chance", "spikes", "spikes-own", "spikes-frames", "spikes-frames-own", "traces-taught",
+        "untrained", "shuffled-time",
+    }  # fmt: skip
 
 
 def test_default_methods_are_quick_and_all_are_what_is_installed_without_references():
     pytest.importorskip("torch")
     assert set(expand_names([])) == {
-        "chance", "spike-oracle", "trace-stats", "random-projection", "pca", "fa", "ica",
+        "chance", "spikes", "trace-stats", "random-projection", "pca", "fa", "ica",
         "avae-published", "avae", "untrained",
     }  # fmt: skip
     compared = {n for n, entry in METHODS.items() if entry.is_available and not entry.only_if_named}
@@ -311,3 +314,23 @@ def test_the_registry_imports_no_torch():
     code = "import sys; import simbench.methods.registry; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+TRACKS = """
+class Taught:
+    simbench_track = "%s"
+
+    def fit(self, X):
+        return self
+
+    def transform(self, X):
+        return X
+"""
+
+
+def test_a_method_says_if_it_was_taught_elsewhere(tmp_path):
+    (tmp_path / "taught.py").write_text(TRACKS % "taught-elsewhere", encoding="utf-8")
+    assert find_entry(f"{tmp_path}/taught.py:Taught").family == "taught-elsewhere"
+    (tmp_path / "wrong.py").write_text(TRACKS % "taught", encoding="utf-8")
+    with pytest.raises(SimbenchError, match="'taught'; allowed: pretrained, taught-elsewhere"):
+        find_entry(f"{tmp_path}/wrong.py:Taught")

@@ -8,7 +8,7 @@ from simbench.methods.registry import METHODS
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 SHOWN = {
-    "chance": 0.0, "spike-oracle": 1.0, "untrained": 0.6, "supervised": 0.82,
+    "chance": 0.0, "spikes": 1.0, "untrained": 0.6, "supervised": 0.82,
     "shuffled-time": 0.7, "pca": 0.3, "random-projection": 0.2, "fa": 0.29, "trace-stats": 0.5,
     "spectrum": 0.75, "segment-contrastive": 0.7, "avae-published": 0.35, "avae": 0.8,
 }  # fmt: skip
@@ -25,7 +25,10 @@ MORE = {
 
 def write_full_results(folder, seeds=(1, 2)):
     """Rows of all scenarios, each in its folder; the numbers are made up, the names are not."""
-    methods = {name: (METHODS[name].family, place) for name, place in SHOWN.items()}
+    methods = {
+        name: (METHODS[name].family if name in METHODS else "control", place)
+        for name, place in SHOWN.items()
+    }
     for name in available_scenarios():
         scenario = load_scenario(name)
         shown = methods | dict.fromkeys(MORE.get(name, ()), ("linear", 0.4))

@@ -13,7 +13,7 @@ SCRIPT = "</script><script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
 METHODS = {
     "chance": ("control", 0.0),
-    "spike-oracle": ("control", 1.0),
+    "spikes": ("control", 1.0),
     "avae": ("learned", 0.8),
     "trace-stats": ("features", 0.5),
     "pca": ("linear", 0.3),
@@ -46,7 +46,8 @@ def made_rows(
                                     "probe": probe, "split": split, "value": value + shift,
                                     "chance": 0.3, "ceiling": 0.9,
                                     "recovery": (value - 0.3) / 0.6,
-                                    "per_culture": list(values + shift), "n_components": 8,
+                                    "per_culture": list(values + shift), "per_training": None,
+                                    "confusion": None, "n_components": 8,
                                     "n_parameters": 31_000 if family == "learned" else None,
                                     "seconds": 10 * place + 0.1, "peak_memory_mb": 700,
                                     "status": "ok", "error": None, "scoring_version": scoring,

@@ -6,15 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from made import METHODS, made_rows
+from made_files import CELLS, write_cells
 from matplotlib import pyplot as plt
 from matplotlib.collections import PathCollection
 
 from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import make_board
-from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise
+from simbench.core.files import validated
+from simbench.data.simulation import simulate
+from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise, draw_traces
 from simbench.report.level_tables import axis_name, find_scenario, is_log, level_scores
 from simbench.report.result_tables import row_figures
 from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
+from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario
 
 LEVELS = ("0.3", "1.2", "5.0")
@@ -126,7 +130,7 @@ def test_figures_are_the_same_bytes_every_time(tmp_path):
     assert (tmp_path / "one.svg").read_text().lstrip().startswith("<?xml")
 
 
-@pytest.mark.parametrize("kept", ["", "chance|spike-oracle|a-method"])
+@pytest.mark.parametrize("kept", ["", "chance|spikes|a-method"])
 def test_a_name_of_60_letters_leaves_the_axes_their_room(kept):
     """On the quickstart board, and on one that it has for itself."""
     folder = Path(__file__).parents[2] / "results" / "quickstart"
@@ -146,3 +150,25 @@ def test_a_name_of_60_letters_leaves_the_axes_their_room(kept):
             assert not any(a.overlaps(b) for a, b in itertools.pairwise(places))
             if kind == "leaderboard":
                 assert any("a-method-with-a-long-name" in label for label in labels)
+
+
+def kinds(figure):
+    return [axis.get_ylabel() for axis in figure.axes]
+
+
+def test_traces_are_two_of_each_type_of_one_culture(tiny):
+    dataset = simulate(tiny, 3)
+    types = set(dataset.recordings[-1].truth.labels["firing_type"])
+    figure = draw_traces(dataset)
+    assert kinds(figure) == sorted([*types, *types])
+    assert "one held-out culture" in figure.get_suptitle()
+
+
+def test_traces_of_single_cells_are_of_several(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMBENCH_REAL", str(write_cells(tmp_path)))
+    dataset = simulate(validated(Scenario, CELLS), 3)
+    figure = draw_traces(dataset)
+    assert len(figure.axes) == min(8, dataset.test.sum()) > 2
+    assert set(kinds(figure)) == {"GCaMP6s", "jGCaMP8f"}
+    drawn = [axis.lines[0].get_ydata() for axis in figure.axes]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(drawn, 2))

@@ -24,7 +24,7 @@ def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
     board = make_board(made_rows(methods))
     chosen = choose_methods(board, set(methods))
     assert len(chosen) == N_ROWS
-    assert chosen[0] == "spike-oracle"
+    assert chosen[0] == "spikes"
     assert {"pca", "trace-stats", "untrained"} < set(chosen)
     assert chosen[1:5] == board.ranked[:4]
     assert [m for m in board.table.index if m in chosen[1:]] == chosen[1:]

@@ -23,7 +23,7 @@ from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import leaderboard, make_board
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
-from simbench.report.page_data import safe_link
+from simbench.report.page_data import safe_link, view_data
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
 
@@ -160,7 +160,7 @@ def test_versions_are_shown_apart_newest_first(read):
 def test_everything_that_the_page_owes_is_there(read, text):
     words = " ".join(" ".join(read.words).split())
     for what in (
-        "failed: RuntimeError", "Floor, ceiling and other controls", "tie group", "leakage gap",
+        "failed: RuntimeError", "Floor, ceiling and other controls", "ties", "leakage gap",
         "coverage", "Holm", "From floor to ceiling", "Score by level", "The methods",
         "How each number is defined", "principal components of the trace", "JMLR 12:2825",
     ):  # fmt: skip
@@ -229,6 +229,19 @@ def test_many_rows_with_large_pictures_stay_below_two_megabytes(tmp_path):
         pixels = noise.integers(0, 255, (500, 1000, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"s-{k}-{k}" / "latents.png")
     assert write_page(tmp_path).stat().st_size < 2_000_000 < LIMIT
+
+
+def test_figures_of_validation_stand_apart_from_the_boards(tmp_path):
+    write_folder(tmp_path, made_rows())
+    assert "Held against recordings" not in write_page(tmp_path).read_text()
+    (tmp_path / "validation").mkdir()
+    for name in ("cultures", "optics", "ranks"):
+        Image.new("RGB", (300, 200)).save(tmp_path / "validation" / f"{name}.png")
+    text = write_page(tmp_path).read_text()
+    after = Reader(text[text.index("Held against recordings") :])
+    assert [image["alt"] for image in after.attributes("img")] == ["cultures", "optics", "ranks"]
+    words = " ".join(after.words)
+    assert all(each in words for each in ("Rasters of real", "Measured traces", "on real cells"))
 
 
 def test_broken_picture_is_refused_by_name(tmp_path):
@@ -312,3 +325,14 @@ def test_a_bad_scenario_beside_the_rows_is_named(tmp_path):
 def test_a_page_of_one_file_of_rows_lies_beside_it(tmp_path):
     write_folder(tmp_path, made_rows())
     assert write_page(tmp_path / "made-0" / ROWS_FILE) == tmp_path / "made-0" / "index.html"
+
+
+def test_the_page_shows_which_class_is_taken_for_which(tmp_path):
+    rows = made_rows(scenario="types")
+    is_read = (rows["metric"] == "balanced_accuracy") & (rows["split"] == "culture")
+    shares = {"RS": {"RS": 0.75, "CH": 0.25}, "CH": {"RS": 0.125, "CH": 0.875}}
+    rows["confusion"] = [shares if read else None for read in is_read]
+    view = view_data(rows, "linear", "")
+    assert {c["method"] for c in view["confusions"]} >= {"avae"}
+    lines = view["confusions"][0]["lines"]
+    assert {line[0]: line[1:] for line in lines}["RS"] in (["0.25", "0.75"], ["0.75", "0.25"])

@@ -55,7 +55,7 @@ def test_scores_stand_side_by_side_mean_over_seeds(rows):
         expected = mine.loc[mine["split"] == split, "value"].mean()
         assert line[f"type, probe (accuracy): {column}"] == pytest.approx(expected)
     assert table["sigma"].groupby("level").first().to_numpy() == pytest.approx([0.5, 2.5], rel=1e-3)
-    assert list(over_levels(table).index)[-2:] == ["chance", "spike-oracle"]
+    assert list(over_levels(table).index)[-2:] == ["chance", "spikes"]
     assert replication_table(rows)["sigma"].isna().all()
 
 
@@ -75,10 +75,9 @@ def test_nobody_is_ranked_compared_or_placed(rows):
     table = board.table
     assert table["method", "rank"].isna().all()
     assert table["method", "recovery"].isna().all()
-    groups = [column for column in table if column[1] == "group"]
-    assert groups
-    assert table[groups].isna().all().all()
-    assert list(table.index) == ["avae", "trace-stats", "pca", "fa", "chance", "spike-oracle"]
+    assert table["method", "letters"].eq("").all()
+    assert not table["method", "is_best"].any()
+    assert list(table.index) == ["avae", "trace-stats", "pca", "fa", "chance", "spikes"]
     assert pairwise(board).empty
     assert "Adjusted p" not in leaderboard_text(board)
     assert all(cells[0] == "" for cells in readable(table)[1])
@@ -109,11 +108,11 @@ def test_the_page_names_it_and_shows_no_rank(rows, tmp_path):
 def test_a_run_scores_both_protocols(tiny, tiny_dataset):
     protocols = ["latents", "reconstruction", "published"]
     scenario = tiny.model_copy(update={"protocols": protocols, "targets": ["firing_type", "c"]})
-    rows = run([Unit(scenario, 1, name) for name in ("chance", "spike-oracle", "pca")])
+    rows = run([Unit(scenario, 1, name) for name in ("chance", "spikes", "pca")])
     assert (rows["status"] == "ok").all()
     table = replication_table(rows, scenario)
     assert table.loc[("pca", "")].drop("d: as published (pooled r)").notna().sum() >= 10
-    for control in ("chance", "spike-oracle"):
+    for control in ("chance", "spikes"):
         assert table.loc[(control, ""), "type, clusters (ARI): held out"] <= 1
         assert np.isnan(table.loc[(control, ""), "type, clusters (ARI): as published"])
     assert make_board(rows).is_replication

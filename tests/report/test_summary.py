@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_leaderboards(rows):
     for line in summary.to_dict(orient="records"):
         table = leaderboard(rows[rows["scenario"] == line["scenario"]])
         cells = table.loc[line["method"], line["target"]]
-        for key in ("score", "low", "high", "recovery", "group", "chance", "ceiling"):
+        for key in ("score", "low", "high", "recovery", "is_best", "chance", "ceiling"):
             assert line[key] == cells[key]
 
 
@@ -53,17 +53,17 @@ def test_only_the_newest_version_counts(rows):
 def test_the_table_names_ties_and_what_is_missing(rows):
     table = summary_text(summarise(rows)).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
-    assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spike-oracle"]
+    assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
     assert easy["scenario"] == "easy"
     assert easy["cultures"] == "12"
     assert easy["supervised"] == "–"
     assert easy["avae"].startswith("**")
     assert not easy[BEST_LINEAR].startswith("**")
-    assert easy["spike-oracle"] == "0.90"
+    assert easy["spikes"] == "0.90"
 
 
-def test_one_tie_group_is_all_bold():
+def test_methods_that_tie_are_all_bold():
     few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=6)
     (line,) = summary_text(summarise(few)).splitlines()[2:]
     assert line.count("**") == 2 * 3

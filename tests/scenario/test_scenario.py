@@ -77,6 +77,9 @@ def test_quickstart_is_what_it_promises():
         ("axes", {"culture.duration_s": [10.0, 20.0]}, "axes: cultures must share duration_s"),
         ("axes", {"imaging.nu": []}, "axes.imaging.nu = .*: list should have at least 1 item"),
         ("axes", {"imaging.nu": [1.0, 2.0, 1.0]}, "axes.imaging.nu: duplicate '1.0'"),
+        ("axes", {"imaging.nu and imaging.haze": [1.0]}, "imaging.haze: 1.0; allowed: lists of 2"),
+        ("axes", {"imaging.nu and imaging.haze": [[1.0, 0.1, 2.0]]}, "allowed: lists of 2 values"),
+        ("axes", {"imaging.nu and imaging.haze": [[1.0, 0.1], [1.0, 0.2]]}, "duplicate '1.0'"),
         ("levels", {"imaging.nu": []}, "levels.imaging.nu = .*: list should have at least 1 item"),
         ("levels", {"imaging.nu": [1.0, 1.0]}, "levels.imaging.nu: duplicate '1.0'"),
         ("levels", {"culture.duration_s": [10.0, 0.01]}, "0.2 frames"),
@@ -154,6 +157,16 @@ def test_joined_keys_of_an_axis_take_the_same_value(tiny):
     for condition, shares in zip(scenario.conditions, types):
         culture = condition.culture
         assert culture.excitatory_types == culture.inhibitory_types == shares
+
+
+def test_keys_joined_by_and_take_one_value_each(tiny):
+    pairs = [["flat", 2.0], ["tracks", 3.0]]
+    axes = {"culture.wiring.topology and culture.noise_sigma": pairs, "imaging.nu": [0.5, 1.0]}
+    conditions = tiny.model_copy(update={"axes": axes}).conditions
+    names = ["flat, 0.5", "flat, 1.0", "tracks, 0.5", "tracks, 1.0"]
+    assert [condition.name for condition in conditions] == names
+    for condition, pair in zip(conditions[::2], pairs):
+        assert [condition.culture.wiring.topology, condition.culture.noise_sigma] == pair
 
 
 def test_axes_expand_to_the_grid_of_their_values():
@@ -273,7 +286,7 @@ def test_a_preset_is_no_axis_for_it_would_change_nothing():
     ],
 )
 def test_a_key_that_came_later_is_in_the_digest_only_where_it_is_used(key, value):
-    scenario = load_scenario("tracks")
+    scenario = load_scenario("firing-types-classic")
     data = scenario.model_dump(mode="json")
     *parents, leaf = key.split(".")
     table = data

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from simbench.data.simulation import recording_folders, recording_units
-from simbench.scenario.culture_recipe import FIRING_TYPES
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 ALL = {name: load_scenario(name) for name in available_scenarios()}
@@ -119,27 +118,32 @@ def test_indicators_are_trained_on_one_and_tested_on_each():
     assert len({tuple(folders) for folders in seen.values()}) == 1  # one set of training cultures
 
 
-def test_topologies_share_links_and_rate():
-    scenario = ALL["topologies"]
-    cultures = [condition.culture for condition in scenario.conditions]
-    assert {culture.wiring.topology for culture in cultures} == TOPOLOGIES
-    assert {culture.target_rate_hz for culture in cultures} == {0.3}
+def noise_by_topology(name):
+    cultures = [condition.culture for condition in ALL[name].conditions]
+    same = {"noise_sigma": 1.0, "wiring": cultures[0].wiring}
+    assert all(c.model_copy(update=same) == cultures[0].model_copy(update=same) for c in cultures)
     assert len({culture.wiring.mean_in_degree for culture in cultures}) == 1
-    assert scenario.n_test >= 4
+    return {culture.wiring.topology: culture.noise_sigma for culture in cultures}
 
 
-def test_tracks_are_grown_against_flat_at_equal_rate_and_in_degree():
-    cultures = [condition.culture for condition in ALL["tracks"].conditions]
-    assert [culture.wiring.topology for culture in cultures] == ["flat", "tracks"]
-    assert all(culture.target_rate_hz and culture.wiring.mean_in_degree for culture in cultures)
+def test_topologies_share_all_but_wiring_and_noise():
+    assert set(noise_by_topology("topologies")) == TOPOLOGIES
+    assert ALL["topologies"].n_test >= 4
+
+
+def test_tracks_are_grown_against_flat_with_the_noise_of_topologies():
+    noise = noise_by_topology("tracks")
+    assert list(noise) == ["flat", "tracks"]
+    assert noise.items() <= noise_by_topology("topologies").items()
 
 
 def test_types_are_matched_in_rate_and_nothing_else():
-    matched, plain = ALL["firing-types-matched"], ALL["firing-types-classic"]
-    undone = {"match_type_rates_hz": None, "type_current": {}}
+    matched, plain = ALL["firing-types-matched"], ALL["firing-types"]
+    undone = {"type_current": plain.culture.type_current}
     assert matched.culture.model_copy(update=undone) == plain.culture
     assert matched.imaging == plain.imaging
-    assert set(matched.culture.type_current) == set(FIRING_TYPES)
+    culture = matched.culture
+    assert set(culture.type_current) == {*culture.excitatory_types, *culture.inhibitory_types}
 
 
 def test_continuous_labels_come_from_the_continuous_families():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
@@ -11,10 +10,6 @@ from simbench.scoring.disentanglement import (
     cka,
     dci,
     dci_of_importance,
-    latents_r2,
-    mcc,
-    mcc_affine,
-    smaller_r2,
     truth_matrix,
     truth_r2,
     unbiased_hsic,
@@ -69,56 +64,6 @@ def test_one_factor_or_one_latent_has_no_such_score():
     assert np.isnan(dci(TRUTH[:, :1], FACTORS, TRAIN)["completeness"])
 
 
-def test_mcc_is_blind_to_permutation_sign_and_scale_but_not_to_rotation():
-    shuffled = TRUTH[:, [2, 0, 1]] * [-1, 100, 0.1] + 5
-    assert mcc(shuffled, TRUTH, TRAIN) == pytest.approx(1)
-    assert mcc(TRUTH @ TURN, TRUTH, TRAIN) < 0.9
-    assert abs(mcc(NOISE, TRUTH, TRAIN)) < 0.15
-
-
-def test_mcc_finds_the_best_matching_where_a_greedy_one_fails():
-    """Latent 0 resembles both factors; the best total gives it the one latent 1 lacks."""
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=(2, 4000))
-    latents = np.column_stack([a + 0.8 * b, a])
-    train = np.arange(4000) < 2000
-    expected = (0.8 / np.sqrt(1.64) + 1) / 2
-    assert mcc(latents, np.column_stack([a, b]), train) == pytest.approx(expected, abs=0.02)
-
-
-def test_mcc_counts_factors_without_a_latent():
-    assert mcc(TRUTH[:, :1], TRUTH, TRAIN) == pytest.approx(1 / 3)
-
-
-def test_affine_mcc_is_blind_to_any_invertible_map():
-    mix = np.array([[1, 2, 0], [0, 1, 5], [1, 0, 0.1]])
-    assert mcc_affine(TRUTH @ mix + 3, TRUTH, TRAIN) == pytest.approx(1)
-    assert abs(mcc_affine(NOISE, TRUTH, TRAIN)) < 0.15
-    assert mcc_affine(TRUTH[:, :2], TRUTH, TRAIN) == pytest.approx(2 / 3)
-
-
-def test_affine_mcc_agrees_with_scikit_learns_cca():
-    noisy = TRUTH @ TURN * [1, 3, 0.2] + 0.8 * NOISE
-    model = CCA(3, max_iter=5000, tol=1e-12).fit(noisy[TRAIN], TRUTH[TRAIN])
-    x, y = model.transform(noisy[~TRAIN], TRUTH[~TRAIN])
-    expected = np.mean([np.corrcoef(x[:, i], y[:, i])[0, 1] for i in range(3)])
-    assert mcc_affine(noisy, TRUTH, TRAIN) == pytest.approx(expected, abs=1e-3)
-
-
-def test_many_random_components_do_not_help_on_held_out_neurons():
-    many = np.random.default_rng(5).normal(size=(N, 100))
-    assert abs(mcc_affine(many, TRUTH, TRAIN)) < 0.2  # in sample it is about 0.4
-    assert truth_r2(many, TRUTH, TRAIN) < 0.05
-    assert abs(cka(many, TRUTH)) < 0.05
-
-
-def test_seed_to_seed_stability_tells_rotation_from_disagreement():
-    other = (TRUTH @ TURN)[:, [1, 0, 2]]
-    assert mcc_affine(other, TRUTH, TRAIN) == pytest.approx(1)
-    assert cka(other, TRUTH) == pytest.approx(1)
-    assert mcc(other, TRUTH, TRAIN) < 0.9
-
-
 def test_unbiased_hsic_is_that_of_u_centred_matrices():
     x, y = np.random.default_rng(0).normal(size=(2, 30, 4))
     n = len(x)
@@ -158,21 +103,6 @@ def test_debiased_cka_of_noise_is_zero_on_average_where_the_plain_one_is_not():
     assert np.mean([plain(x, y) for x, y in pairs]) > 0.3
 
 
-def smaller(latents):
-    return smaller_r2(truth_r2(latents, TRUTH, TRAIN), latents_r2(latents, TRUTH, TRAIN))
-
-
-def test_one_direction_of_r2_flatters_and_the_smaller_one_does_not():
-    small, large = TRUTH[:, :1], np.hstack([TRUTH, np.random.default_rng(8).normal(size=(N, 5))])
-    assert latents_r2(small, TRUTH, TRAIN) > 0.99
-    assert truth_r2(small, TRUTH, TRAIN) == pytest.approx(1 / 3, abs=0.05)
-    assert truth_r2(large, TRUTH, TRAIN) > 0.99
-    assert latents_r2(large, TRUTH, TRAIN) == pytest.approx(3 / 8, abs=0.05)
-    for latents in (small, large):
-        assert smaller(latents) < 0.45
-    assert smaller(TRUTH @ TURN) > 0.99
-
-
 def test_r2_is_that_of_a_regression_where_neurons_are_many():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(4000, 2))
@@ -195,7 +125,7 @@ def test_truth_matrix_gives_every_factor_a_variance_of_one():
 )
 def test_wrong_training_masks_are_refused(train):
     with pytest.raises(SimbenchError, match="train: "):
-        mcc(TRUTH, TRUTH, train)
+        truth_r2(TRUTH, TRUTH, train)
 
 
 def test_missing_factors_are_refused():

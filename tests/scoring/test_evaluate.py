@@ -151,7 +151,8 @@ def test_every_row_is_of_a_registered_metric_and_within_its_bounds(dataset):
     for row in table.itertuples():
         metric = METRICS[row.metric]
         assert metric.low - 1e-9 <= row.value <= metric.high + 1e-9
-    of_latents = {name for name, m in METRICS.items() if m.group not in ("trace", "replication")}
+    others = ("trace", "replication", "class of a culture")
+    of_latents = {name for name, m in METRICS.items() if m.group not in others}
     assert of_latents == set(table["metric"])
 
 
@@ -163,9 +164,7 @@ def all_targets(latents, dataset):
 def test_latents_that_are_the_targets_line_up_with_all_of_them(dataset):
     values = all_targets(perfect(dataset) / [0.5, 3], dataset)
     assert (values[["disentanglement", "completeness", "informativeness"]] > 0.9).all()
-    assert (values[["mcc_affine", "truth_r2", "latents_r2", "smaller_r2", "cka"]] > 0.95).all()
-    # the two classes are two columns of the truth, and one latent can match only one of them
-    assert values["mcc"] == pytest.approx(2 / 3, abs=0.02)
+    assert (values[["truth_r2", "cka"]] > 0.95).all()
 
 
 def test_noise_lines_up_with_nothing(dataset):
@@ -179,8 +178,6 @@ def test_rotation_hides_the_targets_from_single_latents_only(dataset):
     turn = np.array([[1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
     straight, rotated = all_targets(latents, dataset), all_targets(latents @ turn, dataset)
     assert rotated["disentanglement"] < straight["disentanglement"] - 0.3
-    assert rotated["mcc"] < straight["mcc"] - 0.1
-    assert rotated["mcc_affine"] == pytest.approx(straight["mcc_affine"], abs=0.01)
     assert rotated["truth_r2"] == pytest.approx(straight["truth_r2"], abs=0.01)
 
 
@@ -254,11 +251,9 @@ def test_culture_fingerprints_are_seen_beside_the_score(dataset):
     seen = {}
     for name, latents in {"fingerprint": fingerprint + 0.1 * noise, "noise": noise}.items():
         table = score(latents, dataset, ["firing_type"], ["linear"]).set_index("metric")["value"]
-        seen[name] = table["culture_accuracy"], table["kbet_rejection"], table["ilisi"]
-    assert seen["fingerprint"][0] > 0.95
-    assert seen["noise"][0] < 0.4
-    assert seen["fingerprint"][1] > seen["noise"][1]
-    assert seen["fingerprint"][2] < seen["noise"][2]
+        seen[name] = table["culture_accuracy"]
+    assert seen["fingerprint"] > 0.95
+    assert seen["noise"] < 0.4
 
 
 def test_a_test_culture_without_the_label_keeps_its_place(dataset):

@@ -22,6 +22,7 @@ class Scenario:
     within: str | None = None
     given: dict[str, str] = field(default_factory=dict)
     normal_scores: bool = False
+    labelled_cultures: int | None = None
 
 
 @dataclass
@@ -65,11 +66,3 @@ def test_all_targets_need_ten_neurons_that_have_every_label(n_known, has_rows):
     found = {row["metric"] for row in rows if row["target"] == "all targets"}
     expected = {name for name, metric in METRICS.items() if metric.group == "all targets"}
     assert found == (expected if has_rows else set())
-
-
-def test_smaller_r2_is_the_smaller_of_the_two_rows():
-    labels = pd.DataFrame({"firing_type": np.where(NOISE[:, 0] > 0, "RS", "FS")})
-    rows = rows_of_latents(NOISE, Dataset(None, labels), ["firing_type"], [])
-    values = {row["metric"]: row["value"] for row in rows}
-    assert values["smaller_r2"] == min(values["truth_r2"], values["latents_r2"])
-    assert values["truth_r2"] > values["latents_r2"] > 0

@@ -14,7 +14,7 @@ from simbench.scoring.metrics import METRICS
 
 N, D = 240, 4
 OF_LATENTS = [m for m in METRICS.values() if "latents" in inspect.signature(m.function).parameters]
-DRAWN = ("kmeans", "gmm", "hdbscan", "oracle", "disentangle", "complete", "informative")
+DRAWN = ("kmeans", "disentangle", "complete", "informative")
 """Trees and clusters: near-ties are broken by the order of neurons and components."""
 
 
@@ -110,9 +110,7 @@ def test_permuted_latents_lose_what_they_held(metric: Metric):
     order = np.random.default_rng(3).permutation(N)
     shuffled = metric(**inputs(perfect()[order]))
     random = metric(**inputs(EXTREMES["random"]))
-    # entropy and mixing say how neurons lie, whoever they are: discrete latents lie in heaps
-    tolerance = 0.5 if metric.name in ("label_entropy", "ilisi", "cilisi", "bras") else 0.2
-    assert shuffled == pytest.approx(random, abs=tolerance)
+    assert shuffled == pytest.approx(random, abs=0.2)
 
 
 @pytest.mark.parametrize("metric", OF_LATENTS, ids=lambda m: m.name)

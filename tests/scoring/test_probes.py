@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.metrics import balanced_accuracy_score, f1_score, r2_score
+from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 from simbench.scoring.probes import (
     balanced_accuracy,
     grouped_folds,
-    macro_f1,
     nuisance_accuracy,
     nuisance_r2,
     predict,
@@ -96,17 +95,6 @@ def test_balanced_accuracy_agrees_with_scikit_learn():
     assert balanced_accuracy(truth, predicted) == pytest.approx(
         balanced_accuracy_score(truth, predicted)
     )
-
-
-def test_macro_f1_agrees_with_scikit_learn():
-    rng = np.random.default_rng(5)
-    truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)
-    expected = f1_score(truth, predicted, average="macro")
-    assert macro_f1(truth, predicted) == pytest.approx(expected)
-    # a class that is called but not there takes precision from nobody but itself
-    few = truth != "3"
-    expected = f1_score(truth[few], predicted[few], labels=["0", "1", "2"], average="macro")
-    assert macro_f1(truth[few], predicted[few]) == pytest.approx(expected)
 
 
 def test_within_type_r2_closed_form():

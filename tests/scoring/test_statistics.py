@@ -1,6 +1,6 @@
 """Tests over cultures against SciPy, closed forms, and the error rates they promise."""
 
-from itertools import pairwise
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from simbench.scoring.statistics import (
     compare,
     holm,
     min_cultures,
-    tie_groups,
+    not_below_best,
+    tie_letters,
     wilcoxon_p,
 )
 
@@ -117,48 +118,45 @@ def test_compare_is_symmetric_and_holm_adjusted():
     np.testing.assert_allclose([p.loc["a", "b"], p.loc["a", "c"], p.loc["b", "c"]], holm(raw))
 
 
-def test_methods_that_cannot_be_told_apart_share_a_group():
-    scores = board(0.7, 0.9, 0.7, 0.9001, 0.5)
-    groups = tie_groups(scores)
-    assert groups[["b", "d"]].eq(1).all()
-    assert groups[["a", "c"]].eq(2).all()
-    assert groups["e"] == 3
-    assert list(groups.index[:2]) == list(scores[["b", "d"]].mean().sort_values()[::-1].index)
+def test_the_best_is_compared_with_each_other_method_and_no_pair_more():
+    scores = board(0.7, 0.9, 0.7, 0.9001, 0.5, seed=1)
+    assert not_below_best(scores).to_dict() == {
+        "a": False, "b": True, "c": False, "d": True, "e": False
+    }  # fmt: skip
+    p = [wilcoxon_p(scores["d"] - scores[m]) for m in "abce"]
+    assert (holm(p) <= 0.05).tolist() == [True, False, True, True]
 
 
-def test_a_group_reaches_down_to_the_last_method_its_best_is_not_separable_from():
-    """b is surely below a, c (unsteady) isn't: putting c below a's group would be a false rank."""
+def test_a_method_below_the_best_is_not_bold_for_an_unsteady_one_between_them():
+    """b is surely below a, c isn't: c can't lift b."""
     steady = board(0.70, 0.69, spread=1e-4)
     noise = np.random.default_rng(1).normal(0, 0.2, len(steady))
     scores = steady.assign(c=steady["a"] - 0.02 + noise - noise.mean())
-    p = compare(scores)
-    assert p.loc["a", "b"] < 0.05 < p.loc["a", "c"]
-    assert tie_groups(scores).eq(1).all()
+    assert not_below_best(scores).to_dict() == {"a": True, "b": False, "c": True}
+    letters = tie_letters(scores, compare(scores))
+    assert set(letters["a"]) & set(letters["c"])
+    assert set(letters["b"]) & set(letters["c"])
+    assert not set(letters["a"]) & set(letters["b"])
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 1000), st.integers(2, 6), st.integers(4, 14))
-def test_the_best_of_a_group_is_separable_from_the_best_of_the_next(seed, n_methods, n_cultures):
+@given(st.integers(0, 1000), st.integers(2, 7), st.integers(4, 14))
+def test_methods_share_a_letter_if_and_only_if_they_tie(seed, n_methods, n_cultures):
     rng = np.random.default_rng(seed)
-    scores = board(*rng.normal(0.5, 0.02, n_methods), n=n_cultures, seed=seed)
-    groups, p = tie_groups(scores), compare(scores)
-    means = scores.mean()
-    assert means[groups.index].is_monotonic_decreasing
-    assert groups.is_monotonic_increasing
-    leaders = groups.drop_duplicates().index
-    for better, worse in pairwise(leaders):
-        assert p.loc[better, worse] <= 0.05
-    if n_cultures < min_cultures(n_methods):
-        assert groups.eq(1).all()
+    scores = board(*rng.normal(0.5, 0.03, n_methods), n=n_cultures, seed=seed)
+    p = compare(scores)
+    letters = tie_letters(scores, p)
+    for one, other in combinations(scores, 2):
+        assert bool(set(letters[one]) & set(letters[other])) == (p.loc[one, other] > 0.05)
+    assert "a" in letters[scores.mean().idxmax()]
+    assert not_below_best(scores)[scores.mean().idxmax()]
 
 
 def test_a_failed_method_has_no_rank_and_takes_none():
     scores = board(0.9, 0.5, 0.7)
     scores.loc[3, "b"] = np.nan
-    groups = tie_groups(scores)
-    assert groups.drop("b").to_dict() == {"a": 1, "c": 2}
-    assert np.isnan(groups["b"])
-    assert groups.index[-1] == "b"
+    assert tie_letters(scores, compare(scores)).to_dict() == {"a": "a", "b": "", "c": "b"}
+    assert not_below_best(scores).to_dict() == {"a": True, "b": False, "c": False}
     assert compare(scores)["b"].isna().all()
 
 
@@ -166,12 +164,14 @@ def test_cultures_that_nobody_has_a_score_for_do_not_count():
     scores = board(0.9, 0.5)
     gap = pd.concat([scores, pd.DataFrame({"a": [np.nan], "b": [np.nan]})], ignore_index=True)
     pd.testing.assert_frame_equal(compare(gap), compare(scores))
-    assert tie_groups(gap).equals(tie_groups(scores))
+    assert not_below_best(gap).equals(not_below_best(scores))
 
 
 def test_a_single_method_and_no_culture():
-    assert tie_groups(board(0.5)).to_dict() == {"a": 1}
-    assert tie_groups(board(0.5, 0.6).iloc[:0]).isna().all()
+    one, none = board(0.5), board(0.5, 0.6).iloc[:0]
+    assert tie_letters(one, compare(one)).to_dict() == {"a": "a"}
+    assert not_below_best(one).all()
+    assert not not_below_best(none).any()
 
 
 def test_bootstrap_interval_covers_the_mean_of_cultures():

@@ -109,7 +109,7 @@ def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
 
 def board_rows(rows, *others):
     """What a run leaves: rows of the controls, and of other methods."""
-    return pd.concat([rows.assign(method=name) for name in ("chance", "spike-oracle", *others)])
+    return pd.concat([rows.assign(method=name) for name in ("chance", "spikes", *others)])
 
 
 def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
@@ -129,7 +129,7 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     assert content(tmp_path) == {ROWS_FILE: before}
     add_submission(rows, card, tmp_path)
     stored = read_rows(tmp_path)
-    assert set(stored["method"]) == {"chance", "spike-oracle", "pca", "Spike2Vec"}
+    assert set(stored["method"]) == {"chance", "spikes", "pca", "Spike2Vec"}
     assert read_text(path).startswith(written)
     told = json.loads((tmp_path / "submissions" / "spike2vec.json").read_text())
     assert MethodCard.model_validate(told) == card
@@ -147,7 +147,7 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(
     boards = {
         "of other seeds": (board.assign(seed=2), "rows on seed 2; .* holds seed 1 alone"),
         "of more seeds": (pd.concat([board, board.assign(seed=3)]), "rows on seed 3;"),
-        "without oracle": (board[board["method"] != "spike-oracle"], advice),
+        "without oracle": (board[board["method"] != "spikes"], advice),
         "without a floor": (failed, advice),
         "of another level": (board.assign(level="2"), advice),
     }
@@ -169,7 +169,7 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(
     ("key", "value"),
     [
         ("name", ""), ("name", "x" * 49), ("name", "a\nb"), ("name", "<b>"), ("name", "аvae"),
-        ("name", "avae"), ("name", "All"), ("name", "A-VAE"), ("name", "spike oracle"),
+        ("name", "avae"), ("name", "All"), ("name", "A-VAE"), ("name", "spikes own"),
         ("name", "../../x"), ("name", 3), ("name", "a\n"), ("name", " a"), ("name", "."),
         ("authors", []), ("authors", [""]), ("authors", ["a"] * 101), ("authors", ["a" * 201]),
         ("authors", ["<script>alert(1)</script>"]), ("authors", ["a\u202eb"]), ("authors", "Ada"),

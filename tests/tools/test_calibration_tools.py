@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from simbench.data.real_cultures import STATISTICS, real_ranges
+from simbench.scenario.scenario import Scenario
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import calibrate_cultures as cultures
+import match_rates
 import measure_cell_spreads as spreads
 
 
@@ -50,3 +52,42 @@ def test_the_spread_between_cells_is_found_beneath_animals_and_error(spread):
     kept = rng.random(720) < 0.8  # cells have one to three recordings
     found = spreads.spread_of_cells(*(pd.Series(x[kept]) for x in (values, cell, animal)))
     assert found == pytest.approx(spread, abs=0.12)
+
+
+def small(axes=None, **culture):
+    culture = {
+        "n_neurons": 20, "duration_s": 4.0, "settle_s": 0.5, "noise_sigma": 4.0,
+        "wiring": {"topology": "random", "mean_in_degree": 4.0}, **culture,
+    }  # fmt: skip
+    return Scenario.model_validate(
+        {
+            "name": "small", "version": 1, "question": "?", "replicates": 2, "axes": axes or {},
+            "targets": ["in_degree"], "culture": culture, "imaging": {},
+        }
+    )  # fmt: skip
+
+
+def reached(scenario, monkeypatch, goal):
+    """Largest error of the rates, log10, before and after a short search."""
+    monkeypatch.setattr(match_rates, "N_CULTURES", {"condition": 8, "firing_type": 8})
+    monkeypatch.setattr(match_rates, "N_ROUNDS", 5)
+    before = match_rates.Knobs(scenario)
+    errors = []
+    for knobs in (before, match_rates.search(scenario, goal)):
+        table = match_rates.rates(knobs.set_recipes(), knobs.names, 1500, 16)
+        errors.append((table.groupby(knobs.group)["log_rate"].mean() - goal).abs().max())
+    return errors
+
+
+def test_noise_is_found_that_makes_wirings_fire_alike(monkeypatch):
+    axes = {
+        "culture.wiring.topology and culture.noise_sigma": [["random", 2.0], ["scale-free", 8.0]]
+    }
+    before, after = reached(small(axes), monkeypatch, goal=0.5)
+    assert after < 0.1 < before / 2
+
+
+def test_currents_are_found_that_make_types_fire_alike(monkeypatch):
+    types = {"excitatory_types": {"RS": 0.5, "CH": 0.5}, "inhibitory_types": {"FS": 1.0}}
+    before, after = reached(small(**types, inhibitory_fraction=0.5), monkeypatch, goal=0.5)
+    assert after < 0.15 < before / 2

@@ -1,10 +1,11 @@
-"""Controls: floor and ceiling. They stand in every table and take no part in the ranking.
+"""Controls: floor and ceilings. They stand beside the ranking and take no part in it.
 
 A control that does more than look at traces is a `Control`: it has ``embed(dataset)`` in place of
 ``fit`` and ``transform``.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,9 +30,21 @@ class Chance(Control):
         return random_latents(dataset)
 
 
-class SpikeOracle(Control):
-    """Statistics of the true spike trains: what the physics left in the spikes."""
+@dataclass(repr=False, eq=False)
+class Spikes(Control):
+    """Statistics of the true spike trains: what the physics left in the spikes.
+
+    Parameters
+    ----------
+    population
+        Whether those of the rest of the culture around the neuron are among them.
+    by_frame
+        Whether only the number of spikes in each frame is known.
+    """
+
+    population: bool = True
+    by_frame: bool = False
 
     def embed(self, dataset: Dataset) -> np.ndarray:
         """Spike-train statistics of every neuron, shape (n_neurons, n_statistics)."""
-        return spike_latents(dataset)
+        return spike_latents(dataset, self.population, self.by_frame)

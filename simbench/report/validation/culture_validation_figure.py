@@ -112,8 +112,8 @@ def _draw_statistic(
         axes.hist(some, list(edges), color=colour, histtype="step", label=f"real, {region}")
     top = axes.get_ylim()[1]
     for number, (scenario, value) in enumerate(zip(here["scenario"], here["value"])):
-        shade = plt.get_cmap("Dark2")(number % 8)
-        axes.plot(value, -0.12 * top, "^", ms=5, color=shade, clip_on=False, label=scenario)
+        shade, mark = plt.get_cmap("Dark2")(number % 8), "^os"[number // 8 % 3]
+        axes.plot(value, -0.12 * top, mark, ms=5, color=shade, clip_on=False, label=scenario)
     axes.set_ylim(-0.2 * top, top)
     axes.set_yticks([])
     axes.set_xlabel(STATISTICS[name], fontsize=7)

@@ -35,7 +35,7 @@ def made(monkeypatch, tmp_path, tiny):
 
 def test_boards_are_run_compared_and_written(made, tmp_path):
     out = tmp_path / "out"
-    table = validate_ranks([*METHODS, "supervised"], [1, 2], SHELF, out)
+    table = validate_ranks([*METHODS, "spikes-own"], [1, 2], SHELF, out)
     kinds = table.groupby("kind")["target"].nunique()
     assert dict(kinds) == dict.fromkeys(("twins", "suite", "suite mean", "contrast"), 2)
     known = table[table["board"] != "published clustering"]  # too few neurons: one score for all
