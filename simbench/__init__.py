@@ -15,6 +15,7 @@ _HOMES = {
     "SpikeTrains": "simbench.culture.spikes",
     "simulate": "simbench.data.simulation",
     "Dataset": "simbench.data.dataset",
+    "load_dataset": "simbench.data.deposits",
     "Recording": "simbench.data.recording",
     "import_spikes": "simbench.data.readers.spike_files",
     "export": "simbench.data.export",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # what type checkers read
     from simbench.core.errors import SimbenchError as SimbenchError
     from simbench.culture.spikes import SpikeTrains as SpikeTrains
     from simbench.data.dataset import Dataset as Dataset
+    from simbench.data.deposits import load_dataset as load_dataset
     from simbench.data.export import export as export
     from simbench.data.readers.spike_files import import_spikes as import_spikes
     from simbench.data.recording import Recording as Recording

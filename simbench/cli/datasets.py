@@ -1,4 +1,4 @@
-"""Commands about datasets: simulate, verify, export, import, show."""
+"""Commands about datasets: simulate, verify, export, import, show, fetch, release."""
 
 from functools import partial
 from pathlib import Path
@@ -137,3 +137,39 @@ def show(
     draw = {"culture": draw_culture, "optics": draw_optics}[what]
     save(draw(chosen, seed), path)
     typer.echo(str(path))
+
+
+@app.command(epilog="Example: simbench fetch firing-types-seed1")
+def fetch(name: Annotated[str, typer.Argument(help="Of a deposited dataset.")]) -> None:
+    """Bring a deposited dataset into the cache, and say in which folder it is."""
+    from simbench.data.deposits import fetch_dataset
+
+    typer.echo(str(fetch_dataset(name)))
+
+
+@app.command(epilog="Example: simbench release deposit --seed 1")
+def release(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder.")],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario", "-s", autocompletion=scenario_names,
+            help="Default: firing-types, topologies, noise-ladder; can be repeated.",
+        ),
+    ] = None,
+    seed: Seed = 1,
+    nwb: Annotated[bool, typer.Option(help="NWB files beside the dataset folders.")] = True,
+    n_jobs: Jobs = -1,
+    cache_dir: CacheDir = None,
+) -> None:  # fmt: skip
+    """Write datasets as archives to deposit, with card, checksums and metadata."""
+    use_cache(cache_dir)
+    from simbench.core.files import check_new
+    from simbench.data.export.release import RELEASED
+    from simbench.data.export.release import release as write_release
+
+    check_new(out)
+    scenarios = load(scenario or list(RELEASED))
+    with resumable(), progress_bars() as report:
+        write_release(scenarios, seed, out, nwb, n_jobs, report)
+    typer.echo(str(out))

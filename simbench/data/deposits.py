@@ -1,0 +1,73 @@
+"""Datasets that somebody deposited: fetched by name, compared with their checksum, kept."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, RootModel
+
+from simbench.core.cache import cache_folder
+from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.files import read_json, validated
+from simbench.data.dataset import Dataset
+from simbench.scenario.recipe import Recipe
+
+REGISTRY_VARIABLE = "SIMBENCH_REGISTRY"
+_REGISTRY = Path(__file__).with_name("deposits.json")
+
+
+class Deposit(Recipe):
+    """Where a dataset lies."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+    """Of a zip file of the dataset's folder; empty until somebody has deposited it."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Registry(RootModel[dict[str, Deposit]]):
+    """Deposits by name."""
+
+
+def deposits() -> dict[str, Deposit]:
+    """Known deposits by name: those of simbench, or of the file ``$SIMBENCH_REGISTRY``."""
+    path = Path(os.environ.get(REGISTRY_VARIABLE) or _REGISTRY)
+    return validated(_Registry, read_json(path), str(path)).root
+
+
+def fetch_dataset(name: str) -> Path:
+    """Folder of a deposited dataset; it is fetched if it is not here yet.
+
+    Raises
+    ------
+    SimbenchError
+        If nobody has deposited it, it can't be reached, or it is another file than was deposited.
+    """
+    known = deposits()
+    places = {key: deposit for key, deposit in known.items() if deposit.url}
+    if name not in places:
+        allowed = ", ".join(places) or "none yet; `simbench simulate` makes the data"
+        raise SimbenchError(f"fetch '{name}': not deposited; allowed: {allowed}")
+    deposit = places[name]
+    try:
+        import pooch
+    except ImportError:
+        raise SimbenchError(f"fetch {needs_extra('fetch')}") from None
+    folder = cache_folder() / "deposits" / deposit.sha256
+    try:
+        pooch.get_logger().setLevel("WARNING")
+        files = pooch.retrieve(
+            deposit.url, f"sha256:{deposit.sha256}", f"{name}.zip", folder,
+            processor=pooch.Unzip(extract_dir="dataset"),
+        )  # fmt: skip
+    except (OSError, ValueError) as error:  # no network, no such file; another checksum
+        reason = str(error).partition("\n")[0]
+        raise SimbenchError(f"fetch {name}: {deposit.url}: {reason}") from None
+    manifests = [Path(file) for file in files if Path(file).name == "manifest.json"]
+    if not manifests:
+        raise SimbenchError(f"fetch {name}: {deposit.url} holds no dataset folder")
+    return manifests[0].parent
+
+
+def load_dataset(name: str) -> Dataset:
+    """A deposited dataset by name, fetched once and then read from the cache."""
+    return Dataset.load(fetch_dataset(name))

@@ -1,0 +1,144 @@
+"""A release: datasets as archives that can be deposited, described for people and machines."""
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from simbench import __version__
+from simbench.core.files import checksum, new_folder
+from simbench.data.dataset import Dataset
+from simbench.data.export import export
+from simbench.data.simulation import simulate
+from simbench.scenario.scenario import Scenario
+
+RELEASED = ("firing-types", "topologies", "noise-ladder")
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+CROISSANT = "http://mlcommons.org/croissant/1.0"
+_DATED = (1980, 1, 1, 0, 0, 0)
+
+
+def release(
+    scenarios: Sequence[Scenario], seed: int, folder: str | Path, nwb: bool = True, n_jobs: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Path:  # fmt: skip
+    """Simulate scenarios and write what a deposit holds, whole or not at all.
+
+    For each scenario and level ``NAME.zip`` (dataset folder) and, with ``nwb``, ``NAME-nwb.zip``;
+    ``README.md``, ``SHA256SUMS``, the metadata ``croissant.json`` (Croissant 1.0), and
+    ``deposits.json``, whose places are filled in when the archives have an address.
+
+    Parameters
+    ----------
+    folder : str or Path
+        New or empty.
+    """
+    folder = Path(folder)
+    with new_folder(folder) as draft:
+        cards = []
+        for scenario in scenarios:
+            for level, plain in scenario.at_levels.items():
+                dataset = simulate(plain, seed, n_jobs)
+                name = "-".join([scenario.name, *([level] if level else []), f"seed{seed}"])
+                _archive(draft / f"{name}.zip", name, dataset.save)
+                if nwb:
+                    _archive(draft / f"{name}-nwb.zip", name, partial(export, dataset))
+                cards.append(f"- `{name}`: {_line(dataset)}")
+                if progress:
+                    progress("release", len(cards), sum(len(s.at_levels) for s in scenarios))
+        sums = {path.name: checksum(path) for path in sorted(draft.glob("*.zip"))}
+        lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+        (draft / "SHA256SUMS").write_text(lines, encoding="utf-8")
+        (draft / "README.md").write_text(_card(cards, seed), encoding="utf-8")
+        places = {
+            name.removesuffix(".zip"): {"url": "", "sha256": digest}
+            for name, digest in sums.items()
+            if not name.endswith("-nwb.zip")
+        }
+        (draft / "deposits.json").write_text(json.dumps(places, indent=1) + "\n", encoding="utf-8")
+        about = croissant(sums, {name: (draft / name).stat().st_size for name in sums}, seed)
+        (draft / "croissant.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def croissant(sums: dict[str, str], sizes: dict[str, int], seed: int) -> dict[str, Any]:
+    """Metadata in JSON-LD, for search engines of datasets and loaders.
+
+    Parameters
+    ----------
+    sums, sizes
+        SHA-256 and bytes of each archive.
+    """
+    return {
+        "@context": {
+            "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
+            "cr": "http://mlcommons.org/croissant/", "dct": "http://purl.org/dc/terms/",
+            "conformsTo": "dct:conformsTo", "citeAs": "cr:citeAs",
+        },
+        "@type": "sc:Dataset",
+        "conformsTo": CROISSANT,
+        "name": f"simbench-seed{seed}",
+        "description": "Simulated calcium imaging of neuronal cultures with all labels: spikes, "
+        f"wiring, firing types and optics. Made by simbench {__version__} with seed {seed}.",
+        "license": LICENCE,
+        "url": "https://pypi.org/project/simbench-calcium/",
+        "version": "1.0.0",
+        "creator": {"@type": "sc:Organization", "name": "The simbench maintainers"},
+        "datePublished": date.today().isoformat(),
+        "citeAs": "The simbench maintainers: simbench, a simulation-first benchmark for calcium "
+        f"imaging, version {__version__}",
+        "distribution": [
+            {
+                "@type": "cr:FileObject", "@id": name, "name": name, "contentUrl": name,
+                "contentSize": f"{sizes[name]} B", "encodingFormat": "application/zip",
+                "sha256": digest,
+            }
+            for name, digest in sums.items()
+        ],
+    }  # fmt: skip
+
+
+def _archive(path: Path, name: str, write: Callable[[Path], Any]) -> None:
+    """Zip what a function writes, uncompressed and dated 1980: the same bytes each time."""
+    with TemporaryDirectory() as scratch, zipfile.ZipFile(path, "w") as archive:
+        write(Path(scratch) / name)
+        for file in sorted(Path(scratch).rglob("*")):
+            if file.is_file():
+                inside = zipfile.ZipInfo(file.relative_to(scratch).as_posix(), _DATED)
+                with file.open("rb") as source, archive.open(inside, "w", force_zip64=True) as out:
+                    while block := source.read(2**20):
+                        out.write(block)
+
+
+def _line(dataset: Dataset) -> str:
+    n_neurons = sum(recording.n_neurons for recording in dataset.recordings)
+    first = dataset.recordings[0]
+    return (
+        f"{len(dataset.recordings)} cultures, {n_neurons} neurons, {first.duration_s:g} s at "
+        f"{first.frame_rate:g} Hz"
+    )
+
+
+def _card(lines: list[str], seed: int) -> str:
+    return f"""\
+---
+license: cc-by-4.0
+tags: [calcium-imaging, neuroscience]
+---
+
+# Simulated calcium imaging with all labels
+
+Made by simbench {__version__}, seed {seed}: no animal was recorded. Licensed under
+[CC BY 4.0]({LICENCE}).
+
+{chr(10).join(lines)}
+
+`NAME.zip` is a dataset folder (`simbench.Dataset.load`), with a card of its own that explains every
+column; `NAME-nwb.zip` holds the same as NWB files. `SHA256SUMS` has the checksums, `croissant.json`
+the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it says where the archives lie,
+`simbench fetch NAME` brings them.
+"""
