@@ -1,5 +1,6 @@
 """Run: recordings, latents, scores; each finished entry is in the cache at once."""
 
+import logging
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ from simbench.scoring.targets import check_targets
 
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]
+_log = logging.getLogger(__name__)
 _PRELOAD = ("torch", "simbench.methods.embedding", "simbench.scoring.protocols")
 
 
@@ -181,6 +183,9 @@ def _alone(
     for done, (unit, result) in enumerate(results, 1):
         if isinstance(result, BaseException):
             failed[unit] = result
+        how = f"failed: {result}" if unit in failed else "done"
+        place = f"{unit.scenario.name}{f' at {unit.level}' if unit.level else ''}"
+        _log.info("%s %s on %s, seed %d: %s", what, unit.method, place, unit.seed, how)
         report(what, done, len(jobs))
     return failed
 

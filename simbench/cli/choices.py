@@ -3,7 +3,7 @@
 from typing import Literal
 
 Backend = Literal["loky", "dask"]
-CacheAction = Literal["info", "clear"]
+CacheAction = Literal["info", "prune", "clear"]
 Checkable = Literal["method"]
 Drawable = Literal["culture", "optics"]
 Listable = Literal["scenarios", "methods", "metrics", "indicators", "labels"]

@@ -1,12 +1,14 @@
 """What all commands share: the application, its options, and small helpers."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from simbench import __version__
 from simbench.cli.choices import scenario_names
@@ -15,7 +17,18 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from simbench.scenario.scenario import Scenario
 
+_FIRST = ("run", "list", "leaderboard", "simulate", "export")
+
+
+class _RunFirst(TyperGroup):
+    """Commands in the order in which they are first needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=lambda name: (*_FIRST, name).index(name))
+
+
 app = typer.Typer(
+    cls=_RunFirst,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,8 +48,18 @@ def simbench(
     version: Annotated[
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say each piece of work as it is done.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Results and errors alone: no notes, no bars.")
+    ] = False,
 ) -> None:
     """Do the latents of a method recover the physics that made the traces?"""
+    if verbose:
+        logging.basicConfig(format="%(message)s")  # to stderr, where warnings go anyway
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
+    logging.getLogger("simbench").setLevel(level)
 
 
 def _check_jobs(n_jobs: int) -> int:

@@ -1,6 +1,8 @@
 """The benchmark: run, cache, check."""
 
+import logging
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -26,6 +28,9 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from simbench.benchmark.plan import Unit
     from simbench.scenario.scenario import Scenario
+
+
+_log = logging.getLogger(__name__)
 
 
 def _check_timeout(seconds: float | None) -> float | None:
@@ -148,7 +153,7 @@ def run(
     with resumable(backend, scheduler):
         for number, (scenario, units) in enumerate(plans.items(), 1):
             if len(plans) > 1:
-                typer.echo(f"{scenario.name} ({number} of {len(plans)})", err=True)
+                _log.warning("%s (%d of %d)", scenario.name, number, len(plans))
             try:
                 _run_scenario(seeds[0], n_jobs, timeout, out, scenario, units)
             except Exception as error:  # one that fails stops no other
@@ -164,7 +169,7 @@ def run(
 
 def _say_left_out(networks: list[str]) -> None:
     if networks:
-        typer.echo(f"left out without PyTorch (pip install torch): {', '.join(networks)}", err=True)
+        _log.warning("left out without PyTorch (pip install torch): %s", ", ".join(networks))
 
 
 def _run_scenario(
@@ -191,14 +196,19 @@ def _run_scenario(
 
 @app.command(epilog="Example: simbench cache info")
 def cache(
-    what: Annotated[CacheAction, typer.Argument(help="Say or empty.")], cache_dir: CacheDir = None
+    what: Annotated[CacheAction, typer.Argument(help="Say, delete what is old, or empty.")],
+    days: Annotated[float, typer.Option(min=0, help="prune: what nobody wanted for so long.")] = 30,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""
     use_cache(cache_dir)
     from simbench.core import cache as store
 
-    size = store.clear() if what == "clear" else store.usage()
-    verb = "freed" if what == "clear" else "used"
+    work: dict[str, Callable[[], int]] = {
+        "info": store.usage, "prune": partial(store.prune, days), "clear": store.clear
+    }  # fmt: skip
+    size = work[what]()
+    verb = "used" if what == "info" else "freed"
     typer.echo(f"{store.cache_folder()}: {size / 1e6:.1f} MB {verb}")
 
 
@@ -234,7 +244,7 @@ def _expanded(names: list[str]) -> list[str]:
     known = {scenario.name: scenario.recordings for scenario in load(list(available_scenarios()))}
     lacking = [name for name, recipe in known.items() if recipe and recipe.lacks_folder]
     if lacking:
-        typer.echo(f"left out without --recordings DIR: {', '.join(lacking)}", err=True)
+        _log.warning("left out without --recordings DIR: %s", ", ".join(lacking))
     everything = [name for name in known if name not in lacking]
     named = (everything if name == "all" else [name] for name in names)
     return list(dict.fromkeys(chain.from_iterable(named)))

@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -101,6 +103,8 @@ def holds(folder: Path) -> bool:
     except SimbenchError:
         shutil.rmtree(folder, ignore_errors=True)
         return False
+    with suppress(OSError):  # a cache that can only be read
+        os.utime(folder / _FILES)  # when it was last wanted, see `prune`
     return True
 
 
@@ -145,6 +149,16 @@ def clear() -> int:
     for kind in STATIONS:
         shutil.rmtree(cache_folder() / kind, ignore_errors=True)
     return size
+
+
+def prune(days: float) -> int:
+    """Delete entries that nobody has wanted for that many days; return the bytes freed."""
+    size, oldest = usage(), time.time() - 86400 * days
+    for kind in STATIONS:
+        for file in (cache_folder() / kind).glob(f"*/*/{_FILES}"):
+            if file.stat().st_mtime < oldest:
+                shutil.rmtree(file.parent, ignore_errors=True)
+    return size - usage()
 
 
 def usage() -> int:

@@ -1,5 +1,6 @@
 """Tables and progress bars on the terminal."""
 
+import logging
 import multiprocessing
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 Step = TypeVar("Step")
 
+_log = logging.getLogger(__name__)
 _open_bars = 0
 """Blocks of `progress_bars` that are running: a display of its own inside would garble theirs."""
 
@@ -39,8 +41,9 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
-        *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
-    ) as bars:
+        *columns, TimeElapsedColumn(), console=console,
+        disable=not console.is_terminal or not _log.isEnabledFor(logging.WARNING),
+    ) as bars:  # fmt: skip
         tasks = {}
 
         def report(what: str, done: int, total: int) -> None:

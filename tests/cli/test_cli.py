@@ -225,7 +225,7 @@ def test_importing_and_helping_need_no_heavy_library():
         (["export", "a", "b", "--to", "hdf"], "'--to': 'hdf' is not one of 'nwb', 'suite2p'"),
         (["show", "mood", "quickstart"], "'mood' is not one of 'culture', 'optics'"),
         (["leaderboard", "x", "--probe", "best"], "not one of 'linear', 'nonlinear'"),
-        (["cache", "empty"], "'empty' is not one of 'info', 'clear'"),
+        (["cache", "empty"], "'empty' is not one of 'info', 'prune', 'clear'"),
         (["check", "scenario", "x"], "'scenario' is not one of 'method'"),
         (["simulate"], "missing argument 'SCENARIO'; see .*simbench simulate --help"),
         (["simulate", "quickstart"], "missing option '--out'"),
@@ -240,6 +240,19 @@ def test_wrong_usage_is_one_line(arguments, complaint):
     refused(simbench(*arguments), complaint)
 
 
+def test_run_stands_first():
+    found = re.findall(r"^│ ([a-z]+) ", simbench("--help").stdout.partition("Commands")[2], re.M)
+    assert found[0] == "run"
+
+
+def test_more_or_less_is_said(tmp_path):
+    run = ("run", TINY, "-m", "pca", "--seed", 41, "--out", tmp_path)
+    said = simbench("-v", *run).stderr.splitlines()
+    assert "fit pca on tiny, seed 41: done" in said
+    assert "score pca on tiny, seed 41: done" in said
+    assert simbench("-q", *run).stderr == ""
+
+
 def test_without_arguments_it_helps():
     result = simbench()
     assert result.returncode == 0
@@ -252,7 +265,7 @@ def test_without_arguments_it_helps():
         ("export a b --to ", {"nwb", "suite2p", "cascade", "csv"}),
         ("run qu", {"quickstart"}),
         ("run quickstart -m avae-p", {"avae-published"}),
-        ("cache ", {"info", "clear"}),
+        ("cache ", {"info", "prune", "clear"}),
         ("simulate topolo", {"topologies"}),
     ],
 )

@@ -1,6 +1,7 @@
 """The keys of the cache hold whatever decides what an entry contains, and nothing else."""
 
 import ast
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -30,12 +31,18 @@ SILENT_LIBRARIES = {
     "safetensors",
     "threadpoolctl", "typing_extensions",
     "h5py", "hdmf", "pynwb",  # read what lies in a file, whose checksum is in the key
+    "pynapple", "xarray",  # what a dataset is turned into
 }  # fmt: skip
 
 
 def imported(path):
-    """Dotted names of everything that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """Dotted names of everything that a file imports when it runs, wherever in the file."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = [
+        n for n in tree.body if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)
+    ]
+    skipped = {part for block in for_types for line in block.body for part in ast.walk(line)}
+    for node in set(ast.walk(tree)) - skipped:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -165,3 +172,16 @@ def test_the_worker_that_fits_a_method_is_given_no_label(tiny, monkeypatch, tmp_
     assert module.read_outputs(unit.latents_folder)["latents"].shape == (6 * 24, 3)
     told = {name for path in job.traces for name in (p.name for p in path.iterdir())}
     assert told == {"dff.npy", "entry.json"}
+
+
+def test_what_nobody_wanted_lately_is_pruned(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    old, wanted, new = (cache.entry("scores", name) for name in ("old", "wanted", "new"))
+    for folder in (old, wanted, new):
+        cache.fetch(folder, lambda draft: (draft / "x").write_bytes(b"12345"), lambda _: None)
+    for folder in (old, wanted):
+        os.utime(folder / "entry.json", (0, 0))
+    assert cache.holds(wanted)
+    before = cache.usage()
+    assert cache.prune(days=30) == before - cache.usage() > 5
+    assert [folder.is_dir() for folder in (old, wanted, new)] == [False, True, True]
