@@ -39,7 +39,8 @@ def light(tmp_path_factory):
     def run(*words, program=("-m", "simbench")):
         return subprocess.run(
             [sys.executable, *program, *map(str, words)], capture_output=True, text=True,
-            cwd=folder, env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200", "SIMBENCH_REAL": ""},
         )  # fmt: skip
 
     assert run("import torch", program=["-c"]).returncode == 1

@@ -69,6 +69,15 @@ def run(
         One row per unit, target, metric, probe and split, with the columns
         ``simbench.benchmark.rows.COLUMNS``. A unit that failed is one row with its error.
     """
+    results = results_of(units, n_jobs, progress, timeout_s, log)
+    return rows_of_units(joined(results), FLOOR, CEILING)
+
+
+def results_of(
+    units: Sequence[Unit], n_jobs: int = 1, progress: Progress | None = None,
+    timeout_s: float | None = None, log: Log | None = None,
+) -> dict[Unit, dict[str, Any]]:  # fmt: skip
+    """Run units as `run` does; columns of each, and its ``scores``, as they come."""
     report = progress or (lambda what, done, total: None)
     recordings, failed = _record(units, n_jobs, report, timeout_s)
     fitted = {unit.latents_folder: unit for unit in units if unit not in failed}
@@ -91,8 +100,7 @@ def run(
     for unit, error in failed.items():
         if log:
             log(unit, "".join(traceback.format_exception(error)))
-    results = {unit: _failure(failed[unit]) if unit in failed else _result(unit) for unit in units}
-    return rows_of_units(joined(results), FLOOR, CEILING)
+    return {unit: _failure(failed[unit]) if unit in failed else _result(unit) for unit in units}
 
 
 def fit_blind(folder: Path, job: LatentsJob) -> None:

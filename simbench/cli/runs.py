@@ -14,6 +14,7 @@ from simbench.cli.boards import print_leaderboard, write_overview
 from simbench.cli.choices import Backend, CacheAction, Checkable, method_names, scenario_names
 from simbench.cli.common import (
     CacheDir,
+    Folder,
     Jobs,
     Recordings,
     app,
@@ -27,6 +28,7 @@ from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
     from simbench.benchmark.plan import Unit
+    from simbench.benchmark.sharding import Shard
     from simbench.scenario.scenario import Scenario
 
 
@@ -95,6 +97,12 @@ TracesFolder = Annotated[
 ]
 
 
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Only share I of N; `simbench collect` makes the rows."),
+]
+
+
 @app.command(epilog="Example: simbench run quickstart --method avae --method pca --n-jobs 2")
 def run(
     scenarios: Scenarios = None,
@@ -114,6 +122,7 @@ def run(
     scheduler: Scheduler = None,
     cache_dir: CacheDir = None,
     export_traces: TracesFolder = None,
+    shard: ShardOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
 ) -> None:
     """Simulate, fit, score and rank: the whole benchmark.
@@ -131,15 +140,17 @@ def run(
         chosen = [_of_dataset(scenarios, dataset, target or [], seconds, frame_rate)]
     seeds = seed or [0]
     from simbench.benchmark.plan import networks_left_out, plan
+    from simbench.benchmark.sharding import Shard
 
     names = Counter(scenario.name for scenario in set(chosen))
     for name in sorted(name for name, count in names.items() if count > 1):
         raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
     plans = {scenario: plan([scenario], method or [], seeds, trainings) for scenario in chosen}
+    share = Shard.parse(shard) if shard else None
     left_out = networks_left_out(chosen, method or [])
     if dry_run:
         _say_left_out(left_out)
-        _print_plan(plans)
+        _print_plan({s: share.of(units) if share else units for s, units in plans.items()})
         return
     if export_traces is not None:
         _export_traces(chosen, seeds, n_jobs, export_traces)
@@ -155,13 +166,13 @@ def run(
             if len(plans) > 1:
                 _log.warning("%s (%d of %d)", scenario.name, number, len(plans))
             try:
-                _run_scenario(seeds[0], n_jobs, timeout, out, scenario, units)
+                _run_scenario(seeds[0], n_jobs, timeout, out, scenario, units, share)
             except Exception as error:  # one that fails stops no other
                 if len(plans) == 1:
                     raise
                 failed.append(f"{scenario.name}: {error}")
                 typer.echo(failed[-1], err=True)
-    if len(failed) < len(plans):
+    if share is None and len(failed) < len(plans):
         write_overview(out)
     if failed:
         raise SimbenchError("; ".join(failed))
@@ -174,9 +185,11 @@ def _say_left_out(networks: list[str]) -> None:
 
 def _run_scenario(
     seed: int, n_jobs: int, timeout_s: float | None, out: Path,
-    scenario: "Scenario", units: "list[Unit]",
+    scenario: "Scenario", units: "list[Unit]", share: "Shard | None",
 ) -> None:  # fmt: skip
+    from simbench.benchmark.run import results_of
     from simbench.benchmark.run import run as run_units
+    from simbench.benchmark.sharding import write_shard
     from simbench.report.results_folder import write_results
 
     folder = out / scenario.name
@@ -187,11 +200,31 @@ def _run_scenario(
             file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
     with progress_bars() as report:
+        if share is not None:
+            results = results_of(share.of(units), n_jobs, report, timeout_s, log)
+            typer.echo(f"Share: {write_shard(folder, share, scenario, units, results)}")
+            return
         rows = run_units(units, n_jobs, report, timeout_s, log)
         report("figures", 0, 1)
         board = write_results(folder, rows, scenario, seed)
     print_leaderboard(f"{scenario.name} v{scenario.version}", board)
     typer.echo(f"Rows, tables and figures: {folder}")
+
+
+@app.command(epilog="Example: simbench collect runs")
+def collect(folder: Folder, cache_dir: CacheDir = None) -> None:
+    """Make rows, tables and figures from the shares that `simbench run --shard` wrote."""
+    use_cache(cache_dir)
+    from simbench.benchmark.sharding import SHARDS
+    from simbench.benchmark.sharding import collect as collect_shares
+    from simbench.report.results_folder import write_results
+
+    folders = sorted(path.parent for path in folder.glob(f"*/{SHARDS}"))
+    for of_scenario in folders or [folder]:
+        made = collect_shares(of_scenario)
+        board = write_results(of_scenario, made.rows, made.scenario, made.seed)
+        print_leaderboard(f"{made.scenario.name} v{made.scenario.version}", board)
+    write_overview(folder)
 
 
 @app.command(epilog="Example: simbench cache info")

@@ -53,18 +53,19 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
         from distributed import Client
     except ImportError:
         raise SimbenchError(f"--backend dask: {needs_extra('dask')}") from None
-    try:
-        # a daemon could not start the process of its own that each method gets
-        with dask.config.set({"distributed.worker.daemon": False}):
-            client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SimbenchError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
-    with client:
-        _cluster = client
+    # A daemon could not start the process of its own that each method gets. Of the whole block,
+    # for a worker that died is started again.
+    with dask.config.set({"distributed.worker.daemon": False}):
         try:
-            yield
-        finally:
-            _cluster = None
+            client = Client(scheduler, timeout="20s") if scheduler else Client(threads_per_worker=1)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise SimbenchError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
+        with client:
+            _cluster = client
+            try:
+                yield
+            finally:
+                _cluster = None
 
 
 def run_jobs(

@@ -147,9 +147,9 @@ class _Block:
         self._build(members)
 
     def _build(self, members: list[_Member]) -> None:
-        from brian2.groups.group import CodeRunner
-
         b2 = use_target(self._target)
+        from brian2.groups.group import CodeRunner  # not before Brian2 is fit for threads
+
         self._members = list(members)
         networks = [member.trial.network for member in members]
         self._model, self._neurons = build_model(networks, self._dt_ms)

@@ -8,8 +8,10 @@ import pandas as pd
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import ROWS_FILE, check_digests, complete, read_rows, write_rows
 from simbench.benchmark.run import latents_of
+from simbench.board.leaderboard import Board
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_writable, write_text
+from simbench.data.dataset import Dataset
 from simbench.data.simulation import open_dataset, recording_folders
 from simbench.report.figures import draw_similarity, draw_traces
 from simbench.report.gallery import choose_methods, draw_gallery, similarity
@@ -54,21 +56,35 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Rows of one scenario, any number of seeds.
     scenario : Scenario
     seed : int
-        Whose traces and latents are drawn, from the cache: of the methods that this run has done.
+        Whose traces and latents are drawn, from the cache, if they are there: of the methods that
+        this run has done.
     """
     rows_of_all = write_rows(folder / ROWS_FILE, rows)
     write_scenario(scenario, folder)
     board = write_tables(folder, rows_of_all, scenario)
     level, shown = next(iter(scenario.at_levels.items()))
-    dataset = open_dataset(shown, seed, recording_folders(shown, seed))
+    folders = recording_folders(shown, seed)
+    if all(folder.is_dir() for folder in folders):  # not where shares of a run were collected
+        _write_pictures(folder, rows, board, (level, shown), open_dataset(shown, seed, folders))
+    return board.table
+
+
+def _write_pictures(
+    folder: Path, rows: pd.DataFrame, board: Board, of_level: tuple[str, Scenario],
+    dataset: Dataset,
+) -> None:  # fmt: skip
+    """Traces, latents and how alike these are: as far as the cache holds them."""
+    level, shown = of_level
+    seed = int(dataset.seed or 0)
     save(draw_traces(dataset), folder / "traces.png")
     mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
-    done = [name for name in board.table.index if name in set(mine["method"])]
-    latents = {name: latents_of(Unit(shown, seed, name, level)) for name in done}
+    units = {name: Unit(shown, seed, name, level) for name in board.table.index}
+    done = [name for name in units if name in set(mine["method"])]
+    kept = [name for name in done if units[name].latents_folder.is_dir()]
+    latents = {name: latents_of(units[name]) for name in kept}
     if latents and board.targets:
-        gallery = {name: latents[name] for name in choose_methods(board, set(done))}
+        gallery = {name: latents[name] for name in choose_methods(board, set(kept))}
         save(draw_gallery(gallery, dataset, mine), folder / "latents.png")
         alike = similarity({name: z[dataset.test_neurons] for name, z in latents.items()})
         write_text(folder / "similarity.csv", alike.to_csv(float_format="%.4f"))
         save(draw_similarity(alike), folder / "similarity.png")
-    return board.table

@@ -17,6 +17,17 @@ def double(number):
     return 2 * number
 
 
+def kill_worker(number):
+    """As a machine without memory does: ends the dask worker above the process of a job."""
+    if number == 1:
+        import psutil
+
+        for parent in psutil.Process().parents()[:2]:
+            parent.kill()
+        os._exit(9)
+    return 2 * number
+
+
 def pid_of(_):
     return os.getpid()
 
@@ -55,6 +66,14 @@ def test_a_scheduler_without_dask_is_refused():
     complaint = "--scheduler tcp://node:1: only with --backend dask"
     with pytest.raises(SimbenchError, match=complaint), parallel_backend("loky", "tcp://node:1"):
         pass
+
+
+def test_a_job_that_kills_its_dask_worker_is_one_failed_result():
+    pytest.importorskip("distributed")
+    with parallel_backend("dask"):
+        found = dict(run_alone(kill_worker, {n: (n,) for n in range(4)}, 2))
+    assert str(found.pop(1)) == "its process died: out of memory?"
+    assert found == {0: 0, 2: 4, 3: 6}
 
 
 def test_an_unreachable_scheduler_is_refused(monkeypatch):
