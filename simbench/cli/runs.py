@@ -153,7 +153,7 @@ def run(
         _print_plan({s: share.of(units) if share else units for s, units in plans.items()})
         return
     if export_traces is not None:
-        _export_traces(chosen, seeds, n_jobs, export_traces)
+        _export_traces(chosen, seed or [], n_jobs, export_traces)
         return
     from simbench.report.results_folder import check_folder
 
@@ -306,17 +306,21 @@ def _of_dataset(
 def _export_traces(
     scenarios: "list[Scenario]", seeds: list[int], n_jobs: int, folder: Path
 ) -> None:
+    from simbench.core.seeds import check_secret, draw_secret_seed
     from simbench.data.simulation import simulate
     from simbench.submission import export_traces
 
     if len(seeds) > 1:
         raise SimbenchError("--export-traces: allowed: one seed")
-    (seed,) = seeds
+    seed = seeds[0] if seeds else draw_secret_seed()
+    check_secret(seed)
     for scenario in scenarios:
         for level, plain in scenario.at_levels.items():
             with resumable(), progress_bars() as report:
                 dataset = simulate(plain, seed, n_jobs, partial(report, f"simulate {plain.name}"))
             typer.echo(str(export_traces(dataset, folder / scenario.name / level)))
+    if not seeds:
+        typer.echo(f"The seed, to be kept secret until the board closes: {seed}")
 
 
 def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:

@@ -17,7 +17,7 @@ ScenarioOption = Annotated[
 ]
 
 
-@app.command(epilog="Example: simbench score latents.npz --scenario quickstart --seed 8276451093")
+@app.command(epilog="Example: simbench score latents.npz --scenario quickstart")
 def score(
     file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
     scenario: ScenarioOption = "quickstart",

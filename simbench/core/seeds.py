@@ -1,10 +1,29 @@
 """Named random streams: a draw depends on its name, never on the order of the work."""
 
 import hashlib
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+
+from simbench.core.errors import SimbenchError
+
+SECRET_BITS = 128
+
+
+def draw_secret_seed() -> int:
+    """A seed that nobody can guess, from the system's source of randomness."""
+    return secrets.randbits(SECRET_BITS - 1) | 1 << (SECRET_BITS - 1)
+
+
+def check_secret(seed: int) -> None:
+    """Refuse a seed that can be found by trial: the noise of three frames would give it away."""
+    if seed.bit_length() < SECRET_BITS:
+        raise SimbenchError(
+            f"--seed: {seed.bit_length()} bits can be guessed from the traces; "
+            f"leave it out, and one of {SECRET_BITS} bits is drawn"
+        )
 
 
 def seed_of(base: int, *names: str | int) -> int:

@@ -2,8 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from simbench import __version__
 from simbench.core.errors import SimbenchError
 from simbench.core.files import new_folder
 from simbench.data.dataset import Dataset
+from simbench.data.recording import Recording
 
 _HERE = Path(__file__).parent
 _MARKER = "index.csv"
@@ -45,7 +46,7 @@ class BlindOrder:
 def blind_orders(dataset: Dataset) -> list[BlindOrder]:
     """Names and orders under which recordings are exported, in the order of the dataset."""
     orders = []
-    for recording in dataset.recordings:
+    for recording in as_counted(dataset):
         traces = np.asarray(recording.fluorescence, dtype="<f4")
         digests = [hashlib.sha256(trace.tobytes()).digest() for trace in traces]
         neurons = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=int)
@@ -56,6 +57,28 @@ def blind_orders(dataset: Dataset) -> list[BlindOrder]:
     return orders
 
 
+def as_counted(dataset: Dataset) -> Iterator[Recording]:
+    """Recordings with the whole numbers that a camera counts, where light was counted.
+
+    Digits behind the point are those of a random stream, by which its seed can be recognised.
+    """
+    scenario = dataset.scenario
+    recipes = [c.imaging for c in scenario.conditions] if scenario else []
+    if scenario and scenario.imaging and not recipes:  # spikes of others through its optics
+        recipes = [scenario.imaging]
+    is_counted = bool(recipes) and all(recipe.photons_per_frame for recipe in recipes)
+    for recording in dataset.recordings:
+        counts = np.rint(recording.fluorescence) if is_counted else recording.fluorescence
+        yield replace(recording, fluorescence=counts)
+
+
+def group_names(dataset: Dataset, orders: Sequence[BlindOrder]) -> list[str]:
+    """For each recording the name of its culture or animal: the first of its recordings' names."""
+    names = np.array([order.name for order in orders])
+    firsts = pd.Series(names).groupby(dataset.groups).transform("min")
+    return [f"group-{name.removeprefix('recording-')}" for name in firsts]
+
+
 def traces_digest(orders: Sequence[BlindOrder]) -> str:
     """SHA-256 of the traces of a dataset, whatever their order."""
     return hashlib.sha256("".join(sorted(order.digest for order in orders)).encode()).hexdigest()
@@ -64,11 +87,11 @@ def traces_digest(orders: Sequence[BlindOrder]) -> str:
 def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Path:
     """Write the traces of a dataset, without any label, for another group.
 
-    The folder holds ``index.csv`` (recording, split, n_neurons, n_frames, frame_rate_hz), two
-    folders ``dff`` and ``fluorescence`` with one float32 ``.npy`` matrix (n_neurons, n_frames) per
-    recording, a method card to fill in, examples in Python, R and MATLAB, and a README. Names and
-    order of recordings and neurons follow from the traces alone (`BlindOrder`); the seed is left
-    out.
+    The folder holds ``index.csv`` (recording, split, n_neurons, n_frames, frame_rate_hz, group),
+    two folders ``dff`` and ``fluorescence`` with one float32 ``.npy`` matrix (n_neurons, n_frames)
+    per recording, a method card to fill in, examples in Python, R and MATLAB, and a README. Names and
+    order of recordings, groups and neurons follow from the traces alone (`BlindOrder`); the seed is
+    left out. Fluorescence is rounded to what a camera counts (`as_counted`).
 
     Parameters
     ----------
@@ -85,15 +108,16 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
         for kind in ("fluorescence", "dff"):
             (draft / kind).mkdir()
         lines = []
-        parts = zip(orders, dataset.recordings, np.where(dataset.test, "test", "train"))
+        splits = np.where(dataset.test, "test", "train")
+        parts = zip(orders, as_counted(dataset), group_names(dataset, orders), splits)
         # Sorted, because the times of the files would tell the order of writing.
-        for order, recording, split in sorted(parts, key=lambda part: part[0].digest):
+        for order, recording, group, split in sorted(parts, key=lambda part: part[0].digest):
             for kind in ("fluorescence", "dff"):
                 trace = getattr(recording, kind)[order.neurons]
                 matrix = np.ascontiguousarray(trace, dtype="<f4")
                 np.save(draft / kind / f"{order.name}.npy", matrix)
-            lines.append((order.name, split, *matrix.shape, recording.frame_rate))
-        columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz"]
+            lines.append((order.name, split, *matrix.shape, recording.frame_rate, group))
+        columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz", "group"]
         index = pd.DataFrame(lines, columns=columns)
         index.to_csv(draft / _MARKER, index=False, lineterminator="\n")
         _write_guide(draft, dataset, traces_digest(orders))

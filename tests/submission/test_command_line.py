@@ -1,6 +1,7 @@
 """All of a submission through the command line: traces out, latents in, on the board."""
 
 import csv
+import re
 import sys
 from pathlib import Path
 
@@ -28,8 +29,14 @@ def simbench(tmp_path, monkeypatch, capsys):
 
 
 def test_traces_out_latents_in_and_on_the_board(simbench, tmp_path):
-    seed = ("--seed", 1, "-j", 1)
-    assert simbench("run", TINY, *seed, "--export-traces", "traces")[0] == 0
+    code, _, err = simbench("run", TINY, "--seed", 1, "--export-traces", "traces")
+    assert code == 2
+    assert "--seed: 1 bits can be guessed" in err
+    code, out, _ = simbench("run", TINY, "-j", 1, "--export-traces", "traces")
+    assert code == 0
+    secret = int(re.search(r"kept secret until the board closes: (\d+)\n", out)[1])
+    assert secret.bit_length() == 128
+    seed = ("--seed", secret, "-j", 1)
     traces = tmp_path / "traces" / "tiny"
     with (traces / "index.csv").open() as file:
         recordings = [row["recording"] for row in csv.DictReader(file)]
@@ -37,7 +44,7 @@ def test_traces_out_latents_in_and_on_the_board(simbench, tmp_path):
     np.savez(tmp_path / "latents.npz", **latents)
 
     score = ("score", "latents.npz", "--scenario", TINY, "-j", 1)
-    code, out, _ = simbench(*score, "--seed", 1)
+    code, out, _ = simbench(*score, "--seed", secret)
     assert code == 0
     assert "firing_type" in out
     code, _, err = simbench(*score, "--seed", 2)
@@ -57,7 +64,7 @@ def test_traces_out_latents_in_and_on_the_board(simbench, tmp_path):
     accept = ("accept", "submission.zip", "--scenario", TINY, *seed, "--out", "results")
     code, _, err = simbench(*accept)
     assert code == 2
-    assert "simbench run tiny -m all --seed 1 --out results" in err
+    assert f"simbench run tiny -m all --seed {secret} --out results" in err
     assert not (tmp_path / "results").exists()
     assert simbench("run", TINY, "-m", "pca", *seed, "--out", "results")[0] == 0
 

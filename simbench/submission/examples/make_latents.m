@@ -1,7 +1,7 @@
 % Latents of every recording: here principal components, learned on the training cultures.
 
 file = fopen('index.csv');
-index = textscan(file, '%s %s %f %f %f', 'Delimiter', ',', 'HeaderLines', 1);
+index = textscan(file, '%s %s %f %f %f %s', 'Delimiter', ',', 'HeaderLines', 1);
 fclose(file);
 [recording, split, n_neurons, n_frames] = index{1:4};
 
