@@ -90,8 +90,8 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
     The folder holds ``index.csv`` (recording, split, n_neurons, n_frames, frame_rate_hz, group),
     two folders ``dff`` and ``fluorescence`` with one float32 ``.npy`` matrix (n_neurons, n_frames)
     per recording, a method card to fill in, examples in Python, R and MATLAB, and a README. Names
-    and order of recordings, groups and neurons follow from the traces alone (`BlindOrder`); the seed is
-    left out. Fluorescence is rounded to what a camera counts (`as_counted`).
+    and order of recordings, groups and neurons follow from the traces alone (`BlindOrder`); the
+    seed is left out. Fluorescence is rounded to what a camera counts (`as_counted`).
 
     Parameters
     ----------
