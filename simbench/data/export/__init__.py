@@ -11,7 +11,7 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from simbench.data.dataset import Dataset
 
-Format = Literal["nwb", "suite2p", "cascade", "csv"]
+Format = Literal["nwb", "suite2p", "caiman", "cascade", "csv"]
 _MARKER = "export.json"
 
 
@@ -37,12 +37,15 @@ def export(
         Every file written.
     """
     from simbench.core.files import checksum, new_folder
-    from simbench.data.export import cascade, csv_files, nwb, suite2p
+    from simbench.data.export import caiman, cascade, csv_files, nwb, suite2p
     from simbench.data.provenance import COUNTS, fluorescence_unit
 
     if to not in get_args(Format):
         raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
-    module = {"nwb": nwb, "suite2p": suite2p, "cascade": cascade, "csv": csv_files}[to]
+    modules = {
+        "nwb": nwb, "suite2p": suite2p, "caiman": caiman, "cascade": cascade, "csv": csv_files
+    }  # fmt: skip
+    module = modules[to]
     folder = Path(folder)
     with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
         columns: dict[str, None] = {}  # of all label tables, in order

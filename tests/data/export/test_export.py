@@ -11,8 +11,8 @@ from simbench.data.export import Format, export
 
 @pytest.fixture(params=get_args(Format))
 def to(request):
-    if request.param == "nwb":
-        pytest.importorskip("pynwb", reason="pynwb writes NWB files")
+    if request.param in ("nwb", "caiman"):
+        pytest.importorskip("pynwb", reason="the extra nwb writes these files")
     return request.param
 
 
