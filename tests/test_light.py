@@ -88,7 +88,7 @@ def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.parametrize("name", ["avae", "avae[beta=0]", "supervised"])
+@pytest.mark.parametrize("name", ["avae", "avae[beta=0]", "traces-taught"])
 def test_a_network_that_is_asked_for_is_one_line(light, name):
     done = light("run", TINY, "-m", name, "--out", "none")
     assert done.returncode == 2

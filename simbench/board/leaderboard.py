@@ -29,6 +29,8 @@ from simbench.scoring.statistics import (
 
 FLOOR_AND_CEILING = ("chance", "spikes")
 """The methods between which recovery is measured."""
+TAUGHT = "traces-taught"
+"""The other end: what traces hold. Where it was run, recovery is given against it, too."""
 UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")
 """Settings of one method, and cultures that nobody has recorded: they rank no methods."""
 VOTE = "vote_accuracy"
@@ -153,7 +155,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         ``chance``,
         ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
         taken as given), ``leakage_gap`` (what the score of the neuron-level split has on top of
-        this one, less the same for random latents), ``vote_p`` (of a class of cultures, by
+        this one, less the same for random latents), ``recovery_of_traces`` (between chance and the
+        control ``traces-taught``, if that was run), ``vote_p`` (of a class of cultures, by
         `simbench.scoring.statistics.vote_p`), ``is_best`` (can't be told from the best) and
         ``letters`` (methods that share one can't be told apart). Then: ``rank`` (of those with a
         recovery), ``recovery`` (mean over all targets; missing unless all are scored) with its
@@ -188,6 +191,10 @@ def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing 
                 interval = nested_interval(table[method], fits[target])
                 summary = _summary(means.loc[method, target].loc["culture"], interval)
                 summary["leakage_gap"] = _leak(means, method, target) - leaks[target]
+                taught = table[TAUGHT].mean() if TAUGHT in table else None
+                if taught is not None:
+                    placed = recovery(summary["score"], summary["chance"], taught)
+                    summary["recovery_of_traces"] = placed
                 if target in votes:
                     right = table[method].to_numpy() > 0.5
                     summary["vote_p"] = vote_p(right, summary["chance"])

@@ -17,6 +17,7 @@ REPLICATION_NOTE = (
     "correlation over all types; error between two scalings. Held out: whole cultures never seen; "
     "k-means without labels; c and d within type; the trace in dF/F against the clean one."
 )
+_OF_TRACES = "recovery_of_traces"
 _RECONSTRUCTION_NOTE = (
     "R² of the clean trace on held-out cultures, mean over cultures and seeds, by {axis}. "
     "Coverage: share of frames inside the 90 % predictive interval. NLL: negative log likelihood "
@@ -37,6 +38,8 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     header = ["", "method", "recovery", "ties"]
     for target in targets:
         header += [target.replace("_", " "), "leakage gap"]
+        if _OF_TRACES in table[target]:
+            header.append("share of what traces hold")
     header += ["coverage", "latents", "time", "memory", "parameters"]
     cells = []
     for method, line in table.iterrows():
@@ -52,6 +55,8 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             score, low, high, gap = line[target][["score", "low", "high", "leakage_gap"]]
             interval = f" [{number(low)}, {number(high)}]" if np.isfinite(score) else ""
             row += [number(score) + interval, number(gap, "+.2f")]
+            if _OF_TRACES in line[target]:
+                row.append(number(line[target][_OF_TRACES]))
         row += [number(about["coverage"], ".0%"), number(about["latents"], ".0f")]
         row += [duration(about["seconds"]), memory(about["memory_mb"])]
         cells.append([*row, count(about["parameters"])])

@@ -276,3 +276,15 @@ def test_tracks_of_their_own_are_listed_and_not_ranked(track):
     assert np.isnan(board.table.loc["elsewhere", ("method", "rank")])
     assert board.ranked == ["m"]
     assert f"elsewhere ({track})" in leaderboard_text(board)
+
+
+def test_recovery_is_given_against_both_ends():
+    taught = made_rows([0.75, 0.85], "traces-taught", family="control")
+    table = leaderboard(pd.concat([made_rows([0.6, 0.7]), taught]))
+    line = table.loc["m", "firing_type"]
+    assert line["recovery"] == pytest.approx(0.15 / 0.4)
+    assert line["recovery_of_traces"] == pytest.approx(0.15 / 0.3)
+    assert table.loc["traces-taught", ("firing_type", "recovery_of_traces")] == pytest.approx(1)
+    header, cells = readable(table)
+    assert dict(zip(header, cells[0]))["share of what traces hold"] == "0.50"
+    assert "recovery_of_traces" not in leaderboard(made_rows([0.6, 0.7]))["firing_type"]
