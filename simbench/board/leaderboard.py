@@ -152,11 +152,10 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         Index: method, best first by mean recovery, controls last; a replication
         (`is_replication`) has no rank, letters or mean recovery. Columns for each target:
         ``score``, ``low`` and ``high`` (95 % bootstrap interval over fits and test cultures),
-        ``chance``,
-        ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and ceiling
-        taken as given), ``leakage_gap`` (what the score of the neuron-level split has on top of
-        this one, less the same for random latents), ``recovery_of_traces`` (between chance and the
-        control ``traces-taught``, if that was run), ``vote_p`` (of a class of cultures, by
+        ``chance``, ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and
+        ceiling taken as given), ``leakage_gap`` (what the score of the neuron-level split has on
+        top of this one, less the same for random latents), ``recovery_of_traces`` (between chance
+        and the control ``traces-taught``, if that was run), ``vote_p`` (of a class of cultures, by
         `simbench.scoring.statistics.vote_p`), ``is_best`` (can't be told from the best) and
         ``letters`` (methods that share one can't be told apart). Then: ``rank`` (of those with a
         recovery), ``recovery`` (mean over all targets; missing unless all are scored) with its

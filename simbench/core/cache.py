@@ -37,6 +37,7 @@ STATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Kinds of entries: the folders of the package that make them, and the libraries these use."""
 _OUTSIDE = "export"  # part of `data` that makes no entry
 _FILES = "entry.json"
+_OPENING = ("open", "os.listdir", "os.scandir", "os.link", "os.rename")  # events of sys.audit
 Content = TypeVar("Content")
 
 
@@ -129,14 +130,15 @@ def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Con
 
 
 def close_truth() -> None:
-    """Let this process open nothing more of the cache that holds or tells a label, for good."""
+    """Let Python open nothing more of the cache that holds or tells a label, in this process.
+
+    It can't be undone. Other programs that the process starts are not held back.
+    """
     closed = [(cache_folder() / kind).resolve() for kind in ("cultures", "recordings", "scores")]
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in ("open", "os.listdir", "os.scandir") or not arguments:
-            return
-        if isinstance(arguments[0], str | bytes | os.PathLike):
-            path = Path(os.fsdecode(arguments[0])).absolute()
+        if event in _OPENING and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
+            path = Path(os.path.realpath(os.fsdecode(arguments[0])))
             if any(path.is_relative_to(folder) for folder in closed):
                 raise PermissionError(f"{path}: closed to methods, it tells labels")
 

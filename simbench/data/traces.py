@@ -74,19 +74,6 @@ def blind_order(n_recordings: int, seed: int) -> np.ndarray:
     return stream(seed, "blind order").permutation(n_recordings)
 
 
-def opaque_groups(groups: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each recording that says who shares a group, and nothing else.
-
-    Parameters
-    ----------
-    groups : ndarray of int, shape (n_recordings,)
-        Counted from 0.
-    seed : int
-        Of the data, which no method is told.
-    """
-    return stream(seed, "opaque groups").permutation(int(groups.max()) + 1)[groups]
-
-
 def trace_folders(recordings: Sequence[Path], n_jobs: int = 1) -> list[Path]:
     """Entries of the cache with the dF/F of cached recordings, made where they are missing.
 

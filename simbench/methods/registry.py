@@ -52,11 +52,12 @@ def find_entry(name: str) -> MethodEntry:
         made = load_class(name)
         # a control is marked as one wherever it comes from: it has seen more than traces
         is_control = isinstance(made, type) and issubclass(made, Control)
-        family = "control" if is_control else getattr(made, "simbench_track", "outside")
-        if family not in ("control", "outside", *TRACKS):
+        track = getattr(made, "simbench_track", None)
+        if track not in (None, *TRACKS):
             raise SimbenchError(
-                f"method {name}: simbench_track = '{family}'; allowed: {', '.join(TRACKS)}"
+                f"method {name}: simbench_track = '{track}'; allowed: {', '.join(TRACKS)}"
             )
+        family = "control" if is_control else track or "outside"
         return MethodEntry(family, name, "not registered", name, sees_truth=is_control)
     known = known_methods()
     if name not in known:

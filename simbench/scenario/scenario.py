@@ -194,14 +194,14 @@ class Scenario(Recipe):
                 "split.cross_fitted: allowed without train_with, and where the test share of "
                 f"{self.replicates} cultures goes into them without a rest"
             )
-        n_train = (self.replicates - self.n_test) * max(1, len(self.axes and self.conditions))
-        if self.labelled_cultures is not None and self.labelled_cultures > n_train:
-            raise ValueError(
-                f"labelled_cultures = {self.labelled_cultures}; allowed: up to the {n_train} that "
-                "train"
-            )
         self._check_levels()
         _ = self.conditions, self.at_levels  # expanding them finds impossible values
+        n_train = (self.replicates - self.n_test) * len(self.conditions)
+        if self.labelled_cultures is not None and self.labelled_cultures > n_train:
+            raise ValueError(
+                f"labelled_cultures = {self.labelled_cultures}; allowed: up to the {n_train} "
+                "training cultures"
+            )
         self._check_shapes()
         if not self.levels:
             self._check_classes()

@@ -66,26 +66,30 @@ def _culture_rows(
     scored = dataset.test_neurons & target.known
     tested = np.unique(dataset.culture[dataset.test_neurons])
     found: dict[str, list[list[float]]] = {}
+    truths, predictions = [], []
     for labelled in labelled_neurons(dataset, target):
         train = labelled & target.known
         answer, readable = target.answer(train), target.readable(latents, train)
         reading = read(readable, answer, train, scored, dataset.culture, probe, target.is_class)
-        truth = answer[scored]
-        values_of = {"truth": truth, "predicted": reading.predicted, "log_p": reading.log_p}
+        truths.append(answer[scored])
+        predictions.append(reading.predicted)
+        values_of: dict[str, Any] = {"truth": answer[scored], "predicted": reading.predicted}
+        if reading.log_p is not None:
+            values_of["log_p"] = reading.log_p
         for metric in _metrics_of(target):
-            values = _by_culture(metric, dataset, target, scored, tested, values_of)
-            found.setdefault(metric.name, []).append(values)
+            if metric.takes <= values_of.keys():
+                values = _by_culture(metric, dataset, target, scored, tested, values_of)
+                found.setdefault(metric.name, []).append(values)
     for name, draws in found.items():
         values = pd.DataFrame(draws).mean().to_list()
         others: Row = {}
         if name in HEADLINE and target.is_class and probe == "linear":
-            others["confusion"] = confusion(truth, reading.predicted)
+            others["confusion"] = confusion(np.concatenate(truths), np.concatenate(predictions))
         if METRICS[name].group == "class of a culture":
             first = dataset.labels[target.name].groupby(dataset.culture).first()[tested]
             others["chance"] = float(first.value_counts(normalize=True).max())
-        if np.isfinite(values).any():  # a probe without probabilities has no bits
-            mean = float(np.nanmean(values))
-            yield make_row(target.name, name, mean, probe, "culture", values, **others)
+        mean = float(np.nanmean(values))
+        yield make_row(target.name, name, mean, probe, "culture", values, **others)
 
 
 def labelled_neurons(dataset: Dataset, target: Target) -> Iterator[np.ndarray]:
@@ -223,16 +227,13 @@ def _by_culture(
     the score is that of the neurons of all test cultures together, and `pseudo_values` stand for
     the cultures; their mean is that score.
     """
-    given = {name: values for name, values in values_of.items() if values is not None}
-    if metric.name == "information_bits" and "log_p" not in given:
-        return [float("nan")] * len(tested)
     culture = dataset.culture[scored]
     together = has_small_groups(dataset) or _is_of_recordings(dataset, target)
     if together and metric.group != "class of a culture":
-        values = pseudo_values(metric, culture, **given)
+        values = pseudo_values(metric, culture, **values_of)
         return pd.Series(values, index=np.unique(culture)).reindex(tested).to_list()
     return [
-        metric(**{name: values[culture == c] for name, values in given.items()})
+        metric(**{name: values[culture == c] for name, values in values_of.items()})
         if np.any(culture == c)
         else float("nan")
         for c in tested

@@ -1,8 +1,9 @@
 """A decorator that registers a metric: its bounds, chance, meaning and source at its function."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable)
@@ -37,8 +38,6 @@ class Metric:
         says how).
     direction : {"higher", "lower", "nominal"}
         Which values are better; nominal: those closest to the level asked for.
-    options : mapping
-        Keyword arguments that make this metric of a more general function.
     tuned_on_labels : bool
         An upper bound that uses the answer, never a result.
     """
@@ -52,13 +51,18 @@ class Metric:
     high: float = 1
     chance: float | None = None
     direction: str = "higher"
-    options: Mapping[str, Any] = field(default_factory=dict)
     tuned_on_labels: bool = False
+
+    @cached_property
+    def takes(self) -> frozenset[str]:
+        """Names of the inputs that its function needs."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return frozenset(p.name for p in parameters if p.default is p.empty)
 
     def __call__(self, **inputs: Any) -> float:
         """Value of the metric; ``inputs`` may hold more than its function takes."""
         taken = inputs.keys() & inspect.signature(self.function).parameters.keys()
-        value = self.function(**{name: inputs[name] for name in taken}, **self.options)
+        value = self.function(**{name: inputs[name] for name in taken})
         return value[self.name] if isinstance(value, dict) else value
 
 

@@ -19,6 +19,7 @@ PROBES = ("linear", "nonlinear")
 _INVERSE_PENALTIES = np.logspace(-3, 3, 7)
 _PENALTIES = 10 * np.logspace(-3, 3, 7)
 _N_FOLDS = 4
+_MOST_SD = 10.0
 _BRODERSEN = "Brodersen et al. 2010"
 
 
@@ -108,8 +109,6 @@ def _read_number(
 ) -> Reading:
     """Ridge regression of the strength that is best on unseen groups, on average."""
     from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     if strength is None:
         scores = [
@@ -117,7 +116,8 @@ def _read_number(
             for learns, checks in grouped_folds(groups)
         ]
         strength = int(np.argmax(np.mean(scores, axis=0)))
-    model = make_pipeline(StandardScaler(), Ridge(_PENALTIES[strength])).fit(z, answer)
+    z, new = _scaled(z, new)
+    model = Ridge(_PENALTIES[strength]).fit(z, answer)
     return Reading(model.predict(new), strength=strength)
 
 
@@ -147,10 +147,12 @@ def _read_class(
 
 
 def _scaled(z: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in s.d. of the first, at most 10: one stray latent must not decide a whole score."""
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(z)
-    return scaler.transform(z), scaler.transform(new)
+    z, new = (np.clip(scaler.transform(x), -_MOST_SD, _MOST_SD) for x in (z, new))
+    return z, new
 
 
 def _logistic(inverse_penalty: float) -> Any:
@@ -245,7 +247,7 @@ def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 @metric("information_bits", "class", low=-INF, high=INF, chance=0, source="Shannon 1948")
-def information_bits(truth: np.ndarray, log_p: pd.DataFrame | None) -> float:
+def information_bits(truth: np.ndarray, log_p: pd.DataFrame) -> float:
     """Bits that a linear probe says about the class: entropy less calibrated cross-entropy.
 
     Classes count evenly, so that the entropy is the log of their number.
@@ -253,11 +255,9 @@ def information_bits(truth: np.ndarray, log_p: pd.DataFrame | None) -> float:
     Parameters
     ----------
     truth : ndarray, shape (n_neurons,)
-    log_p : DataFrame, shape (n_neurons, n_classes), or None
-        Log probabilities. None, of a probe that has none, gives NaN.
+    log_p : DataFrame, shape (n_neurons, n_classes)
+        Log probabilities.
     """
-    if log_p is None:
-        return float("nan")
     place = log_p.columns.get_indexer(truth)
     said = np.where(place < 0, -np.inf, log_p.to_numpy()[np.arange(len(truth)), place])
     cost = np.mean([said[truth == kind].mean() for kind in np.unique(truth[place >= 0])])

@@ -75,7 +75,7 @@ class ByReading(Cheat):
     """Looks for labels in the frames above it, in all objects, and in the cache."""
 
     def transform(self, X, groups=None):
-        found = [*self.in_frames(), *self.in_objects(), *self.in_cache()]
+        found = [*self.in_frames(), *self.in_objects(), *self.in_cache(X)]
         return np.full((len(X), 1), float(found[0] == "tracks") if found else 0.0)
 
     def in_frames(self):
@@ -95,13 +95,14 @@ class ByReading(Cheat):
             if type(thing).__name__ == "DataFrame" and "topology" in thing:
                 yield thing["topology"].iloc[0]
 
-    def in_cache(self):
-        for path in Path(CACHE).rglob("*.csv"):
+    def in_cache(self, X):
+        for path in Path(CACHE).rglob("labels.csv"):
             try:
-                if "tracks" in path.read_text():
-                    yield "tracks"
+                light, labels = np.load(path.with_name("fluorescence.npy")), path.read_text()
             except OSError:
-                pass
+                continue
+            if light.shape == X.shape and np.corrcoef(light[0], X[0])[0, 1] > 0.8:
+                yield "tracks" if "tracks" in labels else "flat"
 '''
 
 

@@ -22,7 +22,6 @@ from simbench.data.recording import (
     true_spikes,
     write_recording,
 )
-from simbench.data.traces import opaque_groups
 
 
 @pytest.fixture(scope="session")
@@ -308,12 +307,6 @@ def test_a_group_is_one_culture_and_is_kept(grouped, tmp_path):
     np.testing.assert_array_equal(blind.groups, [0, 1, 0])
     assert not any("dish" in r.group for r in blind.recordings)
     assert "| 3, of 2 groups (culture or animal); for testing: 1 |" in loaded.card()
-
-
-def test_methods_hear_who_shares_a_group_and_no_more(grouped):
-    told = opaque_groups(grouped.groups, 1)
-    assert told[0] == told[2] != told[1]
-    np.testing.assert_array_equal(np.sort(opaque_groups(np.arange(9), 0)), np.arange(9))
 
 
 def test_measured_recordings_lack_what_nobody_measured(small_dataset, tmp_path):

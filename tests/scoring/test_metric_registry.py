@@ -27,21 +27,14 @@ def test_a_metric_says_what_the_first_line_of_its_function_says(registered):
     assert share([1]) == 0.5  # the function is what it was
 
 
-def test_one_function_makes_several_metrics_by_an_option_or_by_the_names_of_its_values(registered):
-    def power(latents, exponent):
-        return latents**exponent
-
-    for exponent in (2, 3):
-        name = f"power_{exponent}"
-        metric(name, "class", "A power", source="somebody", options={"exponent": exponent})(power)
-
+def test_one_function_makes_several_metrics_by_the_names_of_its_values(registered):
     @metric("sum", "class", "The sum", source="somebody")
     @metric("product", "class", "The product", source="somebody")
     def both(latents, labels):
         return {"sum": latents + labels, "product": latents * labels}
 
     values = {name: found(latents=5, labels=2) for name, found in registered.items()}
-    assert values == {"power_2": 25, "power_3": 125, "sum": 7, "product": 10}
+    assert values == {"sum": 7, "product": 10}
 
 
 def test_a_missing_input_is_an_error(registered):

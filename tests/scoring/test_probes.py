@@ -79,6 +79,19 @@ def test_more_latents_than_training_neurons_and_constant_latents_are_no_trouble(
         assert set(classes) <= set(kind)
 
 
+def test_one_stray_latent_does_not_decide_a_score():
+    """An encoder that collapsed: one neuron lies at 2,000 s.d., and none like it trained."""
+    z, _, number = data(4, 1.0, 3)
+    stray = np.flatnonzero(~TRAIN)[0]
+    far = z.copy()
+    far[stray] *= 1e5
+    plain, moved = (
+        predict(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False) for latents in (z, far)
+    )
+    np.testing.assert_array_equal(plain[1:], moved[1:])
+    assert within_type_r2(number[~TRAIN], moved) > within_type_r2(number[~TRAIN], plain) - 0.3
+
+
 def test_folds_may_lack_a_class():
     """One class a culture, four training cultures: every fold lacks one in training."""
     z, _, _ = data(3, 0.0, 4)
