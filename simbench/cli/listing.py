@@ -1,5 +1,7 @@
-"""The command `simbench list`: tables of what simbench knows by name."""
+"""What simbench knows by name (`simbench list`), and what a scenario file may hold."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +24,22 @@ def list_(
     }  # fmt: skip
     for name in [what] if what else tables:
         print_table(name, *tables[name]())
+
+
+@app.command(epilog="Example: simbench schema -o scenario.schema.json")
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; default: print it.")
+    ] = None,
+) -> None:
+    """Give the JSON schema of scenario files, by which editors complete and check them."""
+    from simbench.core.files import write_text
+    from simbench.scenario.scenario_schema import scenario_schema
+
+    text = json.dumps(scenario_schema(), indent=1) + "\n"
+    if out:
+        write_text(out, text)
+    typer.echo(str(out) if out else text, nl=bool(out))
 
 
 def _scenarios() -> Table:

@@ -1,7 +1,7 @@
 """Recipe of a culture: neurons, wiring and synapses, with units in every field.
 
-Sources of the default values: Izhikevich 2003 (neurons), Alvarez-Lacalle & Moses 2009
-(depression), Orlandi et al. 2013 (axon growth).
+The equations are those of Izhikevich 2003 (neurons), Alvarez-Lacalle & Moses 2009 (depression) and
+Orlandi et al. 2013 (axon growth).
 """
 
 from pathlib import Path
@@ -12,7 +12,18 @@ from pydantic import Field, model_validator
 from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum
 from simbench.scenario.presets import CULTURES
-from simbench.scenario.recipe import YOUNGER, Finite, Fraction, NonNegative, Positive, Recipe
+from simbench.scenario.recipe import (
+    YOUNGER,
+    Finite,
+    Fraction,
+    NonNegative,
+    Positive,
+    Recipe,
+    source,
+)
+
+_SIMULATOR = source("simulator of the AVAE's authors, github.com/angelopiga/neurons")
+_DEPRESSION = source("Alvarez-Lacalle & Moses 2009")
 
 # Izhikevich 2003, figure 2 and the parameters of its text: a, b, c (mV), d.
 FIRING_TYPES: dict[str, tuple[float, float, float, float]] = {
@@ -52,16 +63,16 @@ class WiringRecipe(Recipe):
     mean_in_degree: Positive | None = None
     """Mean in-degree, reached within 5 %. None keeps all links of a grown wiring."""
     # Grown wirings (flat, tracks, squares, height-map)
-    axon_length_mm: Positive = 0.1
+    axon_length_mm: Annotated[Positive, _SIMULATOR] = 0.1
     """Scale L of the Rayleigh distribution of axon lengths."""
-    dendrite_radius_um: Positive = 150.0
-    dendrite_radius_sd_um: NonNegative = 20.0
-    link_probability: Fraction = 0.5
+    dendrite_radius_um: Annotated[Positive, _SIMULATOR] = 150.0
+    dendrite_radius_sd_um: Annotated[NonNegative, _SIMULATOR] = 20.0
+    link_probability: Annotated[Fraction, _SIMULATOR] = 0.5
     """Probability with which a link that an axon could make is kept."""
-    feature_um: Positive = 150.0
+    feature_um: Annotated[Positive, _SIMULATOR] = 150.0
     """Width of a track, or side of a raised square; gaps are as wide."""
-    feature_height_mm: NonNegative = 0.1
-    feature_height_sd: NonNegative = 0.02
+    feature_height_mm: Annotated[NonNegative, _SIMULATOR] = 0.1
+    feature_height_sd: Annotated[NonNegative, _SIMULATOR] = 0.02
     """Relative spread of the heights of tracks or squares."""
     height_map: str | None = None
     """Path of an image or .npy array (mm) that spans the dish, for topology `height-map`."""
@@ -101,10 +112,10 @@ class WiringRecipe(Recipe):
 class SynapseRecipe(Recipe):
     """Strength, depression and delay of the synapses."""
 
-    excitatory_weight: NonNegative = 6.0
-    inhibitory_weight: NonNegative = 12.0
+    excitatory_weight: Annotated[NonNegative, _SIMULATOR] = 6.0
+    inhibitory_weight: Annotated[NonNegative, _SIMULATOR] = 12.0
     """Magnitude; an inhibitory neuron inhibits whoever it reaches."""
-    weight_jitter: NonNegative = 0.1
+    weight_jitter: Annotated[NonNegative, _SIMULATOR] = 0.1
     """Relative s.d. of single weights."""
     weight_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
     """S.d. of the natural logarithm of excitatory weights, whose mean stays (Song et al. 2005, PLoS
@@ -114,13 +125,13 @@ class SynapseRecipe(Recipe):
     """Lognormal weights beyond this many times their mean are cut to it, and all scaled so that the
     mean stays. A single weight of a hundred times the mean makes a neuron follow one other, spike
     for burst, at rates that no cell is recorded at."""
-    decay_ms: Positive = 10.0
+    decay_ms: Annotated[Positive, _DEPRESSION] = 10.0
     slow_share: Annotated[Fraction, YOUNGER] = 0.0
     """Share of an excitatory current, at its peak, that decays with `slow_decay_ms`."""
     slow_decay_ms: Annotated[Positive, YOUNGER] = 100.0
-    depression: Fraction = 0.8
+    depression: Annotated[Fraction, _DEPRESSION] = 0.8
     """Share beta of the resource that a spike uses up; 0 switches depression off."""
-    recovery_s: Positive = 8.0
+    recovery_s: Annotated[Positive, _DEPRESSION] = 8.0
     conduction_velocity_mm_per_ms: Positive | None = None
     """The delay of a link is its length over this velocity. None: one step for all links."""
 
@@ -132,21 +143,21 @@ class CultureRecipe(Recipe):
     """Real culture whose firing the values of missing keys imitate
     (`simbench.scenario.presets.CULTURES`)."""
     n_neurons: Annotated[int, Field(ge=2, le=10**7)] = 2250
-    density_per_mm2: Positive = 250.0
-    min_spacing_um: NonNegative = 7.5
+    density_per_mm2: Annotated[Positive, _SIMULATOR] = 250.0
+    min_spacing_um: Annotated[NonNegative, _SIMULATOR] = 7.5
     duration_s: Positive = 60.0
     settle_s: NonNegative = 10.0
     """Time simulated before the recording starts, in which activity and calcium settle."""
     dt_ms: Positive = 1.0
     """Integration step. Rates at 1 ms (the reference) are about 10 % below those at 0.2 ms."""
-    inhibitory_fraction: Fraction = 0.2
+    inhibitory_fraction: Annotated[Fraction, _SIMULATOR] = 0.2
     excitatory_types: dict[str, Fraction] = Field(default={"RS": 1.0})
     """Shares of firing types among excitatory neurons; they add up to 1."""
     inhibitory_types: dict[str, Fraction] = Field(default={"FS": 1.0})
     custom_types: dict[str, FiringTypeRecipe] = Field(default={})
-    parameter_jitter: NonNegative = 0.05
+    parameter_jitter: Annotated[NonNegative, _SIMULATOR] = 0.05
     """Relative s.d. of each neuron's own a, b, c, d."""
-    noise_sigma: NonNegative = 2.25
+    noise_sigma: Annotated[NonNegative, _SIMULATOR] = 2.25
     """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt."""
     drive_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
     """S.d. of the natural logarithm of each neuron's own noise_sigma, whose mean stays: neurons

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from simbench.scenario.presets import CAMERAS, INDICATOR_NAMES, NU_PER_SD
-from simbench.scenario.recipe import Fraction, NonNegative, Positive, Recipe
+from simbench.scenario.recipe import Fraction, NonNegative, Positive, Recipe, source
 
 # In a frame of a cell at rest: active cells are much brighter, and Poisson numbers end at 9e18.
 MOST_PHOTONS = 1e12
@@ -65,12 +65,12 @@ class ImagingRecipe(Recipe):
     haze: NonNegative = 0.0
     """Factor a in the share of a neighbour's light that reaches a cell:
     a exp(-(distance / haze_sigma_mm)^2)."""
-    haze_sigma_mm: Positive = 0.0316
+    haze_sigma_mm: Annotated[Positive, source("connectomics challenge: Stetter et al. 2012")] = 0.0316
     neuropil: NonNegative = 0.0
     """Mean light of the neuropil, in baselines of a cell."""
     neuropil_sd: NonNegative = 0.3
     """S.d. of the natural logarithm of the neuropil's light over time."""
-    neuropil_time_s: Positive = 5.0
+    neuropil_time_s: Annotated[Positive, source("photon-mosaic")] = 5.0
     neuropil_radius_mm: Positive = 0.2
     """Length over which neighbours share the neuropil's course."""
     flicker_sd: NonNegative = 0.0
