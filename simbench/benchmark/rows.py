@@ -40,39 +40,61 @@ def _is_whole(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-@with_config(ConfigDict(strict=True, extra="forbid"))
+@with_config(ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True))
 class Row(TypedDict):
     """A row: a score, or null in its place where a unit failed or has none."""
 
     scenario: str
+    """Its name."""
     scenario_version: int
     scenario_digest: str
+    """SHA-256 of all keys of the scenario that can change a score, at this level."""
     level: str
+    """Values of the keys in `levels`; empty without levels."""
     seed: Annotated[int, Field(ge=0)]
+    """Names all random streams of the data."""
     method: str
+    """Its name, with its settings in brackets where they are not its defaults."""
     family: str
+    """Kind of method; `control` is floor, ceiling or another control."""
     target: str | None
+    """Label that was to be recovered."""
     metric: str | None
     probe: str | None
+    """`linear` or `nonlinear`; `none` for metrics without a probe."""
     split: str | None
+    """`culture`: tested on cultures never seen; `neuron`: on other neurons of the same cultures."""
     value: _Number
+    """The score."""
     chance: _Number
+    """The same score of random latents: the floor."""
     ceiling: _Number
+    """The same score of the true spikes; 1 where these are unknown."""
     recovery: _Number
+    """(value - chance) / (ceiling - chance)."""
     per_culture: list[_Number] | None
+    """The score in each test culture."""
     per_training: list[list[_Number]] | None
     """``per_culture`` of each of several trainings on the same data."""
     confusion: dict[str, dict[str, float]] | None
     """Share of the neurons of each class that the linear probe gives each class."""
     n_components: _Number
+    """Latent values per neuron."""
     n_parameters: _Number
+    """Trainable parameters, if the method has any."""
     seconds: _Number
+    """Time to fit and to embed, s."""
     peak_memory_mb: _Number
+    """Largest resident memory of the method's process, MB."""
     status: Literal["ok", "failed"]
     error: str | None
+    """Of a failed method: one line."""
     scoring_version: int
+    """Rows of different versions are not compared."""
     simbench: str | None
+    """Version of simbench."""
     versions: dict[str, str] | None
+    """Versions of the libraries by name."""
 
 
 COLUMNS = list(Row.__annotations__)

@@ -18,12 +18,8 @@ def list_(
     what: Annotated[Listable | None, typer.Argument(help="All, if left out.")] = None,
 ) -> None:
     """List scenarios, methods, metrics, indicators and labels."""
-    tables = {
-        "scenarios": _scenarios, "methods": _methods, "metrics": _metrics,
-        "indicators": _indicators, "labels": _labels,
-    }  # fmt: skip
-    for name in [what] if what else tables:
-        print_table(name, *tables[name]())
+    for name in [what] if what else TABLES:
+        print_table(name, *TABLES[name]())
 
 
 @app.command(epilog="Example: simbench schema -o scenario.schema.json")
@@ -83,3 +79,10 @@ def _labels() -> Table:
 
     rows = [[name, label.kind, label.unit, label.meaning] for name, label in LABELS.items()]
     return ["label", "kind", "unit", "meaning"], rows
+
+
+TABLES = {
+    "scenarios": _scenarios, "methods": _methods, "metrics": _metrics, "indicators": _indicators,
+    "labels": _labels,
+}  # fmt: skip
+"""Header and lines of each table, made when it is asked for."""
