@@ -30,6 +30,9 @@ _TABLE_OF = {"Scenario": "", "SplitRecipe": "split", "CultureRecipe": "culture",
 """Where in a scenario file the keys of a recipe stand, in the order of the page."""
 
 
+_LISTED = ("scenarios", "metrics", "labels", "indicators")
+
+
 def pages() -> dict[str, str]:
     """Markdown of each page by the name of its file, and the schema for editors."""
     return {
@@ -39,7 +42,8 @@ def pages() -> dict[str, str]:
         "scenario.schema.json": json.dumps(scenario_schema(), indent=1),
         "methods.md": methods_page(),
         "rows.md": rows_page(),
-    } | {f"{name}.md": table_page(name) for name in ("scenarios", "metrics", "labels", "indicators")}
+        **{f"{name}.md": table_page(name) for name in _LISTED},
+    }
 
 
 def python_page() -> str:
@@ -69,14 +73,14 @@ def scenario_page() -> str:
     schema = scenario_schema()
     recipes = {"Scenario": schema} | schema["$defs"]
     text = (
-        "# Scenario files\n\nA scenario is a TOML file. These are all its keys, with their units and "
-        "the values that they have where a file doesn't say. A default without a source is a choice "
-        "of simbench's. [scenario.schema.json](scenario.schema.json) says the same to editors "
-        "(`simbench schema`); see [Write a scenario](../how-to/write-a-scenario.md).\n\n"
+        "# Scenario files\n\nA scenario is a TOML file. These are all its keys, with their units "
+        "and the values that they have where a file doesn't say. A default without a source is a "
+        "choice of simbench's. [scenario.schema.json](scenario.schema.json) says the same to "
+        "editors; see [Write a scenario](../how-to/write-a-scenario.md).\n\n"
     )
     for recipe, place in _TABLE_OF.items():
         text += f"## {f'[{place}]' if place else 'At the top'}\n\n"
-        text += f"{recipes[recipe]['description'].partition('``axes``')[0].strip()}\n\n"
+        text += f"{recipes[recipe]['description']}\n\n"
         text += markdown_table(
             ["key", "unit", "default", "allowed", "meaning", "source of the default"],
             keys_of(recipes[recipe]), n_text=6,
@@ -84,7 +88,7 @@ def scenario_page() -> str:
         text += "\n"
     for title, presets in {"culture": CULTURES, "imaging": CAMERAS}.items():
         lines = [[name, _code(values)] for name, values in presets.items()]
-        text += f"## Presets of {title}\n\nValues of the keys that a file with the preset doesn't give.\n\n"
+        text += f"## Presets of {title}\n\nValues of keys that a file with the preset lacks.\n\n"
         text += markdown_table(["preset", "values"], lines, n_text=2) + "\n"
     return text
 
@@ -117,7 +121,8 @@ def kinds(key: dict[str, Any]) -> list[str]:
              "object": "table"}  # fmt: skip
     words = {"minimum": "from {}", "exclusiveMinimum": "above {}", "maximum": "to {}",
              "exclusiveMaximum": "below {}"}  # fmt: skip
-    bounds = " ".join(form.format(f"{key[word]:g}") for word, form in words.items() if word in key)
+    told = [w for w in words if w in key and f"exclusive{w.capitalize()}" not in key]
+    bounds = " ".join(words[word].format(f"{key[word]:g}") for word in told)
     kind = key.get("type", "")
     return [f"{names.get(kind, kind)} {bounds}".strip()] if kind else []
 

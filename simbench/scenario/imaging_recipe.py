@@ -65,7 +65,7 @@ class ImagingRecipe(Recipe):
     haze: NonNegative = 0.0
     """Factor a in the share of a neighbour's light that reaches a cell:
     a exp(-(distance / haze_sigma_mm)^2)."""
-    haze_sigma_mm: Annotated[Positive, source("connectomics challenge: Stetter et al. 2012")] = 0.0316
+    haze_sigma_mm: Annotated[Positive, source("Stetter et al. 2012")] = 0.0316
     neuropil: NonNegative = 0.0
     """Mean light of the neuropil, in baselines of a cell."""
     neuropil_sd: NonNegative = 0.3

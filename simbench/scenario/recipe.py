@@ -9,6 +9,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+
 def source(text: str) -> Any:
     """Marks a key whose default was published: where, for the schema and the reference."""
     return Field(json_schema_extra={"source": text})
