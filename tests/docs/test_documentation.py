@@ -1,0 +1,90 @@
+"""README and docs are true: every block runs, every command and every link is there."""
+
+import re
+from itertools import chain
+
+import pytest
+import typer
+from blocks import PAGES, ROOT, Desk, blocks_of
+
+from simbench.cli import app
+
+BLOCKS = list(chain.from_iterable(map(blocks_of, PAGES)))
+SHOWN = {"r", "matlab", "bibtex", "toml", "bash"}
+"""Languages that are shown and not run."""
+NOT_RUN = {
+    "installs", "takes hours", "in the folder of the traces", "needs SLURM",
+    "needs SLURM and dask-jobqueue", "needs a dask scheduler", "needs recordings of others",
+    "the seed was drawn, and is a secret",
+}  # fmt: skip
+QUICK = {"write-a-scenario.md", "read-a-board.md"}
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
+
+
+def with_blocks():
+    for page in PAGES:
+        if any(block.is_possible for block in blocks_of(page)):
+            marks = [] if page.name in QUICK else [pytest.mark.slow]
+            yield pytest.param(page, marks=marks, id=str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("page", with_blocks())
+def test_every_block_runs(page, tmp_path, monkeypatch):
+    desk = Desk(tmp_path, monkeypatch)
+    for block in blocks_of(page):
+        if block.is_possible:
+            desk.run(block)
+
+
+def test_few_blocks_are_not_run():
+    left_out = [block for block in BLOCKS if block.not_run]
+    assert {block.not_run for block in left_out} == NOT_RUN
+    assert len(left_out) <= 16
+    for block in BLOCKS:
+        assert block.language in SHOWN | {"python", "sh"}, block
+        if block.language == "sh" and not block.not_run:
+            lines = [line for line in block.code.splitlines() if line.strip()]
+            assert all(line.startswith("simbench ") for line in lines), block
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "python"], ids=str)
+def test_every_block_of_python_is_python(block):
+    compile(block.code, str(block), "exec")
+
+
+def command_of(words):
+    """The command that words name, and its arguments."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands") and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.commands], ids=str)
+def test_every_command_is_one_of_simbench(block):
+    for words in block.commands:
+        command, rest = command_of(words)
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert words[0].startswith("-") or command.name in words, words
+        assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    made = {ROOT / "docs" / "reference" / "scenario.md",
+            ROOT / "docs" / "reference" / "scenario.schema.json"}  # fmt: skip
+    for path, _ in LINK.findall(page.read_text(encoding="utf-8")):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists() or target in made, path
+
+
+def test_every_page_is_in_the_navigation():
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w/-]+\.md", str(yaml.safe_load(text)["nav"])))
+    written = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
+    assert written == {name for name in named if not name.startswith("reference/")}
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
