@@ -21,7 +21,6 @@ from simbench.core.parallel import BACKENDS
 from simbench.scoring.probes import PROBES
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
-README = Path(__file__).parents[2] / "README.md"
 HEAVY = {"brian2", "torch", "pandas", "matplotlib", "sklearn", "numba", "scipy"}
 
 
@@ -290,17 +289,6 @@ def test_the_shell_completes_choices_and_names(words, found):
 def test_choices_are_those_of_the_package():
     assert get_args(Backend) == BACKENDS
     assert set(get_args(Probe)) == set(PROBES)
-
-
-def test_the_readme_snippet_runs():
-    (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert len(snippet.strip().splitlines()) <= 15
-    assert snippet.count('"quickstart"') == 1
-    quick = snippet.replace('"quickstart"', repr(str(TINY)))  # the same on smaller cultures
-    result = subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "firing_type" in result.stdout
-    assert "recovery" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["x.xyz", "x.jpg", "noext", "."])

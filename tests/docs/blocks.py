@@ -71,12 +71,8 @@ def blocks_of(page: Path) -> list[Block]:
             language, _, rest = token.info.partition(" ")
             title = TITLE.search(rest)
             needs = tuple(filter(None, said.get("needs", "").split(", ")))
-            found.append(
-                Block(
-                    page, token.map[0] + 1, language, title[1] if title else "", token.content,
-                    said.get("not run", ""), needs,
-                )  # fmt: skip
-            )
+            options = title[1] if title else "", token.content, said.get("not run", ""), needs
+            found.append(Block(page, token.map[0] + 1, language, *options))
         is_comment = token.type == "html_block" and COMMENT.match(token.content)
         comment = token.content if is_comment else ""
     return found
@@ -122,7 +118,9 @@ class Desk:
         if block.title:
             Path(block.title).write_text(block.code, encoding="utf-8")
         elif block.language == "python":
-            padded = "\n" * block.line + block.code  # so that a traceback names the line of the page
+            padded = (
+                "\n" * block.line + block.code
+            )  # so that a traceback names the line of the page
             exec(compile(padded, str(block.page), "exec"), self.names)
         elif block.language == "sh":
             for words in block.commands:

@@ -17,7 +17,7 @@ NOT_RUN = {
     "needs SLURM and dask-jobqueue", "needs a dask scheduler", "needs recordings of others",
     "the seed was drawn, and is a secret",
 }  # fmt: skip
-QUICK = {"write-a-scenario.md", "read-a-board.md"}
+QUICK = {"read-a-board.md"}
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
 
 

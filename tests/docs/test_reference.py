@@ -19,7 +19,7 @@ from simbench.scenario.scenario import Scenario
 from simbench.scoring.metrics import METRICS
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
-import reference_pages  # noqa: E402
+import reference_pages
 
 RECIPES = (Scenario, CultureRecipe, WiringRecipe, SynapseRecipe, ImagingRecipe, IndicatorRecipe)
 

@@ -1,6 +1,7 @@
 """What is committed under ``results/`` and shown in the README is what the committed rows give."""
 
 import re
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from simbench.report.summary import draw_summary, summarise, summary_text
 from simbench.scenario.scenario_file import read_scenario
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tools"))
+import write_readme_table  # noqa: E402
+
 SHELF = ROOT / "results"
 MADE_FROM_LATENTS = {"similarity.csv"}
 HOMES = sorted(file.parent for file in SHELF.rglob("rows.jsonl.gz"))
@@ -37,11 +41,15 @@ def summary():
 
 
 def same_text(path, text):
-    """Whether a file holds a text: its words and whole numbers, and its decimals up to rounding.
+    """Whether a file holds a text, see `same_table`."""
+    return same_table(path.read_text(encoding="utf-8"), text)
+
+
+def same_table(old, text):
+    """Whether words and whole numbers are the same, and decimals up to rounding.
 
     A sum ends in other bits on another processor: decimals may differ by one in the last digit.
     """
-    old = path.read_text(encoding="utf-8")
     numbers = [map(Decimal, _NUMBER.findall(each)) for each in (old, text)]
     return _NUMBER.sub("0", old) == _NUMBER.sub("0", text) and all(map(_is_close, *numbers))
 
@@ -132,15 +140,24 @@ def test_a_drawing_with_another_number_is_another_drawing(summary, tmp_path):
     assert not same_drawing(SHELF / "summary.svg", draw_summary(forged), tmp_path)
 
 
-def test_every_table_and_figure_of_the_readme_is_one_of_the_shelf():
-    """A table below the name of a file, as in `results/x/leaderboard.md`, is that file's table."""
+def test_the_table_of_the_readme_is_a_part_of_the_summary(summary):
+    """Of four scenarios and five methods, made by `tools/write_readme_table.py`."""
+    assert len(write_readme_table.SCENARIOS) <= 4
+    assert len(write_readme_table.METHODS) <= 5
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tables = re.findall(r"`(results/[^`]+\.md)`[^|]*?\n\n((?:\|.*\n)+)", readme)
-    for path, table in tables:
-        assert table in (ROOT / path).read_text(encoding="utf-8"), path
-    shown = {line for _, table in tables for line in table.splitlines()}
-    numbers = re.findall(r"^\|.*\b\d\.\d\d\b.*", readme, re.MULTILINE)
-    assert numbers
-    assert set(numbers) <= shown, "a table of numbers that names no file"
-    for path in re.findall(r"\]\((results/[^)#]+)\)", readme):
-        assert (ROOT / path).is_file(), path
+    (table,) = write_readme_table.TABLE.findall(readme)
+    made = write_readme_table.short_table(summary_text(summary))
+    assert same_table(table, made)
+    forged = re.sub(r"0\.\d\d(?= ±)", "0.99", made)
+    assert not same_table(table, forged)
+    numbers = re.findall(r"^\|.*\b\d\.\d\d\b.*\n", readme, re.MULTILINE)
+    assert "".join(numbers) in table, "a table of numbers that no script has made"
+
+
+def test_pages_type_no_table_of_scores():
+    """They take tables of scores up from the files of the shelf."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"^\|.*\b\d\.\d\d ± ", text, re.MULTILINE), page
+        for path in re.findall(r'^--8<-- "(.+)"$', text, re.MULTILINE):
+            assert (ROOT / path).is_file(), (page, path)
