@@ -1,6 +1,7 @@
 """Result rows on disk: gzipped JSON lines, one file per scenario."""
 
 import gzip
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ from simbench.scoring import VERSION
 from simbench.scoring.evaluate import place
 
 ROWS_FILE = "rows.jsonl.gz"
+PARQUET_FILE = "rows.parquet"
 UNIT = ["scenario", "level", "seed", "method"]
 """New rows of a unit replace all its old ones."""
 IDENTITY = [*UNIT, "target", "metric", "probe", "split"]
@@ -246,6 +248,17 @@ def read_rows(source: str | Path) -> pd.DataFrame:
             except ValidationError as error:
                 raise SimbenchError(f"{path}, line {number}: {_complaint(error)}") from None
     return with_numbers(pd.DataFrame(records))
+
+
+def write_parquet(rows: pd.DataFrame, path: Path) -> None:
+    """Write rows as one Parquet file, by pyarrow; what is a table within a row is JSON there."""
+    tables = {
+        name: [None if value is None else json.dumps(_plain(value)) for value in rows[name]]
+        for name in ("per_training", "confusion", "versions")
+    }
+    packed = io.BytesIO()
+    rows.assign(**tables).to_parquet(packed, index=False, compression="zstd", engine="pyarrow")
+    write_bytes(path, packed.getvalue())
 
 
 def _complaint(error: ValidationError) -> str:

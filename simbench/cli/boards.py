@@ -1,5 +1,6 @@
 """Commands about results: leaderboard, report, reproduce."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,10 +34,14 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
 ) -> None:
     """Make all tables and figures from the rows below a folder, and one page of everything."""
+    from simbench.benchmark.rows import PARQUET_FILE, read_rows, write_parquet
     from simbench.report.result_tables import rebuild
 
     rebuild(folder)
-    write_overview(folder, out)
+    page = out or (folder if folder.is_dir() else folder.parent) / "index.html"
+    if find_spec("pyarrow"):
+        write_parquet(read_rows(folder), page.with_name(PARQUET_FILE))
+    write_overview(folder, page)
 
 
 @app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")

@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.benchmark.rows import read_rows, read_text, row_files
+from simbench.benchmark.rows import PARQUET_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
 from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
-from simbench.report.page_data import board_data, method_cards
+from simbench.report.page_data import board_data, board_key, method_cards
 from simbench.report.style import FAMILY_COLORS
 from simbench.report.texts import p_value
 
 LIMIT = 4_000_000
+OPENING = "firing-types"
+"""The board that the page opens on, if it is there."""
 _PICTURES = 1_200_000
 _VALIDATION = 600_000
 _ROWS = 900_000
@@ -56,7 +58,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
-    html = render(tables, lines, links, _pictures(folder / "validation"))
+    parquet = PARQUET_FILE if (path.parent / PARQUET_FILE).is_file() else ""
+    html = render(tables, lines, links, _pictures(folder / "validation"), parquet)
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
@@ -70,6 +73,7 @@ def render(
     lines: str,
     links: Sequence[str] = (),
     validation: Sequence[Path] = (),
+    parquet: str = "",
 ) -> str:
     """The page as text.
 
@@ -83,6 +87,8 @@ def render(
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
     validation : sequence of Path
         Figures of `simbench validate`.
+    parquet : str
+        Name of a Parquet copy of the rows beside the page, if there is one.
     """
     pictures = {folder: _pictures(folder) for folder in tables}
     budget = _PICTURES // max(sum(map(bool, pictures.values())), 1)
@@ -90,12 +96,15 @@ def render(
     data: list[dict[str, Any]] = []
     for title, mine in track(sorted(boards(rows), key=_comes_last), "page"):
         folder = mine["folder"].iloc[0]
-        board = board_data(f"board-{len(data) + 1}", title, mine, folder)
+        key = board_key(mine, {board["key"] for board in data})
+        board = board_data(key, title, mine, folder)
         data.append(board | {"pictures": _embed(pictures[folder], budget)})
     packed = base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
     script, style = _part("page.js"), _part("page.css")
+    opening = next((b["key"] for b in data if b["key"] == OPENING), data[0]["key"])
     return _template().render(
-        boards=data, cards=method_cards(rows, tables), n_rows=len(rows), links=links,
+        boards=data, opening=opening, cards=method_cards(rows, tables), n_rows=len(rows),
+        links=links, parquet=parquet,
         validation=_embed(validation, _VALIDATION), rows=packed if len(packed) <= _ROWS else "",
         script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
     )  # fmt: skip

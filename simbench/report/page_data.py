@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import Board, is_replication, make_board
+from simbench.board.leaderboard import Board, flat_table, is_replication, make_board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
@@ -29,6 +29,15 @@ from simbench.scoring.statistics import min_cultures
 _PROBES = ("linear", "nonlinear")
 _URL_SAFE = " /:;=,.-+[]"
 _PIXELS_PER_PT = 1.65
+
+
+def board_key(rows: pd.DataFrame, taken: Collection[str]) -> str:
+    """Name of a board in the address of the page: its scenario, and of older ones the version."""
+    first = rows.iloc[0]
+    name = re.sub(r"[^\w.-]+", "-", str(first["scenario"]))
+    version = f"{name}-v{first['scenario_version']}"
+    names = (name, version, f"{version}-scoring-v{first['scoring_version']}")
+    return next((each for each in names if each not in taken), f"{names[-1]}-{len(taken)}")
 
 
 def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[str, Any]:
@@ -67,10 +76,14 @@ def view_data(
     board = make_board(rows, probe, within)
     targets = board.targets
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
+    letters = board.table["method", "letters"]
     lines = [
-        {"method": str(method), **line["method"], "targets": [dict(line[t]) for t in targets]}
+        {
+            "method": str(method), **line["method"], "targets": [dict(line[t]) for t in targets],
+            "tied": _tied(str(method), letters),
+        }
         for method, line in board.table.iterrows()
-    ]
+    ]  # fmt: skip
     figures = {"leaderboard": _figure(draw_leaderboard(board))} if targets else {}
     levels = level_tables.level_scores(rows, probe)
     if levels:
@@ -88,8 +101,21 @@ def view_data(
         ],
         "figures": figures,
         "axis": axis,
+        "csv": _csv_uri(board),
         "tests": [_tests(board, t) for t in tested if targets and not board.is_replication],
     }
+
+
+def _csv_uri(board: Board) -> str:
+    """Address of the board as a CSV file, for a download."""
+    text = flat_table(board.table).reset_index().to_csv(index=False, float_format="%.6g")
+    return f"data:text/csv;charset=utf-8,{quote(text, _URL_SAFE)}"
+
+
+def _tied(method: str, letters: pd.Series) -> list[str]:
+    """Methods that share a letter with this one."""
+    mine = set(str(letters[method]))
+    return [str(name) for name, given in letters.items() if name != method and mine & set(given)]
 
 
 def _figure(figure: Figure) -> dict[str, Any]:

@@ -2,6 +2,7 @@ import base64
 import gzip
 import hashlib
 import html.parser
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -19,11 +20,18 @@ from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
 from PIL import Image
 
 from simbench import SimbenchError
-from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, row_files
+from simbench.benchmark.rows import (
+    PARQUET_FILE,
+    ROWS_FILE,
+    read_rows,
+    read_text,
+    row_files,
+    write_parquet,
+)
 from simbench.board.leaderboard import leaderboard, make_board
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
-from simbench.report.page_data import safe_link, view_data
+from simbench.report.page_data import board_key, safe_link, view_data
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
 
@@ -152,7 +160,7 @@ def test_table_shows_the_numbers_of_the_leaderboard(read):
 
 def test_versions_are_shown_apart_newest_first(read):
     titles = [a["aria-labelledby"] for a in read.attributes("section")]
-    assert titles[:3] == ["board-1-title", "board-2-title", "board-3-title"]
+    assert titles[:3] == ["ladder-title", "types-title", "types-v1-title"]
     words = [word.strip() for word in read.words]
     assert words.index("ladder v1") < words.index("types v2") < words.index("types v1")
 
@@ -162,7 +170,8 @@ def test_everything_that_the_page_owes_is_there(read, text):
     for what in (
         "failed: RuntimeError", "Floor, ceiling and other controls", "ties", "leakage gap",
         "coverage", "Holm", "From floor to ceiling", "Score by level", "The methods",
-        "How each number is defined", "principal components of the trace", "JMLR 12:2825",
+        "How each number is defined", "How to submit", "principal components of the trace",
+        "JMLR 12:2825",
     ):  # fmt: skip
         assert what in words, what
     assert read.attributes("html")[0]["lang"] == "en"
@@ -176,7 +185,7 @@ def drawings(text, board):
 
 
 def test_figures_are_those_of_the_board_with_either_probe(text, results):
-    shown = drawings(text, "board-2")
+    shown = drawings(text, "types")
     assert [title for title, _ in shown] == ["From floor to ceiling"] * 2
     rows = read_rows(results / "types-2")
     for (_, svg), probe in zip(shown, ("linear", "nonlinear")):
@@ -184,7 +193,7 @@ def test_figures_are_those_of_the_board_with_either_probe(text, results):
 
 
 def test_figures_are_sound_whatever_the_names(text):
-    shown = drawings(text, "board-1")
+    shown = drawings(text, "ladder")
     assert len(shown) == 2 * 2
     assert {title for title, _ in shown} == {"From floor to ceiling", "Score by level (level)"}
     for _, svg in shown:
@@ -292,6 +301,61 @@ def test_a_board_on_which_nobody_is_complete_has_tables_and_a_page_too(tmp_path)
     rebuild(tmp_path)
     page = write_page(tmp_path).read_text(encoding="utf-8")
     assert "No method has a recovery on all targets" in page
+
+
+def test_boards_have_names_that_stay(tmp_path):
+    write_folder(tmp_path, made_rows(scenario="firing-types"), made_rows(scenario="abc"))
+    text = write_page(tmp_path).read_text(encoding="utf-8")
+    options = {a["value"]: a for a in Reader(text).attributes("option")}
+    assert {name for name, a in options.items() if "selected" in a} == {"firing-types"}
+    lines = [a["id"] for a in Reader(text).attributes("tr") if "id" in a]
+    assert "firing-types/avae" in lines
+    assert len(lines) == len(set(lines))
+    links = {a["href"] for a in Reader(text).attributes("a") if "href" in a}
+    assert {f"#{name}/avae" for name in options} <= links
+
+
+def test_keys_of_boards_differ():
+    taken = set()
+    for scenario, version, scoring in [("a b", 2, 1), ("a b", 1, 2), ("a b", 1, 1), ("a/b", 1, 1)]:
+        rows = pd.DataFrame(
+            [{"scenario": scenario, "scenario_version": version, "scoring_version": scoring}]
+        )
+        taken.add(board_key(rows, taken))
+    assert len(taken) == 4
+    assert {"a-b", "a-b-v1"} < taken
+    assert not [key for key in taken if re.search(r"[\s/]", key)]
+
+
+def test_every_board_is_there_as_csv(text, results):
+    links = [a for a in Reader(text).attributes("a") if "download" in a]
+    assert len(links) == 2 * 3
+    (link,) = (a for a in links if a["download"] == "types-v1-nonlinear.csv")
+    found = pd.read_csv(io.StringIO(unquote(link["href"].partition(",")[2])), index_col="method")
+    rows = read_rows(results / "types-1")
+    expected = leaderboard(rows, "nonlinear")
+    assert list(found.index) == list(expected.index)
+    np.testing.assert_allclose(found["recovery"], expected["method", "recovery"], rtol=1e-5)
+
+
+def test_it_says_who_is_tied_with_whom(text):
+    board = text.split('id="types"')[1].split("</section>")[0]
+    ties = [a.get("title", "") for a in Reader(board).attributes("td") if a.get("class") == "ties"]
+    assert {"can’t be told apart from pca", "can’t be told apart from fa"} <= set(ties)
+
+
+def test_a_parquet_copy_is_linked_if_it_is_there(tmp_path):
+    pytest.importorskip("pyarrow")
+    write_folder(tmp_path, made_rows())
+    assert PARQUET_FILE not in write_page(tmp_path).read_text(encoding="utf-8")
+    rows = read_rows(tmp_path)
+    write_parquet(rows, tmp_path / PARQUET_FILE)
+    assert f'href="{PARQUET_FILE}"' in write_page(tmp_path).read_text(encoding="utf-8")
+    found = pd.read_parquet(tmp_path / PARQUET_FILE)
+    assert list(found) == list(rows)
+    np.testing.assert_array_equal(found["value"], rows["value"])
+    assert list(found["per_culture"].iloc[0]) == rows["per_culture"].iloc[0]
+    assert json.loads(found["versions"].iloc[0]) == rows["versions"].iloc[0]
 
 
 def test_failures_alone_make_a_page_too(tmp_path):

@@ -96,7 +96,7 @@ def test_missing_values_stay_last_in_both_directions(tab):
         shown = values(tab, 12)
         assert shown[0] == "31000"
         assert set(shown[1:]) == {""}
-    tab.select_option("#scenario", "board-2")
+    tab.select_option("#scenario", "types")
     for _ in range(2):
         header(tab, "recovery").locator("button").click()
         assert methods(tab)[-1] == "broken"
@@ -124,12 +124,53 @@ def test_scenario_switch_and_address(tab, page):
     assert visible() == ["ladder v1"]
     tab.select_option("#scenario", label="types v1")
     assert visible() == ["types v1"]
-    assert tab.evaluate("location.hash") == "#scenario=board-3"
+    assert tab.evaluate("location.hash") == "#types-v1"
     tab.go_back()
     tab.wait_for_function("!location.hash")
-    tab.goto(page.as_uri() + "#scenario=board-2")
-    tab.wait_for_function("document.querySelector('#scenario').value === 'board-2'")
+    tab.goto(page.as_uri() + "#types")
+    tab.wait_for_function("document.querySelector('#scenario').value === 'types'")
     assert visible() == ["types v2"]
+
+
+def test_an_address_names_a_method_and_shows_who_is_tied_with_it(tab, page):
+    tab.goto(page.as_uri() + "#types/pca")
+    chosen = f"{TABLE} [data-chosen]"
+    tab.wait_for_selector(chosen)
+    assert tab.get_attribute(chosen, "data-method") == "pca"
+    assert tab.inner_text(".picked:visible") == "pca can’t be told apart from fa."
+    assert tab.get_attribute(f"{TABLE} [data-shares]", "data-method") == "fa"
+    assert tab.locator(chosen).evaluate("line => line.getBoundingClientRect().bottom < innerHeight")
+    tab.focus(f"{TABLE} tr[data-method=avae] a")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("location.hash === '#types/avae'")
+    assert tab.inner_text(".picked:visible") == "No other method is tied with avae."
+    tab.goto(page.as_uri() + "#types/%E0%A4%A")  # no address of anything
+    assert tab.locator(chosen).count() == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_definitions_show_on_hover_and_on_focus(tab, width):
+    tab.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width])))
+    recovery = header(tab, "recovery").locator("button")
+    assert tab.locator("#tip").is_hidden()
+    recovery.focus()
+    assert "what random latents reach" in tab.inner_text("#tip")
+    assert recovery.get_attribute("aria-describedby") == "tip"
+    tab.keyboard.press("Escape")
+    assert tab.locator("#tip").is_hidden()
+    header(tab, "method").locator("button").hover()
+    assert tab.locator("#tip").is_visible()
+    box = tab.locator("#tip").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= WIDTHS[width][0]
+
+
+def test_a_board_is_saved_as_csv(tab, tmp_path):
+    with tab.expect_download() as download:
+        tab.click(".board:not([hidden]) .view:not([hidden]) a[download]")
+    assert download.value.suggested_filename == "ladder-linear.csv"
+    download.value.save_as(tmp_path / "board.csv")
+    assert (tmp_path / "board.csv").read_text().startswith("method,")
 
 
 def test_probe_switch(tab):
@@ -194,7 +235,7 @@ def test_text_has_the_contrast_of_wcag_aa(tab, scheme):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_is_wider_than_the_window(tab, width):
     tab.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width])))
-    for board in ("board-1", "board-2"):
+    for board in ("ladder", "types"):
         tab.select_option("#scenario", board)
         assert tab.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
     assert tab.locator(TABLE).is_visible()
@@ -225,10 +266,10 @@ def test_keyboard_alone_reaches_and_works_everything(tab):
     assert header(tab, "method").get_attribute("aria-sort") == "descending"
     tab.focus("#scenario")
     tab.keyboard.press("ArrowDown")
-    assert tab.locator("#board-2").is_visible()
+    assert tab.locator("#types").is_visible()
     tab.focus("input[value=linear]")
     tab.keyboard.press("ArrowRight")
-    assert tab.locator("#board-2 .view:visible").get_attribute("data-probe") == "nonlinear"
+    assert tab.locator("#types .view:visible").get_attribute("data-probe") == "nonlinear"
 
 
 def test_names_show_as_they_are(tab):

@@ -42,16 +42,62 @@
     const left = lines.filter((line) => !line.hasAttribute("data-out")).length;
     byId("shown").textContent = `${left} of ${lines.length} methods`;
   };
-  scenario.addEventListener("change", () => { location.hash = `scenario=${scenario.value}`; show(); });
+  scenario.addEventListener("change", () => { location.hash = encodeURIComponent(scenario.value); });
   for (const radio of all("input[name=probe]")) radio.addEventListener("change", show);
   byId("filter").addEventListener("input", filter);
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
+
+  // ---- a method is chosen by the address, #scenario/method: its line and those tied with it ----
+  const opening = scenario.value;
+  const choose = (method) => {
+    for (const table of all("table.leaderboard")) {
+      const lines = all("tr[data-method]", table);
+      const chosen = lines.find((line) => line.dataset.method === method);
+      const letters = new Set(chosen?.querySelector(".ties")?.textContent ?? "");
+      for (const line of lines) {
+        const shares = [...(line.querySelector(".ties")?.textContent ?? "")].some((letter) => letters.has(letter));
+        line.toggleAttribute("data-chosen", line === chosen);
+        line.toggleAttribute("data-shares", line !== chosen && shares);
+      }
+      const tied = lines.filter((line) => line.hasAttribute("data-shares")).map((line) => line.dataset.method).join(", ");
+      table.closest(".view").querySelector(".picked").textContent = !chosen ? ""
+        : tied ? `${method} can’t be told apart from ${tied}.`
+        : letters.size ? `No other method is tied with ${method}.` : `${method} is not ranked.`;
+    }
+  };
   const fromAddress = () => {
-    const key = location.hash.replace("#scenario=", "");
+    let address = location.hash.slice(1);
+    try { address = decodeURIComponent(address); } catch { /* as it is */ }
+    const [key, ...method] = address.split("/");
     if (boards.some((board) => board.id === key)) scenario.value = key;
+    else if (!address) scenario.value = opening;
+    choose(method.join("/"));
     show();
+    document.querySelector(".board:not([hidden]) .view:not([hidden]) [data-chosen]")?.scrollIntoView({ block: "center" });
   };
   addEventListener("hashchange", fromAddress);
+
+  // ---- definitions: on hover, and on focus by keyboard; Escape hides them ----
+  const tip = byId("tip");
+  let explained = null;
+  const hide = () => { tip.hidden = true; };
+  const explain = (element) => {
+    explained = element;
+    tip.textContent = element.dataset.tip;
+    tip.hidden = false;
+    const [box, own] = [element.getBoundingClientRect(), tip.getBoundingClientRect()];
+    tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - own.width - 8))}px`;
+    tip.style.top = `${box.bottom + own.height + 6 < innerHeight ? box.bottom + 6 : box.top - own.height - 6}px`;
+  };
+  for (const element of all(".leaderboard [title]")) {
+    element.dataset.tip = element.title;
+    element.removeAttribute("title");
+    element.setAttribute("aria-describedby", "tip");
+    for (const event of ["mouseenter", "focus"]) element.addEventListener(event, () => explain(element));
+    for (const event of ["mouseleave", "blur"]) element.addEventListener(event, hide);
+  }
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  addEventListener("scroll", () => { if (!tip.hidden) explain(explained); }, true);
 
   // ---- sorting: missing values last, whatever the direction ----
   const sort = (table, column, header) => {
