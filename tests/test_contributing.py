@@ -22,7 +22,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"\d+\.\d+")
 PLACE = re.compile(r"# (?:new file|in (?P<table>\w+) of|at the end of) (?P<path>\S+)\n")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
-BY_NAME = {"pre-commit", "pytest", "ruff", "mypy"}
+BY_NAME = {"pre-commit", "pytest", "ruff", "mypy", "mkdocs"}
 """Programs that must be among the dependencies of the project."""
 EDITED = {"methods", "scenario", "scenarios", "scoring"}
 BROUGHT = {".", "git", "pip", "python", "python3"}

@@ -86,5 +86,15 @@ def test_every_page_is_in_the_navigation():
     assert written == {name for name in named if not name.startswith("reference/")}
 
 
+def test_the_site_is_built_strictly_and_published():
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / ".github" / "workflows" / "docs.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    commands = [step.get("run", "") for step in jobs["build"]["steps"]]
+    assert "mkdocs build --strict" in commands
+    assert any("--nbmake examples" in command for command in commands)
+    assert "deploy-pages" in str(jobs["publish"]["steps"])
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
