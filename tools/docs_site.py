@@ -14,7 +14,7 @@ from reference_pages import pages
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()([^)#\s]+)")
-OUTSIDE = ("results/", "paper/", "CHANGELOG.md", "CONTRIBUTING.md", "submissions/", "CITATION.cff")
+OUTSIDE = ("results/", "paper/", "submissions/", "CHANGELOG.md")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -26,7 +26,7 @@ def on_files(files: Files, config: Any) -> Files:
         target
         for page, text in texts.items()
         for _, link in LINK.findall(text)
-        if (target := outside(page, link))
+        if (target := place(page, link)).startswith(OUTSIDE)
     }
     for path in sorted(wanted):
         file = File.generated(config, path, abs_src_path=str(ROOT / path))
@@ -40,15 +40,19 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     here = posixpath.dirname(page.file.src_uri)
 
     def inside(link: re.Match[str]) -> str:
-        target = outside(page.file.src_uri, link[2])
+        target = place(page.file.src_uri, link[2])
         return link[1] + posixpath.relpath(target, here or ".") if target else link[0]
 
     return LINK.sub(inside, markdown)
 
 
-def outside(page: str, link: str) -> str:
-    """Path from the root of the repository of a link to one of its files outside docs/, or ""."""
+def place(page: str, link: str) -> str:
+    """Where in the site the file lies that a page links to; "" if it is none of the repository."""
     if "://" in link:
         return ""
-    path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), link))
+    folder = posixpath.dirname(page)
+    folder = folder if page.startswith(OUTSIDE) else posixpath.join("docs", folder)
+    path = posixpath.normpath(posixpath.join(folder, link))
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
     return path if path.startswith(OUTSIDE) and (ROOT / path).is_file() else ""
