@@ -25,9 +25,9 @@ SHOWN_S = (20.0, 50.0)
 PER_TYPE = 2
 
 
-def story() -> Figure:
+def story(scenario: str | Path = "quickstart") -> Figure:
     """From the dish to the score, in four panels."""
-    dataset = simbench.simulate(simbench.load_scenario("quickstart"), seed=0)
+    dataset = simbench.simulate(simbench.load_scenario(scenario), seed=0)
     latents = {name: simbench.embed(simbench.get_method(name), dataset) for name in METHODS}
     scores = {name: accuracy(values, dataset) for name, values in latents.items()}
     culture = dataset.recordings[int(np.flatnonzero(dataset.test)[0])]

@@ -18,17 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
 from PIL import Image
+from typer.testing import CliRunner
 
 from simbench import SimbenchError
-from simbench.benchmark.rows import (
-    PARQUET_FILE,
-    ROWS_FILE,
-    read_rows,
-    read_text,
-    row_files,
-    write_parquet,
-)
+from simbench.benchmark.rows import PARQUET_FILE, ROWS_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import leaderboard, make_board
+from simbench.cli import app
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
 from simbench.report.page_data import board_key, safe_link, view_data
@@ -349,8 +344,8 @@ def test_a_parquet_copy_is_linked_if_it_is_there(tmp_path):
     write_folder(tmp_path, made_rows())
     assert PARQUET_FILE not in write_page(tmp_path).read_text(encoding="utf-8")
     rows = read_rows(tmp_path)
-    write_parquet(rows, tmp_path / PARQUET_FILE)
-    assert f'href="{PARQUET_FILE}"' in write_page(tmp_path).read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, ["report", str(tmp_path)]).exit_code == 0
+    assert f'href="{PARQUET_FILE}"' in (tmp_path / "index.html").read_text(encoding="utf-8")
     found = pd.read_parquet(tmp_path / PARQUET_FILE)
     assert list(found) == list(rows)
     np.testing.assert_array_equal(found["value"], rows["value"])
