@@ -21,7 +21,7 @@ from simbench.report.gallery import lay_out
 from simbench.report.style import PAGE, colors_of, save, use_style
 
 METHODS = {"chance": "0.55", "pca": "#0072B2", "avae": "#D55E00", "spikes": "0.15"}
-SHOWN_S = (20.0, 50.0)
+START_S, SHOWN_S = 20.0, 30.0
 PER_TYPE = 2
 
 
@@ -73,7 +73,9 @@ def draw_dish(axis: Axes, culture: Recording, colors: dict[str, str]) -> None:
 
 def draw_traces(axis: Axes, culture: Recording, colors: dict[str, str]) -> None:
     """dF/F of two neurons of each type, those that fire most; true spikes below each."""
-    truth, (start, stop) = culture.truth, SHOWN_S
+    truth = culture.truth
+    start = max(0.0, min(START_S, culture.duration_s - SHOWN_S))
+    stop = min(start + SHOWN_S, culture.duration_s)
     counts = truth.labels.assign(spikes=truth.spikes.counts)
     seconds = np.arange(culture.dff.shape[1]) / culture.frame_rate
     shown = (seconds >= start) & (seconds < stop)
