@@ -16,7 +16,8 @@ TABLE = re.compile(r"^\| scenario \|.*\n(?:\|.*\n)+", re.MULTILINE)
 
 def short_table(summary: str) -> str:
     """Lines and columns of the summary's table, each cell as it stands there."""
-    header, _, *lines = (line.strip("| \n").split(" | ") for line in summary.splitlines())
+    table = [line for line in summary.splitlines() if line.startswith("|")]
+    header, _, *lines = (line.strip("| ").split(" | ") for line in table)
     cells = {line[0]: dict(zip(header, line)) for line in lines}
     columns = ["scenario", "target", "chance", *METHODS, "spikes"]
     chosen = [[cells[name][column] for column in columns] for name in SCENARIOS]

@@ -9,6 +9,7 @@ with a title is written to a file of that name. A comment in front of a block ma
 
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,7 +92,7 @@ class Desk:
         self.folder, self.names = folder / "desk", {"__name__": "page"}
         self.folder.mkdir()
         monkeypatch.chdir(self.folder)
-        (self.folder / "results").symlink_to(ROOT / "results")
+        shutil.copytree(ROOT / "results" / "quickstart", self.folder / "results" / "quickstart")
         (self.folder / "mymethod.py").write_text(METHOD)
         self._write_recordings()
 
