@@ -159,6 +159,7 @@ def release(
     ] = None,
     seed: Seed = 1,
     nwb: Annotated[bool, typer.Option(help="NWB files beside the dataset folders.")] = True,
+    parquet: Annotated[bool, typer.Option(help="Parquet files beside them, too.")] = True,
     n_jobs: Jobs = -1,
     cache_dir: CacheDir = None,
 ) -> None:  # fmt: skip
@@ -171,5 +172,5 @@ def release(
     check_new(out)
     scenarios = load(scenario or list(RELEASED))
     with resumable(), progress_bars() as report:
-        write_release(scenarios, seed, out, nwb, n_jobs, report)
+        write_release(scenarios, seed, out, nwb, n_jobs, report, parquet)
     typer.echo(str(out))

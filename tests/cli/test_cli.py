@@ -261,7 +261,7 @@ def test_without_arguments_it_helps():
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ("export a b --to ", {"nwb", "suite2p", "caiman", "cascade", "csv"}),
+        ("export a b --to ", {"nwb", "suite2p", "caiman", "cascade", "csv", "parquet"}),
         ("run qu", {"quickstart"}),
         ("run quickstart -m avae-p", {"avae-published"}),
         ("cache ", {"info", "prune", "clear"}),

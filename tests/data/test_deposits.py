@@ -26,7 +26,9 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def released(tiny, tmp_path_factory):
     data = tiny.model_dump(mode="json") | {"levels": {"imaging.nu": [0.3, 1.0]}, "replicates": 2}
-    return release([Scenario(**data)], 1, tmp_path_factory.mktemp("release") / "out", nwb=False)
+    return release(
+        [Scenario(**data)], 1, tmp_path_factory.mktemp("release") / "out", nwb=False, parquet=False
+    )
 
 
 @pytest.fixture
@@ -99,13 +101,17 @@ def test_another_file_than_was_deposited_is_refused(registry):
 
 def test_a_release_can_be_made_again(released, tiny, tmp_path):
     data = tiny.model_dump(mode="json") | {"levels": {"imaging.nu": [0.3, 1.0]}, "replicates": 2}
-    again = release([Scenario(**data)], 1, tmp_path / "again", nwb=False)
+    again = release([Scenario(**data)], 1, tmp_path / "again", nwb=False, parquet=False)
     for path in released.glob("*.zip"):
         assert path.read_bytes() == (again / path.name).read_bytes()
 
 
-def test_a_release_holds_nwb(tiny, tmp_path):
+def test_a_release_holds_nwb_and_parquet(tiny, tmp_path):
     pytest.importorskip("pynwb")
+    pytest.importorskip("pyarrow")
     data = tiny.model_dump(mode="json") | {"replicates": 2}
     out = release([Scenario(**data)], 1, tmp_path / "out")
-    assert {path.name for path in out.glob("*.zip")} == {"tiny-seed1.zip", "tiny-seed1-nwb.zip"}
+    assert {path.name for path in out.glob("*.zip")} == {
+        "tiny-seed1.zip", "tiny-seed1-nwb.zip", "tiny-seed1-parquet.zip",
+    }  # fmt: skip
+    assert list(json.loads((out / "deposits.json").read_text())) == ["tiny-seed1"]

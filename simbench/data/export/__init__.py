@@ -11,7 +11,7 @@ from simbench.core.errors import SimbenchError
 if TYPE_CHECKING:
     from simbench.data.dataset import Dataset
 
-Format = Literal["nwb", "suite2p", "caiman", "cascade", "csv"]
+Format = Literal["nwb", "suite2p", "caiman", "cascade", "csv", "parquet"]
 _MARKER = "export.json"
 
 
@@ -37,13 +37,14 @@ def export(
         Every file written.
     """
     from simbench.core.files import checksum, new_folder
-    from simbench.data.export import caiman, cascade, csv_files, nwb, suite2p
+    from simbench.data.export import caiman, cascade, csv_files, nwb, parquet, suite2p
     from simbench.data.provenance import COUNTS, fluorescence_unit
 
     if to not in get_args(Format):
         raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
     modules = {
-        "nwb": nwb, "suite2p": suite2p, "caiman": caiman, "cascade": cascade, "csv": csv_files
+        "nwb": nwb, "suite2p": suite2p, "caiman": caiman, "cascade": cascade, "csv": csv_files,
+        "parquet": parquet,
     }  # fmt: skip
     module = modules[to]
     folder = Path(folder)

@@ -12,7 +12,7 @@ from typing import Any
 from simbench import __version__
 from simbench.core.files import checksum, new_folder
 from simbench.data.dataset import Dataset
-from simbench.data.export import export
+from simbench.data.export import Format, export
 from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
 
@@ -24,13 +24,14 @@ _DATED = (1980, 1, 1, 0, 0, 0)
 
 def release(
     scenarios: Sequence[Scenario], seed: int, folder: str | Path, nwb: bool = True, n_jobs: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, parquet: bool = True,
 ) -> Path:  # fmt: skip
     """Simulate scenarios and write what a deposit holds, whole or not at all.
 
-    For each scenario and level ``NAME.zip`` (dataset folder) and, with ``nwb``, ``NAME-nwb.zip``;
-    ``README.md``, ``SHA256SUMS``, the metadata ``croissant.json`` (Croissant 1.0), and
-    ``deposits.json``, whose places are filled in when the archives have an address.
+    For each scenario and level ``NAME.zip`` (dataset folder) and, with ``nwb`` and ``parquet``,
+    ``NAME-nwb.zip`` and ``NAME-parquet.zip``; ``README.md``, ``SHA256SUMS``, the metadata
+    ``croissant.json`` (Croissant 1.0), and ``deposits.json``, whose places are filled in when
+    the archives have an address.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def release(
         New or empty.
     """
     folder = Path(folder)
+    asked: dict[Format, bool] = {"nwb": nwb, "parquet": parquet}
+    formats = [to for to, is_asked in asked.items() if is_asked]
     with new_folder(folder) as draft:
         cards = []
         for scenario in scenarios:
@@ -45,8 +48,8 @@ def release(
                 dataset = simulate(plain, seed, n_jobs)
                 name = "-".join([scenario.name, *([level] if level else []), f"seed{seed}"])
                 _archive(draft / f"{name}.zip", name, dataset.save)
-                if nwb:
-                    _archive(draft / f"{name}-nwb.zip", name, partial(export, dataset))
+                for to in formats:
+                    _archive(draft / f"{name}-{to}.zip", name, partial(export, dataset, to=to))
                 cards.append(f"- `{name}`: {_line(dataset)}")
                 if progress:
                     progress("release", len(cards), sum(len(s.at_levels) for s in scenarios))
@@ -57,7 +60,7 @@ def release(
         places = {
             name.removesuffix(".zip"): {"url": "", "sha256": digest}
             for name, digest in sums.items()
-            if not name.endswith("-nwb.zip")
+            if not name.endswith(("-nwb.zip", "-parquet.zip"))
         }
         (draft / "deposits.json").write_text(json.dumps(places, indent=1) + "\n", encoding="utf-8")
         about = croissant(sums, {name: (draft / name).stat().st_size for name in sums}, seed)
@@ -138,7 +141,7 @@ Made by simbench {__version__}, seed {seed}: no animal was recorded. Licensed un
 {chr(10).join(lines)}
 
 `NAME.zip` is a dataset folder (`simbench.Dataset.load`), with a card of its own that explains every
-column; `NAME-nwb.zip` holds the same as NWB files. `SHA256SUMS` has the checksums, `croissant.json`
-the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it says where the archives lie,
-`simbench fetch NAME` brings them.
+column; `NAME-nwb.zip` and `NAME-parquet.zip` hold the same as NWB and Parquet files. `SHA256SUMS`
+has the checksums, `croissant.json` the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it says
+where the archives lie, `simbench fetch NAME` brings them.
 """
