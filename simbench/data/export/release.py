@@ -142,6 +142,6 @@ Made by simbench {__version__}, seed {seed}: no animal was recorded. Licensed un
 
 `NAME.zip` is a dataset folder (`simbench.Dataset.load`), with a card of its own that explains every
 column; `NAME-nwb.zip` and `NAME-parquet.zip` hold the same as NWB and Parquet files. `SHA256SUMS`
-has the checksums, `croissant.json` the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it says
-where the archives lie, `simbench fetch NAME` brings them.
+has the checksums, `croissant.json` the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it
+says where the archives lie, `simbench fetch NAME` brings them.
 """
