@@ -48,6 +48,8 @@ class MethodEntry:
         Whether it is given the whole dataset, labels included.
     only_if_named : bool
         Not among "all": run only where a scenario or a person names it.
+    weights : str
+        File of trained weights that simbench ships, below `simbench.methods`.
     """
 
     family: str
@@ -60,6 +62,7 @@ class MethodEntry:
     default: bool = False
     sees_truth: bool = False
     only_if_named: bool = False
+    weights: str = ""
 
     @property
     def is_control(self) -> bool:
@@ -245,6 +248,11 @@ METHODS: dict[str, MethodEntry] = {
         "window of the neuron, its statistics and, with the population, its frames",
         "simbench, after arXiv 2501.14615", default=True, device="auto",
     ),
+    "avae-pretrained": MethodEntry(
+        "pretrained", ".avae.pretrained:PretrainedAVAE",
+        "the avae as shipped: trained without labels on cultures of many optics, then frozen",
+        "simbench (tools/pretrain.py)", device="auto", weights="avae/pretrained.safetensors",
+    ),
 }  # fmt: skip
 
 
@@ -253,7 +261,9 @@ VARIANTS = (
     *(
         f"avae[{change}]"
         for change in (
-            "population=False", "nll_weight=0", "statistics_weight=0", "contrast_weight=0",
+            "population=False", "filters=learned", "filters=learned, nll_weight=0",
+            "filters=learned, contrast_weight=0", "nll_weight=0", "statistics_weight=0",
+            "contrast_weight=0",
             "statistics_weight=0, contrast_weight=0",
             "nll_weight=0, contrast_weight=0", "nll_weight=1", "centre=all", "beta=0",
             "window_s=20", "dropout=0", "n_statistics=64", "n_hidden=64", "n_steps=1500",

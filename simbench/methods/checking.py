@@ -16,7 +16,8 @@ from simbench.methods.registry import get_method, set_known_parameters
 
 _FRAME_RATE_HZ, _N_FRAMES = 20.0, 400
 _N_NEURONS, _N_CULTURES, _N_COMPONENTS = 20, 3, 4
-SHORT = {"n_steps": 10, "n_epochs": 2, "max_epochs": 2, "epochs": 2, "max_iterations": 10}
+SHORT = {"n_steps": 10, "n_epochs": 2, "max_epochs": 2, "epochs": 2, "max_iterations": 10,
+         "n_cultures": 4}  # fmt: skip
 """Training lengths for the check, set where a method has a parameter of that name."""
 
 

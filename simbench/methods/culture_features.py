@@ -13,6 +13,7 @@ from simbench.methods.features import TraceSpectrum, noise_level
 from simbench.methods.population import population_statistics
 
 PARTS = ("amplitude", "spectrum", "events", "population")
+NO_POPULATION = PARTS[:-1]
 CENTRES = ("culture", "all")
 _AT_A_TIME = 512  # neurons recorded alone
 _MOST = 3 / 8  # of a recording is a window, so that pairs of windows can lie in many ways
@@ -174,6 +175,36 @@ class Windows:
         return Pairs(*np.nonzero(apart))
 
 
+class Split(NamedTuple):
+    """Values of windows: of neurons, less those of their culture, and of cultures.
+
+    Parameters
+    ----------
+    own : ndarray, shape (n_neurons, n_windows, n_values)
+    cultures : ndarray, shape (n_cultures, n_windows, n_values)
+        Means over neurons that were recorded together.
+    member : ndarray of int, shape (n_neurons,)
+        Row of `cultures`; -1 for a neuron that was recorded alone.
+    """
+
+    own: np.ndarray
+    cultures: np.ndarray
+    member: np.ndarray
+
+
+def split_by_culture(values: np.ndarray, groups: np.ndarray | None) -> Split:
+    """Take off each culture's mean over its neurons and windows, where a culture is known."""
+    own = values.copy()
+    cultures: list[np.ndarray] = []
+    member = np.full(len(values), -1)
+    for rows, known in together(len(values), groups):
+        if known:
+            member[rows] = len(cultures)
+            cultures.append(values[rows].mean(axis=0))
+            own[rows] -= cultures[-1].mean(axis=0)
+    return Split(own, np.stack(cultures) if cultures else values[:0], member)
+
+
 @dataclass(eq=False)
 class WindowStatistics:
     """Standardised statistics of windows of traces.
@@ -188,6 +219,8 @@ class WindowStatistics:
         neuron that was recorded alone).
     mean, spread : ndarray, shape (n_statistics,)
         Of the training windows; the spread is infinite where there is none.
+    culture_spread : ndarray, shape (n_statistics,)
+        The same of windows of cultures.
     """
 
     describer: Describer
@@ -195,31 +228,36 @@ class WindowStatistics:
     centre: str
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     spread: np.ndarray = field(default_factory=lambda: np.ones(0))
+    culture_spread: np.ndarray = field(default_factory=lambda: np.ones(0))
 
     @classmethod
     def learn(
         cls, parts: tuple[str, ...], frame_rate: float, window_s: float, centre: str,
         X: np.ndarray, groups: np.ndarray | None,
-    ) -> tuple["WindowStatistics", np.ndarray]:  # fmt: skip
+    ) -> tuple["WindowStatistics", Split]:  # fmt: skip
         """Learn from training traces; give their statistics, too, as `describe` does."""
         if centre not in CENTRES:
             raise SimbenchError(f"centre = '{centre}'; allowed: {', '.join(CENTRES)}")
-        length = max(1, min(round(window_s * frame_rate), int(_MOST * X.shape[1])))
+        length = cls.window_length(window_s, frame_rate, X.shape[1])
         learned = cls(Describer.learn(parts, frame_rate, X), length, centre)
         raw = learned._raw(X, groups)
         learned.mean = means(raw.reshape(-1, raw.shape[2]))
-        centred = learned._centred(raw, groups)
-        sd = centred.reshape(-1, raw.shape[2]).std(axis=0)
-        learned.spread = np.where(sd > 1e-6, sd, np.inf)
-        return learned, learned._scaled(centred)
+        split = learned._split(raw, groups)
+        learned.spread, learned.culture_spread = _spread(split.own), _spread(split.cultures)
+        return learned, learned._scaled(split)
+
+    @staticmethod
+    def window_length(window_s: float, frame_rate: float, n_frames: int) -> int:
+        """Frames of a window; at most 3/8 of a recording."""
+        return max(1, min(round(window_s * frame_rate), int(_MOST * n_frames)))
 
     def windows(self, n_frames: int) -> Windows:
         """Windows of a recording of so many frames."""
         return Windows.lay(n_frames, self.length)
 
-    def describe(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        """Statistics in standard deviations, at most 6: (n_neurons, n_windows, n_statistics)."""
-        return self._scaled(self._centred(self._raw(X, groups), groups))
+    def describe(self, X: np.ndarray, groups: np.ndarray | None) -> Split:
+        """Statistics in standard deviations, at most 6; no cultures if ``centre`` is ``all``."""
+        return self._scaled(self._split(self._raw(X, groups), groups))
 
     def _raw(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         windows = self.windows(X.shape[1])
@@ -229,13 +267,19 @@ class WindowStatistics:
         ]
         return np.stack(parts, axis=1)
 
-    def _centred(self, raw: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    def _split(self, raw: np.ndarray, groups: np.ndarray | None) -> Split:
         centred = np.where(np.isnan(raw), 0.0, raw - self.mean)
-        if self.centre == "culture":
-            for rows, known in together(len(raw), groups):
-                if known:
-                    centred[rows] -= centred[rows].mean(axis=(0, 1))
-        return centred
+        return split_by_culture(centred, groups if self.centre == "culture" else None)
 
-    def _scaled(self, centred: np.ndarray) -> np.ndarray:
-        return np.clip(centred / self.spread, -_CLIP_SD, _CLIP_SD)
+    def _scaled(self, split: Split) -> Split:
+        own, cultures = split.own / self.spread, split.cultures / self.culture_spread
+        return Split(
+            np.clip(own, -_CLIP_SD, _CLIP_SD), np.clip(cultures, -_CLIP_SD, _CLIP_SD), split.member
+        )
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    """S.d. over all windows, shape (n_values,); infinite where there is none."""
+    flat = values.reshape(-1, values.shape[2])
+    sd = flat.std(axis=0) if len(flat) else np.zeros(flat.shape[1])
+    return np.where(sd > 1e-6, sd, np.inf)

@@ -8,7 +8,10 @@ from scipy.linalg import eigh
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from simbench.methods.culture_features import PARTS, Pairs, WindowStatistics, check_groups
+from simbench.methods.culture_features import PARTS, Pairs, Split, WindowStatistics, check_groups
+
+_CULTURE_EVERY = 8  # one latent in so many is of the culture
+_FEWEST_CULTURES = 3  # to tell what differs between cultures
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +62,42 @@ def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = 0.
     return Directions(vectors * np.sign(largest), ratios[::-1][:n])
 
 
+def culture_directions(split: Split, pairs: Pairs, n_components: int, ridge: float) -> np.ndarray:
+    """Directions that separate cultures, for one latent in eight; (n_statistics, n_latents).
+
+    None of them where fewer than three cultures are known.
+    """
+    n_latents = n_components // _CULTURE_EVERY if len(split.cultures) >= _FEWEST_CULTURES else 0
+    return discriminate(split.cultures, pairs, n_latents, ridge).vectors
+
+
+def two_kinds(own: np.ndarray, split: Split, directions: np.ndarray, n: int) -> np.ndarray:
+    """Latents of neurons with those of their culture in between, each eighth one.
+
+    Parameters
+    ----------
+    own : ndarray, shape (n_neurons, n_own)
+        Latents of each neuron within its culture, the best first.
+    split : Split
+        Cultures, and who is in them; latents of a culture are 0 for a neuron recorded alone.
+    directions : ndarray, shape (n_statistics, n_latents)
+        What `culture_directions` gave.
+    n : int
+        Latents to give.
+    """
+    cultures = split.cultures.mean(axis=1) @ directions
+    cultures = np.vstack([cultures, np.zeros(directions.shape[1])])[split.member]
+    places = (_CULTURE_EVERY - 1) * np.arange(1, 1 + directions.shape[1])
+    return np.insert(own[:, : n - len(places)], places, cultures, axis=1)
+
+
 @dataclass(kw_only=True, repr=False, eq=False)
 class WindowDiscriminants(TransformerMixin, BaseEstimator):
     """Linear discriminants of neurons, from windows of one recording and without labels.
 
     Hand-made statistics of windows (amplitude, spectrum, events, population) are projected on the
-    directions in which windows of one neuron are alike and neurons differ; latents are means over
-    windows.
+    directions in which windows of one neuron are alike and neurons of a culture differ; latents are
+    means over windows.
 
     Parameters
     ----------
@@ -76,9 +108,9 @@ class WindowDiscriminants(TransformerMixin, BaseEstimator):
     window_s
         Length of a window in seconds; at most 3/8 of the training recordings.
     centre
-        ``culture``: statistics are taken relative to the mean of the neuron's culture, which hides
-        what differs between cultures (labels of cultures, too). ``all``: to that of all training
-        neurons, as always for a neuron that was recorded alone.
+        ``culture``: statistics are taken relative to the mean of the neuron's culture, and each
+        eighth latent is of the culture as a whole, from directions in which cultures differ.
+        ``all``: relative to the mean of all training neurons, without such latents.
     parts
         Statistics to use: names of `simbench.methods.culture_features.PARTS`, joined by ``+``.
     ridge
@@ -96,16 +128,18 @@ class WindowDiscriminants(TransformerMixin, BaseEstimator):
         """Learn directions from dF/F (n_neurons, n_frames); ``groups`` are cultures."""
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         groups, parts = check_groups(groups, len(X)), tuple(self.parts.split("+"))
-        self.statistics_, values = WindowStatistics.learn(
+        self.statistics_, split = WindowStatistics.learn(
             parts, self.frame_rate, self.window_s, self.centre, X, groups
         )
         pairs = self.statistics_.windows(X.shape[1]).pairs
-        self.directions_ = discriminate(values, pairs, self.n_components, self.ridge)
+        self.directions_ = discriminate(split.own, pairs, self.n_components, self.ridge)
+        self.culture_directions_ = culture_directions(split, pairs, self.n_components, self.ridge)
         return self
 
     def transform(self, X: Any, groups: Any = None) -> np.ndarray:
         """Latents, shape (n_neurons, n_components); ``groups`` say who shares a culture."""
         check_is_fitted(self, "directions_")
         X = check_array(X, dtype=[np.float64, np.float32], estimator=self)
-        values = self.statistics_.describe(X, check_groups(groups, len(X)))
-        return values.mean(axis=1) @ self.directions_.vectors
+        split = self.statistics_.describe(X, check_groups(groups, len(X)))
+        own = split.own.mean(axis=1) @ self.directions_.vectors
+        return two_kinds(own, split, self.culture_directions_, self.n_components)

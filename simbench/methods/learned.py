@@ -106,7 +106,7 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
         from safetensors import safe_open
 
         path = Path(path)
-        with reading(path), safe_open(path, "pt") as file:
+        with reading(path), safe_open(path, "pt") as file, quiet_torch(0, "cpu"):
             about = json.loads(file.metadata()["simbench"])
             if about["method"] != cls.seed_name:
                 raise SimbenchError(f"{path}: holds {about['method']}, expected {cls.seed_name}")

@@ -1,10 +1,12 @@
 """Methods by name: what is known of them, and new estimators."""
 
 import ast
+import hashlib
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Any
 
 from simbench.core.errors import SimbenchError
@@ -116,11 +118,14 @@ def expand_names(names: Sequence[str], with_networks: bool = False) -> list[str]
 def identity(name: str) -> dict[str, str]:
     """What a method's latents depend on besides the sources of simbench and its own libraries.
 
-    The version of an extra; for a method that is not part of simbench, a digest of its source;
-    the device, unless it is the CPU.
+    The version of an extra; for a method that is not part of simbench, a digest of its source; a
+    digest of shipped weights; the device, unless it is the CPU.
     """
     entry, (plain_name, settings) = find_entry(name), split_settings(name)
     found = {entry.needs: version(entry.needs)} if entry.needs else {}
+    if entry.weights:
+        weights = Path(__file__).parent / entry.weights
+        found["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     device = settings.get("device", entry.device)
     if plain_name not in METHODS:
         found["source"] = source_digest(entry.import_path)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 from scipy.signal import lfilter
+from scipy.stats import spearmanr
 
 from simbench import SimbenchError
 from simbench.methods.culture_features import CultureFeatures, Windows, together
@@ -139,6 +140,24 @@ def test_who_is_together():
         ([1, 4], True), ([0, 2], True), ([3], False),
     ]  # fmt: skip
     assert [known for _, known in together(5, None)] == [False]
+
+
+def test_what_cultures_differ_in_is_in_every_eighth_latent():
+    """Cultures that fire together more often or less, all neurons alike."""
+    periods = np.array([50, 60, 75, 90, 110, 135, 165, 200])
+    cultures = []
+    for period in periods:
+        events = np.zeros((12, 2400))
+        events[:, 30::period] = 1.0
+        cultures.append(from_events(events, seed=int(period)))
+    X, groups = np.concatenate(cultures).astype(np.float32), np.repeat(np.arange(8), 12)
+    method = WindowDiscriminants(n_components=16, window_s=40.0).fit(X, groups=groups)
+    latents = method.transform(X, groups=groups)
+    assert abs(spearmanr(latents[::12, 7], periods).statistic) > 0.9
+    within = latents - latents.reshape(8, 12, 16).mean(axis=1)[groups]
+    assert np.abs(within[:, [7, 15]]).max() < 1e-9
+    of_cultures = latents[:, :7].reshape(8, 12, 7).mean(axis=1)  # own latents are relative to them
+    assert np.abs(of_cultures).max() < 0.1 * latents[:, :7].std()
 
 
 def test_discriminants_solve_the_eigenproblem():

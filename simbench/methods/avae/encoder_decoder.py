@@ -1,4 +1,4 @@
-"""The network of the AVAE: an encoder of statistics, a causal decoder that sees the population.
+"""The network of the AVAE: an encoder of windows, a causal decoder that sees the population.
 
 The decoder predicts mixtures of Gaussians; their density and their quantiles stand here, too.
 """
@@ -16,6 +16,9 @@ from simbench.methods.learned import draw, kl_divergence
 Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """log_weight, mean, log_sd: tensors of the same shape (..., n_parts)."""
 
+_N_FILTERS = 32
+_LEVELS = (-0.5, 0.4, 1.3, 2.2, 3.1, 4.0)  # s.d. of a filter's output
+_LOG_SLOPE = 1.1
 _N_BISECTIONS = 40
 _REACH_SD = 12.0
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -38,6 +41,37 @@ class Encoder(nn.Module):
     def forward(self, statistics: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         bend, log_variance = self.out(self.hidden(statistics)).chunk(2, dim=-1)
         return self.skip(statistics) + bend, log_variance.clamp(-12, 4)
+
+
+class FrameEncoder(nn.Module):
+    """q(z | window) by learned filters: of frames of the neuron and of the mean of the others.
+
+    Each filter is summed up by its power and by the shares of time that it spends above levels,
+    which are learned, too. Takes (n, 2, n_frames); gives mean and log variance, each
+    (n, n_latents).
+    """
+
+    def __init__(self, n_latents: int, length: int, n_hidden: int, dropout: float) -> None:
+        super().__init__()
+        n, n_levels = _N_FILTERS, len(_LEVELS)
+        self.filters = nn.Conv1d(3, n, 2 * (length // 2) + 1, stride=2, padding=length // 2)
+        self.scale = nn.BatchNorm1d(n, affine=False)
+        self.level = nn.Parameter(torch.tensor(_LEVELS).repeat(n, 1))
+        self.log_slope = nn.Parameter(torch.full((n, n_levels), _LOG_SLOPE))
+        self.rest = nn.Sequential(
+            nn.BatchNorm1d(n * (n_levels + 1)),
+            Encoder(n * (n_levels + 1), n_latents, n_hidden, dropout),
+        )
+
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        steps = F.pad(frames[:, :1].diff(dim=2), (1, 0))
+        h = self.scale(self.filters(torch.cat([frames, steps], dim=1)))
+        above = [
+            torch.sigmoid((h - level[:, None]) * slope[:, None]).mean(dim=2)
+            for level, slope in zip(self.level.T, self.log_slope.T.exp())
+        ]
+        power = h.var(dim=2, correction=0)
+        return self.rest(torch.log(torch.stack([*above, power], dim=2) + 1e-3).flatten(1))
 
 
 class Decoder(nn.Module):
@@ -85,12 +119,16 @@ class Decoder(nn.Module):
 
 
 class Layout(NamedTuple):
-    """Sizes of the network: statistics by hand, those kept and those predicted; latents; layers."""
+    """Sizes of the network: statistics by hand, those kept and those predicted; latents; layers.
+
+    Without statistics (``n_statistics`` is 0) the encoder learns filters of frames.
+    """
 
     n_described: int
     n_statistics: int
     n_predicted: int
     n_latents: int
+    n_culture: int
     n_hidden: int
     dropout: float
     width: int
@@ -100,37 +138,39 @@ class Layout(NamedTuple):
 
 
 class AVAENetwork(nn.Module):
-    """Whitening, encoder, decoder, a linear head from z to statistics, and a last rotation.
+    """Whitening, encoder, decoder, a linear head from z to statistics, and last directions.
 
     The head predicts the best whitened statistics of another window; a projection compares z of
-    two windows. The rotation puts latents in order, those that tell neurons apart best first.
+    two windows. The rotation puts latents in order, those that tell neurons apart best first;
+    ``culture`` are directions in which cultures differ.
     """
 
     mean: torch.Tensor
     spread: torch.Tensor
+    culture_spread: torch.Tensor
     whitening: torch.Tensor
     center: torch.Tensor
     rotation: torch.Tensor
+    culture: torch.Tensor
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
-        n_described, n_latents = layout.n_described, layout.n_latents
+        n_described, n_latents, width = layout.n_described, layout.n_latents, layout.width
         self.n_predicted = layout.n_predicted
-        self.register_buffer("mean", torch.zeros(n_described, dtype=torch.float64))
-        self.register_buffer("spread", torch.ones(n_described, dtype=torch.float64))
+        for name in ("mean", "spread", "culture_spread"):
+            self.register_buffer(name, torch.ones(n_described, dtype=torch.float64))
         self.register_buffer("whitening", torch.zeros(n_described, layout.n_statistics))
         self.register_buffer("center", torch.zeros(n_latents))
         self.register_buffer("rotation", torch.eye(n_latents))
-        self.encoder = Encoder(layout.n_statistics, n_latents, layout.n_hidden, layout.dropout)
-        self.decoder = Decoder(
-            n_latents, layout.width, layout.reach, layout.n_ahead, layout.n_parts
+        self.register_buffer("culture", torch.zeros(n_described or n_latents, layout.n_culture))
+        self.encoder: nn.Module = (
+            Encoder(layout.n_statistics, n_latents, layout.n_hidden, layout.dropout)
+            if layout.n_statistics
+            else FrameEncoder(n_latents, layout.reach, layout.n_hidden, layout.dropout)
         )
-        self.head = nn.Linear(n_latents, layout.n_predicted)
+        self.decoder = Decoder(n_latents, width, layout.reach, layout.n_ahead, layout.n_parts)
+        self.head = nn.Linear(n_latents, layout.n_predicted) if layout.n_predicted else None
         self.projection = nn.Sequential(nn.Linear(n_latents, 64), nn.GELU(), nn.Linear(64, 64))
-
-    def latents(self, statistics: torch.Tensor) -> torch.Tensor:
-        """Posterior mean, mean over windows: (n, n_windows, n_described) to (n, n_latents)."""
-        return self.encoder(statistics @ self.whitening)[0].mean(dim=1)
 
     def losses(
         self, seen: torch.Tensor, other: torch.Tensor, frames: torch.Tensor
@@ -139,8 +179,8 @@ class AVAENetwork(nn.Module):
 
         Parameters
         ----------
-        seen, other : tensors, shape (n, n_statistics)
-            Whitened, of the two windows.
+        seen, other : tensors, shape (n, n_statistics) or (n, 2, n_frames)
+            What the encoder reads of the two windows.
         frames : tensor, shape (2, n, n_targets, reach + n_ahead)
             Of the neuron and of the others, in the other window: frames to predict behind their
             past.
@@ -149,7 +189,7 @@ class AVAENetwork(nn.Module):
         -------
         nll : mean over frames
         kl : sum over latents, mean over neurons
-        error : Huber loss of the other window's statistics
+        error : Huber loss of the other window's statistics; 0 without any
         contrast : cross-entropy of finding the other window among those of all n neurons
         """
         mean, log_variance = self.encoder(torch.cat([seen, other]))
@@ -158,7 +198,9 @@ class AVAENetwork(nn.Module):
         own, others = frames
         mixture = self.decoder(own[:, :, :reach], others[:, :, :reach], here)
         nll = mixture_nll(own[:, :, reach:], mixture).mean()
-        error = F.huber_loss(self.head(here), other[:, : self.n_predicted])
+        error = here.new_zeros(())
+        if self.head is not None:
+            error = F.huber_loss(self.head(here), other[:, : self.n_predicted])
         contrast = info_nce(self.projection(here), self.projection(there))
         return nll, kl_divergence(mean, log_variance).sum(dim=1).mean(), error, contrast
 

@@ -8,21 +8,18 @@ import torch
 
 from simbench.core.errors import SimbenchError
 from simbench.methods.avae.encoder_decoder import AVAENetwork, Layout
+from simbench.methods.avae.readers import Encoded, FrameReader, Lesson, StatisticsReader
 from simbench.methods.avae.reconstructing import Reconstructing
-from simbench.methods.culture_features import (
-    PARTS,
-    Describer,
-    Windows,
-    WindowStatistics,
-    together,
-)
-from simbench.methods.discriminants import discriminate
+from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, together
+from simbench.methods.discriminants import culture_directions, discriminate, two_kinds
 from simbench.methods.events import Scale
 from simbench.methods.features import compress
-from simbench.methods.learned import Course, train
+from simbench.methods.learned import Course, quiet_torch, train
 from simbench.methods.population import others_mean
 
+FILTERS = ("statistics", "learned")
 _RIDGE = 0.05
+_RIDGE_OF_Z = 1e-3
 _N_PARTS = 4
 
 
@@ -35,7 +32,8 @@ class AVAE(Reconstructing):
     neuron. Its latent z predicts the statistics of another window of the same neuron, tells that
     window from those of other neurons of the culture, and drives a causal decoder of the frames
     there, which also sees the mean of the other neurons. Latents of a neuron are means over its
-    windows, in the order of how well they tell neurons apart.
+    windows, in the order of how well they tell neurons apart; every eighth is of the culture as a
+    whole, as in `WindowDiscriminants`.
 
     Parameters
     ----------
@@ -45,8 +43,11 @@ class AVAE(Reconstructing):
         Hz.
     window_s
         Length of a window in seconds; at most 3/8 of the recording.
+    filters
+        What the encoder reads: ``statistics``, made by hand, or ``learned``: frames of the neuron
+        and of the mean of the others, through convolutions, with no statistic anywhere.
     population
-        Whether statistics and decoder see the rest of the culture.
+        Whether encoder and decoder see the rest of the culture.
     centre
         ``culture`` or ``all``, as in `WindowDiscriminants`.
     n_statistics
@@ -96,6 +97,7 @@ class AVAE(Reconstructing):
 
     n_components: int = field(default=32, kw_only=False)
     window_s: float = 45.0
+    filters: str = "statistics"
     population: bool = True
     centre: str = "culture"
     n_statistics: int = 160
@@ -119,16 +121,24 @@ class AVAE(Reconstructing):
     min_frames: ClassVar[int] = 32
 
     @property
-    def _parts(self) -> tuple[str, ...]:
-        return PARTS if self.population else tuple(part for part in PARTS if part != "population")
+    def _reader(self) -> StatisticsReader | FrameReader:
+        known = self.network_, self.scaling_, self.frame_rate, self.window_s, self.centre
+        if self.filters == "learned":
+            return FrameReader(*known)
+        return StatisticsReader(*known, self.population)
 
     def _network(self) -> AVAENetwork:
         if self.n_features_in_ < self.min_frames:
             raise SimbenchError(
                 f"avae: {self.n_features_in_} frames; training needs {self.min_frames} or more"
             )
-        describer = Describer(self._parts, self.frame_rate, Scale(0.0, 1.0), 1.0)
-        n_described = describer.describe(np.zeros((1, 64)), None).shape[1]
+        if self.filters not in FILTERS:
+            raise SimbenchError(f"filters = '{self.filters}'; allowed: {', '.join(FILTERS)}")
+        n_described = 0
+        if self.filters == "statistics":
+            parts = PARTS if self.population else NO_POPULATION
+            describer = Describer(parts, self.frame_rate, Scale(0.0, 1.0), 1.0)
+            n_described = describer.describe(np.zeros((1, 64)), None).shape[1]
         n_statistics = min(self.n_statistics, n_described)
         # a window is 3/8 of a recording or less, and holds a past and what follows it
         reach = max(1, min(round(self.reach_s * self.frame_rate), self.n_features_in_ // 8))
@@ -136,8 +146,8 @@ class AVAE(Reconstructing):
         network = AVAENetwork(
             Layout(
                 n_described, n_statistics, min(self.n_predicted, n_statistics),
-                max(self.n_latents, self.n_components), self.n_hidden, self.dropout,
-                self.width, reach, n_ahead, _N_PARTS,
+                max(self.n_latents, self.n_components), self.n_components // 8,
+                self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
             )
         )  # fmt: skip
         self._add_dynamics(network)
@@ -148,42 +158,42 @@ class AVAE(Reconstructing):
 
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
         network = self.network_
-        statistics, values = WindowStatistics.learn(
-            self._parts, self.frame_rate, self.window_s, self.centre, X, groups
-        )
-        self._keep(statistics)
-        windows = statistics.windows(X.shape[1])
-        found = discriminate(values, windows.pairs, network.whitening.shape[1], _RIDGE)
-        # one unit for all windows together, or brightness would outweigh what follows it
-        white = found.vectors / np.sqrt(1 + np.maximum(found.ratios, 0))
-        network.whitening.copy_(torch.from_numpy(white))
-        if self.n_steps == 0:
-            return
-        whitened = torch.from_numpy((values @ white).astype(np.float32)).to(device)
+        network, rng = self.network_, self._rng("training")
         signals = torch.from_numpy(self._signals(X, groups)).to(device)
+        lesson = self._reader.learn(X, signals, groups)
         places = [rows for rows, known in together(len(X), groups) if known]
         places = places or [np.arange(len(X))]
-        rng = self._rng("training")
 
         def loss(step: int) -> torch.Tensor:
             neurons = rng.permutation(places[rng.integers(len(places))])[: self.batch_size]
-            return self._loss(whitened, signals, windows, neurons, rng)
+            return self._loss(lesson, signals, neurons, rng)
 
-        train(network, Course(self.n_steps, self.learning_rate, self.patience), loss, [])
+        if self.n_steps:
+            train(network, Course(self.n_steps, self.learning_rate, self.patience), loss, [])
         network.eval()
-        with torch.no_grad():
-            z = network.encoder(whitened)[0].cpu().numpy()
-        center = z.mean(axis=(0, 1))
-        rotation = discriminate(z - center, windows.pairs, z.shape[2], 1e-3).vectors
-        network.center.copy_(torch.from_numpy(center))
-        network.rotation.copy_(torch.from_numpy(rotation))
+        self._learn_directions(lesson, rng)
+
+    def _learn_directions(self, lesson: Lesson, rng: np.random.Generator) -> None:
+        """Those of neurons in z, and those of cultures; before any training, at random."""
+        network, pairs = self.network_, lesson.windows.pairs
+        z, split = lesson.encoded()
+        cultures = culture_directions(split, pairs, self.n_components, _RIDGE)
+        self.scaling_["n_culture"] = cultures.shape[1]
+        if self.n_steps:
+            center = z.mean(axis=(0, 1))
+            network.center.copy_(torch.from_numpy(center))
+            rotation = discriminate(z - center, pairs, z.shape[2], _RIDGE_OF_Z).vectors
+            network.rotation.copy_(torch.from_numpy(rotation))
+        else:
+            cultures = rng.standard_normal(cultures.shape)
+        network.culture[:, : cultures.shape[1]] = torch.from_numpy(cultures)
 
     def _loss(
-        self, whitened: torch.Tensor, signals: torch.Tensor, windows: Windows,
-        neurons: np.ndarray, rng: np.random.Generator,
-    ) -> torch.Tensor:  # fmt: skip
+        self, lesson: Lesson, signals: torch.Tensor, neurons: np.ndarray, rng: np.random.Generator
+    ) -> torch.Tensor:
         """Of two windows of each neuron, drawn anew."""
-        pairs, reach = windows.pairs, self.network_.decoder.reach
+        windows, reach = lesson.windows, self.network_.decoder.reach
+        pairs = windows.pairs
         span = reach + self.network_.decoder.n_ahead
         drawn = rng.integers(0, len(pairs.first), len(neurons))
         first, second = pairs.first[drawn], pairs.second[drawn]
@@ -192,37 +202,30 @@ class AVAE(Reconstructing):
         begin = rng.integers(0, windows.length - span + 1, (len(neurons), self.n_targets))
         frames = (windows.starts[other][:, None] + begin)[:, :, None] + np.arange(span)
         nll, kl, error, contrast = self.network_.losses(
-            whitened[neurons, seen],
-            whitened[neurons, other],
+            lesson.read(neurons, seen),
+            lesson.read(neurons, other),
             signals[:, neurons[:, None, None], frames],
         )
         total = self.nll_weight * nll + self.statistics_weight * error
         return total + self.contrast_weight * contrast + self.beta * kl
 
-    def _keep(self, statistics: WindowStatistics) -> None:
-        """Keep what describes windows where `save` finds it."""
-        scale = statistics.describer.scale
-        self.scaling_ |= {
-            "kept": scale.kept, "innovation": scale.noise, "length": statistics.length,
-        }  # fmt: skip
-        self.network_.mean.copy_(torch.from_numpy(statistics.mean))
-        self.network_.spread.copy_(torch.from_numpy(statistics.spread))
-
-    @property
-    def _statistics(self) -> WindowStatistics:
-        known = self.scaling_
-        scale = Scale(known["kept"], known["innovation"])
-        describer = Describer(self._parts, self.frame_rate, scale, known["noise"])
-        mean, spread = (x.cpu().numpy() for x in (self.network_.mean, self.network_.spread))
-        return WindowStatistics(describer, int(known["length"]), self.centre, mean, spread)
+    def _latents(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        z, split = self._encode_windows(X, groups)
+        network, n_culture = self.network_, self.scaling_["n_culture"]
+        center, rotation, cultures = (
+            x.cpu().numpy() for x in (network.center, network.rotation, network.culture)
+        )
+        own = (z.mean(axis=1) - center) @ rotation
+        latents = two_kinds(own, split, cultures[:, :n_culture], self.n_components)
+        return latents.astype(np.float32)
 
     def _encoded(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        values = self._statistics.describe(X, groups).astype(np.float32)
-        return self._apply(self.network_.latents, values)
+        return self._encode_windows(X, groups).z.mean(axis=1)
 
-    def _read_out(self, z: np.ndarray) -> np.ndarray:
-        center, rotation = (x.cpu().numpy() for x in (self.network_.center, self.network_.rotation))
-        return ((z - center) @ rotation)[..., : self.n_components]
+    def _encode_windows(self, X: np.ndarray, groups: np.ndarray | None) -> Encoded:
+        with quiet_torch(self.random_state, self.device) as device:
+            self.network_.to(device)
+            return self._reader.encode(X, self._signals(X, groups), groups)
 
     def _signals(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         own = compress(X, self.scaling_["noise"])

@@ -28,7 +28,7 @@ def _has_budget(method: "Reconstructing") -> bool:
 class Reconstructing(LearnedTransformer):
     """A learned method that gives traces back if ``latents_per_minute`` is set.
 
-    The subclass encodes traces with their culture (`_encoded`, `_read_out`) and says what its
+    The subclass encodes traces with their culture (`_latents`, `_encoded`) and says what its
     network's causal ``decoder`` sees (`_signals`).
     """
 
@@ -66,7 +66,7 @@ class Reconstructing(LearnedTransformer):
 
     def _neuron_latents(self, X: Any, groups: Any) -> np.ndarray:
         X = self._prepared(X)
-        return self._read_out(self._encoded(X, check_groups(groups, len(X))))
+        return self._latents(X, check_groups(groups, len(X)))
 
     @available_if(_has_budget)
     def inverse_transform(self, Z: Any) -> np.ndarray:
@@ -158,8 +158,8 @@ class Reconstructing(LearnedTransformer):
         """What the decoder is driven by, (n_neurons, n_latents); float32."""
         raise NotImplementedError
 
-    def _read_out(self, z: np.ndarray) -> np.ndarray:
-        """Latents (n_neurons, n_components) of what drives the decoder."""
+    def _latents(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+        """Latents of neurons, (n_neurons, n_components)."""
         raise NotImplementedError
 
     def _signals(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

@@ -28,7 +28,7 @@ TEACHING_SEED = seed32(0, "traces-taught")
 _N_PARTS = 4
 _CLIP_SD = 5.0
 _HELD_OUT = 0.1
-_CULTURES_PER_STEP = 4
+_CULTURES_PER_STEP = 16
 _N_CHECKED = 2000  # neurons of held-out cultures
 
 
@@ -128,8 +128,9 @@ class TracesTaught(Control):
     """A network taught on cultures of its own, then frozen; latents are its answers.
 
     It sees the trace, the mean of the other neurons of the culture, and all hand-made statistics of
-    both. The cultures that teach are those of the scenario's test conditions, simulated with a seed
-    that no board has: as many as ``n_cultures``. Labels of the dataset at hand are never seen.
+    both, as they are and less their culture's mean. The cultures that teach are those of the
+    scenario's test conditions, simulated with a seed that no board has: as many as ``n_cultures``.
+    Labels of the dataset at hand are never seen.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ class TracesTaught(Control):
     width
         Channels of the first convolution.
     batch_size
-        Neurons per step, of four cultures.
+        Neurons per step, of sixteen cultures.
     crop
         Share of the recording that each step sees of a neuron.
     learning_rate
@@ -152,7 +153,7 @@ class TracesTaught(Control):
     """
 
     n_cultures: int = 320
-    n_steps: int = 2000
+    n_steps: int = 2500
     width: int = 12
     batch_size: int = 192
     crop: float = 0.3
@@ -225,7 +226,7 @@ class TracesTaught(Control):
         def check() -> torch.Tensor:
             return questions.loss(outputs(checked, (n_frames - length) // 2), checked)
 
-        course = Course(self.n_steps, self.learning_rate, patience=12, weight_decay=0.02)
+        course = Course(self.n_steps, self.learning_rate, self.n_steps, weight_decay=0.02)
         train(network, course, loss, [check])
 
 
@@ -240,5 +241,6 @@ def _seen(dataset: Dataset, describer: Describer, noise: float) -> _Seen:
     for recording in dataset.recordings:
         own = compress(recording.dff, noise)
         traces.append(np.stack([own, others_mean(own)], axis=1).astype(np.float32))
-        statistics.append(describer.describe(recording.dff, np.zeros(len(own), dtype=int)))
+        values = describer.describe(recording.dff, np.zeros(len(own), dtype=int))
+        statistics.append(np.column_stack([values, values - means(values)]))
     return _Seen(np.concatenate(traces), np.concatenate(statistics), dataset.recording)

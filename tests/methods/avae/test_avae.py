@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from simbench.core.errors import SimbenchError
 from simbench.methods.avae.encoder_decoder import Decoder, mixture_nll
 from simbench.methods.avae.estimator import AVAE
-from simbench.methods.culture_features import WindowStatistics
+from simbench.methods.culture_features import Windows
 from simbench.methods.discriminants import discriminate
 
 SMALL = {
@@ -120,17 +120,57 @@ def test_latents_come_in_the_order_of_what_they_tell(fitted, training_set):
     np.testing.assert_allclose(
         wide.transform(X, groups=GROUPS)[:, :2], fitted.transform(X, groups=GROUPS), atol=1e-4
     )
-    statistics = WindowStatistics.learn(
-        wide._parts, 20.0, wide.window_s, "culture", X, GROUPS
-    )[1]  # fmt: skip
-    with torch.no_grad():
-        white = torch.from_numpy(statistics.astype(np.float32)) @ wide.network_.whitening
-        z = wide.network_.encoder(white)[0].numpy()
-    pairs = wide._statistics.windows(X.shape[1]).pairs
-    ratios = discriminate(wide._read_out(z), pairs, 4, ridge=1e-3).ratios
-    alone = [discriminate(wide._read_out(z)[..., [i]], pairs, 1, 0.0).ratios[0] for i in range(4)]
+    network = wide.network_
+    z = wide._encode_windows(X, GROUPS).z - network.center.numpy()
+    pairs = Windows.lay(X.shape[1], wide.scaling_["length"]).pairs
+    rotated = z @ network.rotation.numpy()
+    ratios = discriminate(rotated, pairs, 4, ridge=1e-3).ratios
+    alone = [discriminate(rotated[..., [i]], pairs, 1, 0.0).ratios[0] for i in range(4)]
     np.testing.assert_allclose(alone, ratios, rtol=0.05)
     assert (np.diff(alone) < 0).all()
+
+
+@pytest.fixture(scope="module")
+def with_filters(training_set):
+    settings = SMALL | {"filters": "learned", "n_components": 16, "n_latents": 16, "width": 32}
+    return AVAE(**settings).fit(training_set[0], groups=GROUPS)
+
+
+def test_learned_filters_tell_two_kinds_apart_without_any_statistic(with_filters, training_set):
+    X, bursty = training_set
+    X_test, bursty_test = bursty_or_regular(1)
+    Z, Z_test = (with_filters.transform(x, groups=GROUPS) for x in (X, X_test))
+    assert LogisticRegression(max_iter=1000).fit(Z, bursty).score(Z_test, bursty_test) > 0.8
+    assert with_filters.network_.whitening.numel() == 0
+    assert with_filters.network_.head is None
+
+
+@pytest.mark.parametrize("filters", ["statistics", "learned"])
+def test_each_eighth_latent_is_of_the_culture(filters, with_filters, training_set):
+    X = training_set[0]
+    method = with_filters
+    if filters == "statistics":
+        settings = SMALL | {"n_components": 16, "n_latents": 16, "n_steps": 20}
+        method = AVAE(**settings).fit(X, groups=GROUPS)
+    Z = method.transform(X, groups=GROUPS)
+    is_of_culture = [np.ptp(Z[GROUPS == 1, i]) < 1e-6 for i in range(16)]
+    assert np.flatnonzero(is_of_culture).tolist() == [7, 15]
+    assert np.ptp(Z[:, 7]) > 1e-3
+    assert (method.transform(X)[:, [7, 15]] == 0).all()
+    alone = AVAE(**method.get_params() | {"n_steps": 5}).fit(X).transform(X)
+    assert (alone.std(axis=0) > 1e-6).all()
+
+
+def test_learned_filters_are_saved(with_filters, training_set, tmp_path):
+    X = training_set[0][:30]
+    with_filters.save(tmp_path / "filters.safetensors")
+    again = AVAE.load(tmp_path / "filters.safetensors").transform(X, groups=GROUPS[:30])
+    np.testing.assert_array_equal(again, with_filters.transform(X, groups=GROUPS[:30]))
+
+
+def test_unknown_filters_are_one_line(training_set):
+    with pytest.raises(SimbenchError, match="filters = 'fixed'; allowed: statistics, learned"):
+        AVAE(**SMALL, filters="fixed").fit(training_set[0])
 
 
 def test_untrained_is_untrained(training_set):
