@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import is_unranked
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import (
@@ -69,6 +70,13 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
         if digests <= {plain.digest() for plain in scenario.at_levels.values()}:
             return scenario
     return None
+
+
+def rows_and_scenarios(folder: Path) -> tuple[pd.DataFrame, list[Scenario]]:
+    """All rows below a folder, and the scenarios that made them, as far as these are known."""
+    tables = {file.parent: read_rows(file) for file in row_files(folder)}
+    found = [find_scenario(rows, home) for home, rows in tables.items()]
+    return pd.concat(tables.values(), ignore_index=True), [s for s in found if s is not None]
 
 
 def axis_name(scenario: Scenario | None) -> str:
