@@ -48,6 +48,9 @@ class MethodEntry:
         Whether it is given the whole dataset, labels included.
     only_if_named : bool
         Not among "all": run only where a scenario or a person names it.
+    settings_tried : int or None
+        Of how many settings its own are the best; 1 for those of the source or the library. None if
+        nobody counted.
     """
 
     family: str
@@ -60,6 +63,7 @@ class MethodEntry:
     default: bool = False
     sees_truth: bool = False
     only_if_named: bool = False
+    settings_tried: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -141,15 +145,15 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "random-projection": MethodEntry(
         "linear", "sklearn.random_projection:GaussianRandomProjection",
-        "random linear projection of the trace", _SKLEARN, default=True,
+        "random linear projection of the trace", _SKLEARN, default=True, settings_tried=1,
     ),
     "pca": MethodEntry(
         "linear", "sklearn.decomposition:PCA", "principal components of the trace", _SKLEARN,
-        default=True,
+        default=True, settings_tried=1,
     ),
     "fa": MethodEntry(
         "linear", "sklearn.decomposition:FactorAnalysis", "factor analysis of the trace", _SKLEARN,
-        default=True,
+        default=True, settings_tried=1,
     ),
     "ica": MethodEntry(
         "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
@@ -237,13 +241,13 @@ METHODS: dict[str, MethodEntry] = {
     "avae-published": MethodEntry(
         "learned", ".avae.published_network:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
-        default=True, device="auto",
+        default=True, device="auto", settings_tried=1,
     ),
     "avae": MethodEntry(
         "learned", ".avae.estimator:AVAE",
         "reads hand-made statistics of windows, the population's too: latents that predict another "
         "window of the neuron, its statistics and, with the population, its frames",
-        "simbench, after arXiv 2501.14615", default=True, device="auto",
+        "simbench, after arXiv 2501.14615", default=True, device="auto", settings_tried=100,
     ),
 }  # fmt: skip
 
