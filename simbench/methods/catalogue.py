@@ -128,8 +128,8 @@ METHODS: dict[str, MethodEntry] = {
         "control", ".controls.taught:TracesTaught",
         "what traces hold: a network taught the labels of 320 more cultures, then frozen",
         "mixture density network (Bishop 1994) as amortised neural posterior estimation "
-        "(Papamakarios & Murray 2016, NeurIPS)", device="auto", sees_truth=True,
-        only_if_named=True,
+        "(Papamakarios & Murray 2016, NeurIPS)", parameters={"n_cultures": 320}, device="auto",
+        sees_truth=True, only_if_named=True,
     ),
     "untrained": MethodEntry(
         "control", ".avae.estimator:AVAE", "the avae before training",
@@ -266,3 +266,9 @@ VARIANTS = (
     ),
 )  # fmt: skip
 """The avae and its variants, for an ablation."""
+
+TAUGHT_SIZES = (
+    "traces-taught[n_cultures=20]", "traces-taught[n_cultures=80]", "traces-taught",
+    "traces-taught[n_cultures=1280]",
+)  # fmt: skip
+"""The taught control with few and with many cultures, for its learning curve."""
