@@ -25,7 +25,7 @@ def list_scenarios() -> pd.DataFrame:
 
 
 def list_methods() -> pd.DataFrame:
-    """Methods of simbench and of installed packages: family, what it is, source, if installed.
+    """Methods of simbench and of installed packages: family, what it is, source, settings tried.
 
     Returns
     -------
@@ -34,6 +34,8 @@ def list_methods() -> pd.DataFrame:
     rows = {
         name: {
             "family": entry.family, "what it is": entry.description, "source": entry.source,
+            "settings tried": "not counted" if entry.settings_tried is None
+            else str(entry.settings_tried),
             "installed": entry.is_available,
         }
         for name, entry in known_methods().items()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.benchmark.plan import plan
-from simbench.benchmark.rows import IDENTITY, read_rows
+from simbench.benchmark.rows import IDENTITY, UNIT, read_rows
 from simbench.benchmark.run import run
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
@@ -71,8 +71,11 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
     levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}
     if not levels:
         raise SimbenchError(f"{rows_file}, row {number}: scenario.json is not the one it came from")
-    with _empty_cache():
-        made = run(plan(levels.values(), [row["method"]], [int(row["seed"])]), n_jobs)
+    of_unit = rows[(rows[UNIT] == row[UNIT]).all(axis=1)]
+    trainings = max((len(v) for v in of_unit["per_training"] if isinstance(v, list)), default=1)
+    units = plan(levels.values(), [row["method"]], [int(row["seed"])], trainings)
+    with _empty_cache():  # floor and ceiling make no difference to a value
+        made = run([unit for unit in units if unit.method == row["method"]], n_jobs)
     keys = [key for key in IDENTITY if key != "level"]
     again = made[(made[keys] == row[keys]).all(axis=1)]
     if again.empty:

@@ -84,6 +84,8 @@ class Row(TypedDict):
     """Latent values per neuron."""
     n_parameters: _Number
     """Trainable parameters, if the method has any."""
+    settings_tried: _Number
+    """Of how many settings the method's are the best; null if nobody counted."""
     seconds: _Number
     """Time to fit and to embed, s."""
     peak_memory_mb: _Number
@@ -126,7 +128,9 @@ def rows_of_units(
             known.append(known[0].assign(value=1.0))
         if len(scores) and len(known) == 2:
             scores = place(scores, *known)
-        about = {"method": unit.method, "family": find_entry(unit.method).family, **result}
+        entry = find_entry(unit.method)
+        about = {"method": unit.method, "family": entry.family, **result}
+        about["settings_tried"] = entry.settings_tried
         tables.append(complete(scores, unit.scenario, unit.level, unit.seed, about))
     return pd.concat(tables, ignore_index=True)
 

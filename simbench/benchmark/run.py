@@ -106,7 +106,7 @@ def results_of(
 def fit_blind(folder: Path, job: LatentsJob) -> None:
     """Fit a method in a process of its own, where none but a control can open what holds labels."""
     if job.truth is None:
-        cache.close_truth()
+        cache.close_truth(folder)
     make_latents(folder, job)
 
 

@@ -36,7 +36,7 @@ UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")
 VOTE = "vote_accuracy"
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
-_COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters"]
+_COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters", "settings_tried"]
 _OF_TARGET = (
     "score", "low", "high", "chance", "ceiling", "recovery", "recovery_low", "recovery_high",
     "leakage_gap", "vote_p",
@@ -160,7 +160,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         ``letters`` (methods that share one can't be told apart). Then: ``rank`` (of those with a
         recovery), ``recovery`` (mean over all targets; missing unless all are scored) with its
         interval, ``is_best`` and ``letters``, ``coverage`` (share of targets, seeds and levels
-        scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``.
+        scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``,
+        and, where it was counted for any method, ``settings_tried``.
     """
     return make_board(rows, probe).table
 
@@ -261,7 +262,7 @@ def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFra
     cells = scored.drop_duplicates(["method", *_CELL]).groupby("method").size()
     failed = rows[rows["status"] != "ok"].groupby("method")["error"].first()
     costs = units.agg(lambda values: values.mean())  # groupby's own mean rounds otherwise
-    return pd.DataFrame(
+    about = pd.DataFrame(
         {
             "coverage": cells.reindex(methods.index, fill_value=0) / max(n_cells, 1),
             "family": methods["family"],
@@ -273,6 +274,8 @@ def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFra
         },
         index=methods.index,
     )
+    counted = costs["settings_tried"]
+    return about.assign(settings_tried=counted) if counted.notna().any() else about
 
 
 def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:

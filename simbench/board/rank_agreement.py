@@ -21,11 +21,12 @@ FEWEST_METHODS = 3
 _QUANTILES = [0.025, 0.975]
 
 
-def kendall_tau(one: np.ndarray, other: np.ndarray) -> float:
-    """Kendall's tau-b of two lists of scores; NaN if one of them is constant."""
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(one, other, variant="b").statistic)
+def kendall_tau(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b of the lists of scores along the last axis; NaN where one is constant."""
+    first, second = np.triu_indices(one.shape[-1], 1)
+    a, b = (np.sign(scores[..., first] - scores[..., second]) for scores in (one, other))
+    with np.errstate(invalid="ignore"):
+        return np.sum(a * b, -1) / np.sqrt(np.sum(a**2, -1) * np.sum(b**2, -1))
 
 
 def separated_pairs(scores: pd.DataFrame) -> pd.DataFrame:
@@ -44,19 +45,19 @@ def separated_pairs(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["better", "worse"])
 
 
-def concordance(pairs: pd.DataFrame, scores: pd.Series) -> float:
+def concordance(pairs: pd.DataFrame, scores: pd.Series | pd.DataFrame) -> np.ndarray:
     """Share of pairs that other scores order in the same way, ties counted half; NaN without pairs.
 
     Parameters
     ----------
     pairs : DataFrame
         Of `separated_pairs`.
-    scores : Series
-        By method.
+    scores : Series or DataFrame
+        By method; of a table one share per row.
     """
-    better, worse = (scores[pairs[side]].to_numpy() for side in ("better", "worse"))
+    better, worse = (scores[pairs[side]].to_numpy(dtype=float) for side in ("better", "worse"))
     agrees = np.where(better == worse, 0.5, better > worse)
-    return float(agrees.mean()) if len(agrees) else float("nan")
+    return agrees.mean(axis=-1) if len(pairs) else np.full(agrees.shape[:-1], np.nan)
 
 
 def tau_of_families(one: pd.Series, other: pd.Series, families: Mapping[str, str]) -> float:
@@ -119,10 +120,10 @@ def rank_agreement(
     (tau_low, lower), (tau_high, upper) = drawn.quantile(_QUANTILES).to_numpy()
     return {
         "n_methods": len(methods),
-        "tau": kendall_tau(one.to_numpy(), other.to_numpy()),
+        "tau": float(kendall_tau(one.to_numpy(), other.to_numpy())),
         "tau_low": float(tau_low), "tau_high": float(tau_high),
         "tau_families": tau_of_families(one, other, families),
-        "n_pairs": len(pairs), "concordance": concordance(pairs, other),
+        "n_pairs": len(pairs), "concordance": float(concordance(pairs, other)),
         "concordance_low": float(lower), "concordance_high": float(upper),
     }  # fmt: skip
 
@@ -141,8 +142,8 @@ def draws(
         raise SimbenchError(f"ranks: {len(simulated)} and {len(real)} units can't be paired")
     return pd.DataFrame(
         {
-            "tau": [kendall_tau(*both) for both in zip(of_simulated, of_real)],
-            "concordance": [concordance(pairs, pd.Series(r, real.columns)) for r in of_real],
+            "tau": kendall_tau(of_simulated, of_real),
+            "concordance": concordance(pairs, pd.DataFrame(of_real, columns=real.columns)),
         }
     )
 

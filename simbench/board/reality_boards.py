@@ -1,6 +1,6 @@
 """Boards of simulations against boards of real cells: what is compared, and the verdict."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -96,8 +96,9 @@ def contrast_boards(rows: pd.DataFrame) -> Tables:
 
 
 def compare_with_cells(
-    cells: Tables, twins: Tables, suite: Tables, contrast: Tables, families: Mapping[str, str]
-) -> pd.DataFrame:
+    cells: Tables, twins: Tables, suite: Tables, contrast: Tables, families: Mapping[str, str],
+    sets: Mapping[str, str],
+) -> pd.DataFrame:  # fmt: skip
     """Agreement of every simulated board with the real cells, one row per board and target.
 
     Parameters
@@ -108,6 +109,8 @@ def compare_with_cells(
         Boards by name, of `suite_boards` and `contrast_boards`.
     families : mapping of str to str
         Of each method.
+    sets : mapping of str to str
+        Of `culture_sets`: boards of the same cultures count once in the suite's mean.
 
     Returns
     -------
@@ -127,8 +130,9 @@ def compare_with_cells(
                 made = rank_agreement(table, real, families)
                 lines.append({"kind": kind, "board": name, "target": target, **made})
         if fit:
-            mean = _mean_tau(fit.values(), real, lines, target)
-            board = f"mean of {len(fit)} boards"
+            of_set = pd.Series({name: sets.get(name, name) for name in fit})
+            mean = _mean_tau(fit, of_set, real, lines, target)
+            board = f"mean of {len(fit)} boards, {of_set.nunique()} sets of cultures"
             lines.append({"kind": "suite mean", "board": board, "target": target, **mean})
     if not lines:
         raise SimbenchError("ranks: no board shares methods with the real cells")
@@ -147,16 +151,18 @@ def verdicts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean_tau(
-    tables: Iterable[pd.DataFrame], real: pd.DataFrame, lines: list[dict], target: str
+    boards: Tables, of_set: pd.Series, real: pd.DataFrame, lines: list[dict], target: str
 ) -> dict[str, float]:
-    mine = [line["tau"] for line in lines if (line["kind"], line["target"]) == ("suite", target)]
-    drawn, no_pairs = [], pd.DataFrame(columns=["better", "worse"])
-    for table in tables:
+    """Mean tau of the sets of cultures, each the mean of its boards."""
+    share = 1 / (of_set.nunique() * of_set.map(of_set.value_counts()))
+    found = {line["board"]: line["tau"] for line in lines
+             if (line["kind"], line["target"]) == ("suite", target)}  # fmt: skip
+    drawn, no_pairs = {}, pd.DataFrame(columns=["better", "worse"])
+    for name, table in boards.items():
         methods = _shared(table, real)
-        simulated = table[methods]
-        drawn.append(draws(simulated, real[methods], no_pairs)["tau"])
-    low, high = pd.concat(drawn, axis=1).mean(axis=1).quantile([0.025, 0.975])
-    return {"tau": float(np.mean(mine)), "tau_low": float(low), "tau_high": float(high)}
+        drawn[name] = draws(table[methods], real[methods], no_pairs)["tau"]
+    low, high = (pd.DataFrame(drawn) @ share).quantile([0.025, 0.975])
+    return {"tau": float(pd.Series(found) @ share), "tau_low": float(low), "tau_high": float(high)}
 
 
 def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[str]:

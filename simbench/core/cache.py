@@ -49,13 +49,17 @@ def cache_folder() -> Path:
 @cache
 def source_digest(kind: str) -> str:
     """SHA-256 of the code that makes this kind of entry."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for folder in STATIONS[kind][0]:
-        for path in sorted((package / folder).rglob("*.py")):
-            if _OUTSIDE not in path.parts:
-                digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-                digest.update(_code(path.read_bytes()))
+    return hashlib.sha256("".join(map(_folder_digest, STATIONS[kind][0])).encode()).hexdigest()
+
+
+@cache
+def _folder_digest(folder: str) -> str:
+    """SHA-256 of the code in a folder of the package."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted((package / folder).rglob("*.py")):
+        if _OUTSIDE not in path.parts:
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+            digest.update(_code(path.read_bytes()))
     return digest.hexdigest()
 
 
@@ -129,12 +133,18 @@ def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Con
     return read(folder)
 
 
-def close_truth() -> None:
+def close_truth(folder: Path) -> None:
     """Let Python open nothing more of the cache that holds or tells a label, in this process.
 
     It can't be undone. Other programs that the process starts are not held back.
+
+    Parameters
+    ----------
+    folder : Path
+        An entry of the cache: this process may have been told of another one.
     """
-    closed = [(cache_folder() / kind).resolve() for kind in ("cultures", "recordings", "scores")]
+    caches, kinds = {folder.parents[2], cache_folder()}, ("cultures", "recordings", "scores")
+    closed = [(root / kind).resolve() for root in caches for kind in kinds]
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _OPENING and arguments and isinstance(arguments[0], str | bytes | os.PathLike):

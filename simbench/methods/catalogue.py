@@ -50,6 +50,9 @@ class MethodEntry:
         Not among "all": run only where a scenario or a person names it.
     weights : str
         File of trained weights that simbench ships, below `simbench.methods`.
+    settings_tried : int or None
+        Of how many settings its own are the best; 1 for those of the source or the library. None if
+        nobody counted.
     """
 
     family: str
@@ -63,6 +66,7 @@ class MethodEntry:
     sees_truth: bool = False
     only_if_named: bool = False
     weights: str = ""
+    settings_tried: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -127,8 +131,8 @@ METHODS: dict[str, MethodEntry] = {
         "control", ".controls.taught:TracesTaught",
         "what traces hold: a network taught the labels of 320 more cultures, then frozen",
         "mixture density network (Bishop 1994) as amortised neural posterior estimation "
-        "(Papamakarios & Murray 2016, NeurIPS)", device="auto", sees_truth=True,
-        only_if_named=True,
+        "(Papamakarios & Murray 2016, NeurIPS)", parameters={"n_cultures": 320}, device="auto",
+        sees_truth=True, only_if_named=True,
     ),
     "untrained": MethodEntry(
         "control", ".avae.estimator:AVAE", "the avae before training",
@@ -144,15 +148,15 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "random-projection": MethodEntry(
         "linear", "sklearn.random_projection:GaussianRandomProjection",
-        "random linear projection of the trace", _SKLEARN, default=True,
+        "random linear projection of the trace", _SKLEARN, default=True, settings_tried=1,
     ),
     "pca": MethodEntry(
         "linear", "sklearn.decomposition:PCA", "principal components of the trace", _SKLEARN,
-        default=True,
+        default=True, settings_tried=1,
     ),
     "fa": MethodEntry(
         "linear", "sklearn.decomposition:FactorAnalysis", "factor analysis of the trace", _SKLEARN,
-        default=True,
+        default=True, settings_tried=1,
     ),
     "ica": MethodEntry(
         "linear", "sklearn.decomposition:FastICA", "independent components of the trace", _SKLEARN,
@@ -240,13 +244,13 @@ METHODS: dict[str, MethodEntry] = {
     "avae-published": MethodEntry(
         "learned", ".avae.published_network:PublishedAVAE",
         "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
-        default=True, device="auto",
+        default=True, device="auto", settings_tried=1,
     ),
     "avae": MethodEntry(
         "learned", ".avae.estimator:AVAE",
         "reads hand-made statistics of windows, the population's too: latents that predict another "
         "window of the neuron, its statistics and, with the population, its frames",
-        "simbench, after arXiv 2501.14615", default=True, device="auto",
+        "simbench, after arXiv 2501.14615", default=True, device="auto", settings_tried=116,
     ),
     "avae-pretrained": MethodEntry(
         "pretrained", ".avae.pretrained:PretrainedAVAE",
@@ -272,3 +276,9 @@ VARIANTS = (
     ),
 )  # fmt: skip
 """The avae and its variants, for an ablation."""
+
+TAUGHT_SIZES = (
+    "traces-taught[n_cultures=20]", "traces-taught[n_cultures=80]", "traces-taught",
+    "traces-taught[n_cultures=1280]",
+)  # fmt: skip
+"""The taught control with few and with many cultures, for its learning curve."""

@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.catalogue import METHODS, TRACKS, VARIANTS, MethodEntry, torch_found
+from simbench.methods.catalogue import (
+    METHODS,
+    TAUGHT_SIZES,
+    TRACKS,
+    VARIANTS,
+    MethodEntry,
+    torch_found,
+)
 from simbench.methods.loading import is_import_path, load_class, source_digest
 
 ALL = "all"
 ABLATION = "avae-ablation"
+TAUGHT_CURVE = "taught-curve"
 GROUP = "simbench.methods"
 _PYTHON = {"true": "True", "false": "False"}  # as TOML writes them
 
@@ -99,7 +107,8 @@ def expand_names(names: Sequence[str], with_networks: bool = False) -> list[str]
     """Names as asked for; none: the default methods.
 
     "all" stands for every one that is installed but those that must be named; "avae-ablation" for
-    the variants of the avae. ``with_networks``: those too that lack PyTorch.
+    the variants of the avae; "taught-curve" for the taught control with 20 to 1,280 cultures.
+    ``with_networks``: those too that lack PyTorch.
     """
     known = known_methods()
     ranked = {
@@ -110,7 +119,7 @@ def expand_names(names: Sequence[str], with_networks: bool = False) -> list[str]
     }
     if not names:
         return [name for name, entry in ranked.items() if entry.default]
-    groups = {ALL: list(ranked), ABLATION: list(VARIANTS)}
+    groups = {ALL: list(ranked), ABLATION: list(VARIANTS), TAUGHT_CURVE: list(TAUGHT_SIZES)}
     expanded = [part for name in names for part in groups.get(name, [name])]
     return list(dict.fromkeys(expanded))
 

@@ -153,14 +153,19 @@ def _mark_floor_and_ceiling(axis: Axes, floor: float, ceiling: float) -> None:
         )  # fmt: skip
 
 
-def draw_curves(board: Board, levels: dict[str, pd.DataFrame], axis_name: str) -> Figure:
-    """Score at every level with its interval: the five best methods in colour, the rest in grey."""
+def draw_curves(
+    board: Board, levels: dict[str, pd.DataFrame], axis_name: str, shown: Sequence[str] = ()
+) -> Figure:
+    """Score at every level with its interval; the rest in grey.
+
+    In colour are the methods ``shown``, or the five best.
+    """
     use_style()
     figure, axes = plt.subplots(
         1, len(levels), figsize=(COLUMN if len(levels) == 1 else PAGE, 2.4), squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    colors = method_colors(board.ranked[:_N_BEST])
+    colors = method_colors(shown or board.ranked[:_N_BEST])
     styles = dict(zip(FLOOR_AND_CEILING, (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
         for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbench.board.leaderboard import is_unranked
+from simbench.benchmark.rows import read_rows, row_files
+from simbench.board.leaderboard import TAUGHT, is_unranked
+from simbench.methods.catalogue import METHODS
+from simbench.methods.registry import split_settings
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import (
     SCENARIO_FILE,
@@ -71,6 +74,13 @@ def find_scenario(rows: pd.DataFrame, folder: Path) -> Scenario | None:
     return None
 
 
+def rows_and_scenarios(folder: Path) -> tuple[pd.DataFrame, list[Scenario]]:
+    """All rows below a folder, and the scenarios that made them, as far as these are known."""
+    tables = {file.parent: read_rows(file) for file in row_files(folder)}
+    found = [find_scenario(rows, home) for home, rows in tables.items()]
+    return pd.concat(tables.values(), ignore_index=True), [s for s in found if s is not None]
+
+
 def axis_name(scenario: Scenario | None) -> str:
     """What the levels of a scenario vary, with its unit."""
     if scenario is None or not scenario.levels:
@@ -126,6 +136,30 @@ def level_scores(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Data
             }
         )  # fmt: skip
     return {target: pd.DataFrame(lines) for target, lines in tables.items()}
+
+
+def taught_curve(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Learning curve of the taught control beside what needs no teaching, for each target.
+
+    Empty unless it was taught on several numbers of cultures. Columns are those of `level_scores`;
+    the level is the number of cultures, and other methods have one score at all of them.
+    """
+    size = rows["method"].map(_n_taught)
+    at_sizes = [
+        rows[size.isna() | (size == n)].assign(level=f"{n:.0f}")
+        for n in sorted(size.dropna().unique())
+    ]
+    if len(at_sizes) < 2:
+        return {}
+    named = rows["method"].where(size.isna(), TAUGHT)
+    return level_scores(pd.concat([part.assign(method=named) for part in at_sizes]))
+
+
+def _n_taught(method: str) -> float:
+    """Cultures that have taught it; NaN for another method than the taught control."""
+    name, settings = split_settings(method)
+    known = METHODS[TAUGHT].parameters | settings
+    return float(known["n_cultures"] if name == TAUGHT else "nan")
 
 
 def has_sizes(scenario: Scenario | None) -> bool:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import Board, flat_table, make_board, pairwise
+from simbench.board.leaderboard import TAUGHT, Board, flat_table, make_board, pairwise
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.console import track
 from simbench.core.files import write_text
@@ -46,6 +46,10 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     levels = level_tables.level_scores(rows)
     if levels:
         tables["curves"] = pd.concat(levels, names=["target"]).reset_index("target")
+    taught = level_tables.taught_curve(rows)
+    if taught:
+        curve = pd.concat(taught, names=["target"]).reset_index("target")
+        tables["taught"] = curve[curve["method"] == TAUGHT].drop(columns=["method", "family", "x"])
     if level_tables.has_sizes(scenario):
         tables["cost"] = level_tables.cost_table(rows)
         words["cost"] = texts.cost_text(tables["cost"])
@@ -72,6 +76,10 @@ def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     levels = level_tables.level_scores(rows)
     if levels:
         drawn["curves"] = figures.draw_curves(board, levels, level_tables.axis_name(scenario))
+    taught = level_tables.taught_curve(rows)
+    if taught:
+        shown = [TAUGHT, *board.ranked[:1]]
+        drawn["taught"] = figures.draw_curves(board, taught, "cultures that teach", shown)
     if level_tables.has_sizes(scenario):
         drawn["cost"] = figures.draw_cost(level_tables.cost_table(rows))
     return drawn

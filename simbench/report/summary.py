@@ -1,5 +1,6 @@
 """All scenarios in one table and one figure: scores on their first targets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -7,11 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, boards, make_board
+from simbench.board.shared_cultures import culture_sets
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
+from simbench.report.level_tables import rows_and_scenarios
 from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
+from simbench.scenario.scenario import Scenario
 from simbench.scoring.statistics import min_cultures
 
 BEST_LINEAR = "best linear"
@@ -19,6 +22,7 @@ _CONTROLS = ("untrained", "supervised")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
     "recovery", "recovery_low", "recovery_high", "is_best", "n_cultures",
+    "culture_set",
 ]  # fmt: skip
 
 
@@ -30,7 +34,7 @@ def write_summary(folder: Path) -> pd.DataFrame:
     DataFrame
         As `summarise`; nothing is written where it is empty.
     """
-    summary = summarise(pd.concat(map(read_rows, row_files(folder)), ignore_index=True))
+    summary = summarise(*rows_and_scenarios(folder))
     if len(summary):
         path = (folder if folder.is_dir() else folder.parent) / "summary"
         write_text(path.with_suffix(".csv"), summary.to_csv(index=False, float_format="%.6g"))
@@ -39,20 +43,23 @@ def write_summary(folder: Path) -> pd.DataFrame:
     return summary
 
 
-def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+def summarise(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> pd.DataFrame:
     """Scores of the methods that make the point, on the first target of every scenario.
 
     Parameters
     ----------
     rows : DataFrame
         Of any number of scenarios; of one in several versions, the newest counts.
+    scenarios : sequence of Scenario
+        Those that are known, to say which of them see the same cultures.
 
     Returns
     -------
     DataFrame
         One row per scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and whether it ``is_best``: not
-        significantly below the best of the scenario's whole leaderboard.
+        significantly below the best of the scenario's whole leaderboard. Scenarios of one
+        ``culture_set`` see the same cultures, and are one witness.
         Left out are replications, the ablation, and scenarios with too few test cultures to tell
         any two methods apart. The others are sorted by the recovery of their best method, highest
         first. "best linear" is the linear method that scores highest on the cultures shown.
@@ -60,6 +67,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
+    sets = culture_sets(s for s in scenarios if s.name in set(summary["scenario"]))
+    summary["culture_set"] = summary["scenario"].map(sets).fillna(summary["scenario"])
     best = summary[~summary["shown_as"].isin(_CONTROLS)].groupby("scenario")["recovery"].max()
     return summary.sort_values(
         "scenario", key=lambda names: -names.map(best), kind="stable", ignore_index=True
@@ -99,7 +108,14 @@ def summary_text(summary: pd.DataFrame) -> str:
         first = [name, target.replace("_", " "), cultures, number(chance)]
         lines.append([*first, *scores, number(ceiling)])
     header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
-    return markdown_table(header, lines, n_text=2)
+    return f"{markdown_table(header, lines, n_text=2)}\n{_witnesses(summary)}\n"
+
+
+def _witnesses(summary: pd.DataFrame) -> str:
+    """How many scenarios there are that don't see the cultures of another, and which do."""
+    sets = summary.drop_duplicates("scenario").groupby("culture_set", sort=False)["scenario"]
+    shared = [f"{', '.join(names)} see the same cultures" for _, names in sets if len(names) > 1]
+    return "; ".join([*shared, f"witnesses: {sets.ngroups}"]) + "."
 
 
 def _cell(line: pd.Series) -> str:

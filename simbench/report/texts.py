@@ -41,6 +41,8 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         if _OF_TRACES in table[target]:
             header.append("share of what traces hold")
     header += ["coverage", "latents", "time", "memory", "parameters"]
+    if "settings_tried" in table["method"]:
+        header.append("settings tried")
     cells = []
     for method, line in table.iterrows():
         about = line["method"]
@@ -59,7 +61,11 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
                 row.append(number(line[target][_OF_TRACES]))
         row += [number(about["coverage"], ".0%"), number(about["latents"], ".0f")]
         row += [duration(about["seconds"]), memory(about["memory_mb"])]
-        cells.append([*row, count(about["parameters"])])
+        row.append(count(about["parameters"]))
+        if "settings_tried" in about:
+            tried = about["settings_tried"]
+            row.append(number(tried, ".0f") if np.isfinite(tried) else "not counted")
+        cells.append(row)
     return header, cells
 
 

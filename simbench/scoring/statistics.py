@@ -139,11 +139,7 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     -------
     ndarray, shape (n_draws, n_methods)
     """
-    n = len(scores)
-    draws = _draws(n)
-    times = np.zeros((len(draws), n))
-    np.add.at(times, (np.arange(len(draws))[:, np.newaxis], draws), 1 / n)
-    means = times @ scores.to_numpy(dtype=float)
+    means = _weights(len(scores)) @ scores.to_numpy(dtype=float)
     if fits is None or fits.empty:
         return means
     shares = pd.Series([seed for seed, _ in scores.index]).value_counts(normalize=True)
@@ -157,7 +153,7 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
             of_seed = trainings.get(seed)
             chosen, size = (pooled, 1) if of_seed is None else (of_seed, len(of_seed))
             rng = stream(0, "bootstrap of fits", str(method), str(seed))
-            drawn = rng.integers(len(chosen), size=(len(draws), size))
+            drawn = rng.integers(len(chosen), size=(_N_BOOTSTRAP, size))
             means[:, column] += share * chosen[drawn].mean(axis=1)
     return means
 
@@ -324,6 +320,12 @@ def min_cultures(n_methods: int) -> int:
 @lru_cache(maxsize=8)
 def _draws(n: int) -> np.ndarray:
     return stream(0, "bootstrap").integers(n, size=(_N_BOOTSTRAP, n))
+
+
+@lru_cache(maxsize=8)
+def _weights(n: int) -> np.ndarray:
+    """How much each culture counts in each draw, shape (n_draws, n_cultures)."""
+    return np.stack([np.bincount(drawn, minlength=n) for drawn in _draws(n)]) / n
 
 
 @lru_cache(maxsize=256)

@@ -86,6 +86,8 @@ class MethodCard(Recipe):
     """Of the traces that the latents were made from."""
     seed: Annotated[int, Field(ge=0, lt=2**256)] | None = None
     """Of the simulation, if the authors simulated the traces themselves."""
+    settings_tried: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Of how many settings those of the submission are the best, as stated by the authors."""
     licence: Text | None = None
 
 

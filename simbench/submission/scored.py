@@ -161,7 +161,10 @@ def _about(card: MethodCard | None) -> dict[str, Any]:
     if card is None:
         return about | {"method": "submission"}
     family = card.track or FAMILY
-    return about | {"family": family, "method": card.name, "seconds": card.training_time_s}
+    return about | {
+        "family": family, "method": card.name, "seconds": card.training_time_s,
+        "settings_tried": card.settings_tried,
+    }  # fmt: skip
 
 
 def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[str, Scenario]:

@@ -34,7 +34,8 @@ def test_only_networks_are_trained_again_and_only_on_the_first_seed(crossed):
 
 
 def test_rows_hold_every_culture_once(crossed, tmp_path):
-    rows = run(plan([crossed], ["pca"], [1]))
+    units = [unit for unit in plan([crossed], ["pca"], [1]) if unit.method == "pca"]
+    rows = run(units)
     assert (rows["status"] == "ok").all()
     assert not rows.duplicated(["method", "target", "metric", "probe", "split"]).any()
     mine = rows[(rows["split"] == "culture") & (rows["probe"] == "linear")]
@@ -42,9 +43,8 @@ def test_rows_hold_every_culture_once(crossed, tmp_path):
     assert (mine["per_culture"].map(len) == crossed.replicates * len(crossed.conditions)).all()
     for row in mine.itertuples():
         assert row.value == pytest.approx(np.nanmean(row.per_culture))
-    once = run([unit for unit in plan([crossed], ["pca"], [1]) if unit.fold == 0])
-    first = once[(once["method"] == "pca") & (once["metric"] == "balanced_accuracy")].iloc[0]
-    both = rows[(rows["method"] == "pca") & (rows["metric"] == "balanced_accuracy")].iloc[0]
+    once = run([unit for unit in units if unit.fold == 0])
+    first, both = (table[table["metric"] == "balanced_accuracy"].iloc[0] for table in (once, rows))
     assert both["per_culture"][: len(first["per_culture"])] == first["per_culture"]
     write_rows(tmp_path / ROWS_FILE, rows)
     assert len(read_rows(tmp_path)) == len(rows)

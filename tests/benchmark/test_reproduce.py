@@ -1,11 +1,12 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
 
 from simbench import SimbenchError
 from simbench.benchmark import reproduce as module
-from simbench.benchmark.plan import plan
+from simbench.benchmark.plan import Unit, plan
 from simbench.benchmark.reproduce import reproduce
 from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
 from simbench.benchmark.run import run
@@ -14,10 +15,43 @@ from simbench.scenario.scenario_file import write_scenario
 
 @pytest.fixture
 def results(tiny, tmp_path):
-    rows = run(plan([tiny], ["trace-stats"], seeds=[1]))
+    rows = run([Unit(tiny, 1, "trace-stats")])
     write_rows(tmp_path / ROWS_FILE, rows)
     write_scenario(tiny, tmp_path)
     return tmp_path / ROWS_FILE
+
+
+DRAWN = """
+import numpy as np
+
+class Drawn:
+    random_state = 0
+
+    def get_params(self, deep=True):
+        return {"random_state": self.random_state}
+
+    def set_params(self, random_state):
+        self.random_state = random_state
+        return self
+
+    def fit(self, X):
+        return self
+
+    def transform(self, X):
+        return np.random.default_rng(self.random_state).normal(size=(len(X), 3))
+"""
+
+
+def test_a_row_of_several_trainings_comes_out_the_same(tiny, tmp_path):
+    (tmp_path / "drawn.py").write_text(DRAWN)
+    method = f"{tmp_path}/drawn.py:Drawn"
+    units = plan([tiny], [method], [1], trainings=3)
+    rows = run([unit for unit in units if unit.method == method])
+    write_rows(tmp_path / ROWS_FILE, rows)
+    write_scenario(tiny, tmp_path)
+    number = 1 + int(np.flatnonzero(rows["per_training"].notna())[0])
+    assert len(rows["per_training"][number - 1]) == 3
+    assert reproduce(tmp_path / ROWS_FILE, number).verdict == "same"
 
 
 def edit(path, number, **changes):
@@ -27,12 +61,12 @@ def edit(path, number, **changes):
 
 
 def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
-    made = reproduce(results, 20)
+    made = reproduce(results, 6)
     assert made.verdict == "same"
     assert made.value == made.row["value"]
     assert made.other_versions == {}
-    edit(results, 20, value=0.99, versions={"numpy": "1.0"})
-    forged = reproduce(results, 20)
+    edit(results, 6, value=0.99, versions={"numpy": "1.0"})
+    forged = reproduce(results, 6)
     assert forged.verdict == "DIFFERENT"
     assert "numpy" in forged.other_versions
 
@@ -40,10 +74,10 @@ def test_an_honest_row_comes_out_the_same_and_a_forged_one_does_not(results):
 def test_a_row_of_another_processor_is_the_same_up_to_rounding(results, monkeypatch):
     rows = read_rows(results)
     monkeypatch.setattr(module, "run", lambda units, n_jobs: rows)
-    value = float(rows["value"].iloc[19])
+    value = float(rows["value"].iloc[5])
     for change, verdict in ((1e-12, "same up to rounding"), (1e-4, "DIFFERENT")):
-        edit(results, 20, value=value + change)
-        assert reproduce(results, 20).verdict == verdict
+        edit(results, 6, value=value + change)
+        assert reproduce(results, 6).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -61,8 +95,8 @@ def test_what_a_row_stood_on_and_no_longer_does_is_named(results, monkeypatch, t
     rows = read_rows(results)
     again = rows.assign(versions=[now] * len(rows))
     monkeypatch.setattr(module, "run", lambda units, n_jobs: again)
-    edit(results, 20, versions=then)
-    assert reproduce(results, 20).other_versions == named
+    edit(results, 6, versions=then)
+    assert reproduce(results, 6).other_versions == named
 
 
 def test_rows_that_cannot_be_made_again_are_refused(results):

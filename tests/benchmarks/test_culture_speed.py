@@ -177,23 +177,29 @@ def grow_block(recipes, indices):
     assert not failed
 
 
-@pytest.mark.parametrize(("name", "n_workers"), [("topologies", 1), ("firing-types-matched", 2)])
-def test_a_scenario_with_pilots(benchmark, warm, name, n_workers):
-    """Wanted on a quiet machine: 90 s for `topologies`, 60 s for `firing-types-matched`."""
-    units = recording_units(load_scenario(name))
+def grow_all(units, n_workers):
     recipes = [condition.culture for _, condition in units]
     blocks = plan_blocks(recipes, n_workers)
+    jobs = (delayed(grow_block)([recipes[p] for p in block], block) for block in blocks)
+    Parallel(n_jobs=n_workers)(jobs)
 
-    def grow_all():
-        jobs = (delayed(grow_block)([recipes[p] for p in block], block) for block in blocks)
-        Parallel(n_jobs=n_workers)(jobs)
 
-    before = time.process_time()
-    benchmark.pedantic(grow_all, rounds=1)
-    print(
-        name,
-        f"{benchmark.stats.stats.min:.0f} s, of one process {time.process_time() - before:.0f}",
-    )
+@pytest.mark.parametrize(("name", "n_workers"), [("topologies", 1), ("firing-types-matched", 2)])
+def test_all_cultures_of_a_scenario(benchmark, warm, name, n_workers):
+    """48 cultures of 200 neurons on one core, 40 of 120 on two."""
+    units = recording_units(load_scenario(name))
+    benchmark.pedantic(grow_all, (units, n_workers), rounds=1)
+    print(name, f"{benchmark.stats.stats.min:.0f} s")
+
+
+@pytest.mark.parametrize("search", [{}, {"target_rate_hz": 0.6}, {"match_type_rates_hz": 0.6}])
+def test_a_search_for_the_drive(benchmark, warm, search):
+    """Eight cultures on one core without pilots, and with those that find a rate of 0.6 Hz."""
+    scenario = load_scenario("quickstart")
+    culture = scenario.culture.model_copy(update=search)
+    units = recording_units(scenario.model_copy(update={"culture": culture, "replicates": 8}))
+    benchmark.pedantic(grow_all, (units, 1), rounds=1)
+    print(search, f"{benchmark.stats.stats.min:.0f} s")
 
 
 @pytest.mark.parametrize("n", [300, 1000, 3000, 10_000])

@@ -3,11 +3,11 @@
 Run with ``pytest tests/benchmarks/test_run_speed.py``.
 """
 
-import time
-
 import pytest
 
 from simbench import embed, get_method, load_scenario, simulate
+from simbench.benchmark.plan import plan
+from simbench.benchmark.run import run
 from simbench.culture.brian import compiler_found
 from simbench.culture.growth import grow_culture
 from simbench.culture.planning import prepare_target
@@ -31,57 +31,38 @@ def test_one_culture_minute(benchmark, quickstart, target):
 
 @pytest.mark.parametrize("name", expand_names([]))
 def test_one_method(benchmark, quickstart, name):
-    """Fit on half of the quickstart's cultures and embed all: 1920 neurons x 2400 frames."""
+    """Fit on half of the quickstart's cultures and embed all: 1600 neurons x 2400 frames."""
     dataset = simulate(quickstart, n_jobs=2)
     method = get_method(name, n_components=quickstart.n_components)
     benchmark.pedantic(embed, (method, dataset), rounds=1)
 
 
-def test_the_whole_quickstart(benchmark, quickstart, monkeypatch, tmp_path):
-    """Everything that `simbench run` does before it draws, from an empty cache, on two workers."""
-    from simbench.benchmark import run as runner
-
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
-    units = runner.plan([quickstart])
-    rows = benchmark.pedantic(runner.run, (units, 2), rounds=1)
+
+
+def test_the_whole_quickstart(benchmark, quickstart, empty_cache):
+    """Everything that `simbench run` does before it draws, from an empty cache, on two workers."""
+    rows = benchmark.pedantic(run, (plan([quickstart]), 2), rounds=1)
     assert (rows["status"] == "ok").all()
 
 
 def test_planning_ten_thousand_units(benchmark, quickstart):
     """Plan, and look every unit up in the cache. Wanted: under 2 s."""
-    from simbench.benchmark import run as runner
-
     scenarios = [quickstart.model_copy(update={"version": v}) for v in range(1, 1251)]
 
     def plan_all():
-        units = runner.plan(
-            scenarios, ["pca", "fa", "ica", "avae", "avae-published", "trace-stats"]
-        )
+        methods = ["pca", "fa", "ica", "avae", "avae-published", "trace-stats"]
+        units = plan(scenarios, methods)
         return len(units), sum(unit.is_cached for unit in units)
 
     n_units, _ = benchmark.pedantic(plan_all, rounds=1)
     assert n_units == 10_000
 
 
-def test_overhead_of_the_runner(benchmark, quickstart, tmp_path, monkeypatch):
-    """Time of a run on one worker over the time that its units take. Wanted: under 1.02."""
-    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
-    from simbench.benchmark import run as runner
-
-    simulate(quickstart, n_jobs=2)
-    spent = []
-    make = runner._make
-
-    def timed(*job):
-        start = time.perf_counter()
-        try:
-            return make(*job)
-        finally:
-            spent.append(time.perf_counter() - start)
-
-    monkeypatch.setattr(runner, "_make", timed)
-    units = runner.plan([quickstart], ["pca", "avae-published"])
-    start = time.perf_counter()
-    benchmark.pedantic(runner.run, (units, 1), rounds=1)
-    benchmark.extra_info["ratio"] = (time.perf_counter() - start) / sum(spent)
-    print(f"\nrunner / units: {benchmark.extra_info['ratio']:.4f}")
+def test_a_run_with_nothing_left_to_do(benchmark, quickstart, empty_cache):
+    """All rows from the cache, as after a change of a figure."""
+    units = plan([quickstart], ["pca", "trace-stats"])
+    run(units, 2)
+    benchmark.pedantic(run, (units, 2), rounds=3)

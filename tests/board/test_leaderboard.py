@@ -16,7 +16,7 @@ def made_rows(per_culture, method="m", target="firing_type", family="linear", **
         "per_culture": per_culture, "per_training": None, "chance": 0.5,
         "ceiling": 0.9, "status": "ok", "error": None,
         "n_components": 2, "n_parameters": None, "seconds": 1.0, "peak_memory_mb": 100.0,
-        "scoring_version": 1,
+        "scoring_version": 1, "settings_tried": None,
     }  # fmt: skip
     return pd.DataFrame(
         [
@@ -209,6 +209,13 @@ def test_tables_for_people_and_for_programs():
     flat = flat_table(table)
     assert {"firing_type_recovery_low", "letters", "coverage", "memory_mb", "parameters"} <= {*flat}
     assert OVERALL not in flat
+
+
+def test_the_table_says_how_many_settings_were_tried():
+    one = made_rows([0.6, 0.8], settings_tried=12.0)
+    header, cells = readable(leaderboard(pd.concat([one, made_rows([0.6, 0.7], "other")])))
+    assert header[-1] == "settings tried"
+    assert [line[-1] for line in cells] == ["12", "not counted"]
 
 
 def test_interval_of_the_score_agrees_with_scipy():

@@ -88,7 +88,7 @@ def test_the_contrast_is_of_one_label_on_either_side():
         "held-out cultures": 12, "published split": 12, "published clustering": 1
     }  # fmt: skip
     cells = {"log_rate": pd.DataFrame({m: s + RNG.normal(0, 0.01, 9) for m, s in SKILL.items()})}
-    table = compare_with_cells(cells, cells, {}, contrast, FAMILIES)
+    table = compare_with_cells(cells, cells, {}, contrast, FAMILIES, {})
     taus = table.set_index("board")["tau"]
     assert taus["held-out cultures"] == pytest.approx(1)
     assert taus["published split"] == pytest.approx(-1)
@@ -98,9 +98,9 @@ def test_thresholds_are_kept_or_missed():
     cells = {"log_rate": pd.DataFrame({m: s + RNG.normal(0, 0.01, 9) for m, s in SKILL.items()})}
     twins = {"log_rate": -cells["log_rate"]}
     suite = {"one": cells["log_rate"], "other": -cells["log_rate"]}
-    found = verdicts(compare_with_cells(cells, twins, suite, {}, FAMILIES))
+    found = verdicts(compare_with_cells(cells, twins, suite, {}, FAMILIES, {}))
     assert list(found["measure"]) == ["concordance", "tau", "tau"]
     assert list(found["found"]) == pytest.approx([0, -1, 0])
     assert not found["kept"].any()
-    good = verdicts(compare_with_cells(cells, cells, {"one": cells["log_rate"]}, {}, FAMILIES))
+    good = verdicts(compare_with_cells(cells, cells, {"one": cells["log_rate"]}, {}, FAMILIES, {}))
     assert good["kept"].all()

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: in a process of its own."""
+"""The command line: what it does, says and refuses."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import typer
+from command_line import simbench, simbench_alone
 from scipy.io import savemat
 from typer.testing import CliRunner
 
@@ -24,13 +25,6 @@ TINY = Path(__file__).parents[1] / "tiny.toml"
 HEAVY = {"brian2", "torch", "pandas", "matplotlib", "sklearn", "numba", "scipy"}
 
 
-def simbench(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "simbench", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, timeout=600, env=os.environ | {"COLUMNS": "200"},
-    )  # fmt: skip
-
-
 def refused(result, complaint):
     assert result.returncode == 2, result.stderr
     assert re.search(complaint, result.stderr), result.stderr
@@ -42,7 +36,8 @@ def refused(result, complaint):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("results")
-    result = simbench("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", out)
+    run = ("run", TINY, "-m", "pca", "-m", "trace-stats", "--seed", 1, "--out", out)
+    result = simbench_alone(*run)
     assert result.returncode == 0, result.stderr
     return out / "tiny", result
 
@@ -175,7 +170,8 @@ def test_bad_scenarios_are_one_line(tmp_path, old, new, complaint):
 
 def test_unknown_names_are_one_line(tmp_path):
     out = tmp_path / "out"
-    refused(simbench("run", "nope", "--out", out), "unknown scenario 'nope'")
+    for command in (simbench, simbench_alone):
+        refused(command("run", "nope", "--out", out), "unknown scenario 'nope'")
     refused(simbench("run", TINY, "-m", "psa", "--out", out), "unknown method 'psa'")
     assert not out.exists()
     refused(simbench("leaderboard", tmp_path), "no rows.jsonl.gz")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import simbench
-from simbench.benchmark.plan import plan
+from simbench.benchmark.plan import Unit
 from simbench.benchmark.run import run
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
@@ -141,7 +141,7 @@ def stations(tiny, monkeypatch, tmp_path):
 
         before = {kind: entries(kind) for kind in cache.STATIONS}
         monkeypatch.setattr(cache, "source_digest", changed)
-        rows = run(plan([short], ["pca"], seeds=[1]))
+        rows = run([Unit(short, 1, "pca")])
         assert (rows["status"] == "ok").all()
         return [kind for kind in cache.STATIONS if entries(kind) - before[kind]]
 
@@ -162,7 +162,7 @@ def test_the_worker_that_fits_a_method_is_given_no_label(tiny, monkeypatch, tmp_
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
     from simbench.benchmark import run as module
 
-    (unit,) = (u for u in plan([tiny], ["pca"], seeds=[1]) if u.method == "pca")
+    unit = Unit(tiny, 1, "pca")
     recordings, _ = module._record([unit], 1, lambda *_: None, None)
     job = module._job(unit, recordings[unit.scenario, unit.seed], 1)
     for kind in ("recordings", "cultures"):

@@ -1,14 +1,12 @@
 """Recordings of others as scenarios and datasets: read, split, run, refused."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from command_line import simbench
 from made_files import CELLS, cell, write_cells, write_mat
 
 from simbench import SimbenchError, load_scenario, simulate
@@ -21,14 +19,6 @@ from simbench.data.readers.trace_files import import_traces
 from simbench.data.recorded import draw_groups, pinned, recorded_index, scenario_of
 from simbench.data.simulation import recording_folders
 from simbench.scenario.scenario import Scenario
-
-
-def simbench(*arguments, **environment):
-    clean = {key: value for key, value in os.environ.items() if key != "SIMBENCH_REAL"}
-    return subprocess.run(
-        [sys.executable, "-m", "simbench", *map(str, arguments)], capture_output=True, text=True,
-        timeout=600, env=clean | {"COLUMNS": "200"} | environment,
-    )  # fmt: skip
 
 
 def refused(result, complaint):

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from simbench import SimbenchError, SpikeTrains
+from simbench.benchmark.plan import plan
+from simbench.benchmark.run import run
+from simbench.board.leaderboard import make_board
 from simbench.data.reference_latents import spike_latents
 from simbench.methods.avae.encoder_decoder import mixture_cdf
 from simbench.methods.controls.taught import (
@@ -17,6 +20,7 @@ from simbench.methods.controls.taught import (
     teaching_scenario,
 )
 from simbench.methods.registry import get_method
+from simbench.report.result_tables import write_tables
 
 
 def test_counts_by_frame_forget_when_in_the_frame_spikes_came():
@@ -81,6 +85,20 @@ def test_it_never_looks_at_the_labels_at_hand(tiny_dataset, answers, monkeypatch
     object.__setattr__(blind, "labels", wrong)
     again = TracesTaught(n_cultures=4, n_steps=20, width=4, device="cpu").embed(blind)
     np.testing.assert_array_equal(again, answers)
+
+
+def test_the_learning_curve_is_drawn_from_rows(tiny, tmp_path):
+    names = [f"traces-taught[n_cultures={n}, n_steps=10, width=4, device=cpu]" for n in (4, 8, 16)]
+    rows = run(plan([tiny], names, [1]))
+    assert (rows["status"] == "ok").all()
+    write_tables(tmp_path, rows, tiny)
+    assert (tmp_path / "taught.svg").is_file()
+    curve = pd.read_csv(tmp_path / "taught.csv").set_index(["target", "level"])["score"]
+    assert list(curve["firing_type"].index) == [4, 8, 16]
+    board = make_board(rows).table
+    for name, n in zip(names, (4, 8, 16)):
+        for target in tiny.targets:
+            assert curve[target, n] == pytest.approx(board.loc[name, (target, "score")], abs=1e-5)
 
 
 def test_recordings_of_others_cannot_teach(tiny_dataset):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simbench import SimbenchError, embed
+from simbench.benchmark.known_names import list_methods
 from simbench.benchmark.plan import Unit, plan
 from simbench.methods import catalogue
 from simbench.methods.loading import load_class, source_digest
@@ -60,6 +61,12 @@ def test_every_line_has_what_a_table_shows():
         assert entry.family in ("linear", "features", "learned", "control"), name
         assert entry.summary
         assert entry.source
+
+
+def test_the_list_says_how_many_settings_were_tried_or_that_nobody_counted():
+    tried = list_methods()["settings tried"]
+    assert tried["pca"] == "1"
+    assert tried["ica"] == "not counted"
 
 
 def test_families_of_controls():

@@ -49,6 +49,7 @@ def made_rows(
                                     "per_culture": list(values + shift), "per_training": None,
                                     "confusion": None, "n_components": 8,
                                     "n_parameters": 31_000 if family == "learned" else None,
+                                    "settings_tried": None,
                                     "seconds": 10 * place + 0.1, "peak_memory_mb": 700,
                                     "status": "ok", "error": None, "scoring_version": scoring,
                                     "simbench": "0.1.0", "versions": {"numpy": "2.3.5"},

@@ -15,7 +15,13 @@ from simbench.board.leaderboard import make_board
 from simbench.core.files import validated
 from simbench.data.simulation import simulate
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise, draw_traces
-from simbench.report.level_tables import axis_name, find_scenario, is_log, level_scores
+from simbench.report.level_tables import (
+    axis_name,
+    find_scenario,
+    is_log,
+    level_scores,
+    taught_curve,
+)
 from simbench.report.result_tables import row_figures
 from simbench.report.style import COLUMN, METHOD_COLORS, PAGE, save
 from simbench.scenario.scenario import Scenario
@@ -99,6 +105,15 @@ def test_curves_go_through_the_scores_of_their_levels(ladder):
     assert line.get_color() == METHOD_COLORS["avae"]
     assert figure.axes[0].get_xscale() == "log"
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["0.3", "1.2", "5"]
+
+
+def test_one_size_makes_no_curve():
+    rows = made_rows(METHODS | {"traces-taught": ("control", 0.9)})
+    assert taught_curve(rows) == {}
+    more = made_rows({"traces-taught[n_cultures=20]": ("control", 0.6)})
+    both = taught_curve(pd.concat([rows, more], ignore_index=True))["firing_type"]
+    assert both[both["method"] == "pca"]["level"].tolist() == ["20", "320"]
+    assert both[both["method"] == "traces-taught"]["score"].is_monotonic_increasing
 
 
 def test_levels_that_are_no_numbers_keep_their_order():

@@ -11,7 +11,7 @@ import pytest
 
 from simbench.benchmark.rows import PARQUET_FILE, read_rows
 from simbench.board.leaderboard import make_board
-from simbench.report.level_tables import find_scenario
+from simbench.report.level_tables import find_scenario, rows_and_scenarios
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
 from simbench.report.summary import draw_summary, summarise, summary_text
@@ -37,7 +37,7 @@ def shelf(request):
 
 @pytest.fixture(scope="module")
 def summary():
-    return summarise(read_rows(SHELF))
+    return summarise(*rows_and_scenarios(SHELF))
 
 
 def same_text(path, text):

@@ -8,6 +8,7 @@ from simbench.board.leaderboard import leaderboard
 from simbench.report.style import METHOD_COLORS
 from simbench.report.summary import BEST_LINEAR, draw_summary, summarise, summary_text
 from simbench.report.summary import write_summary as write
+from simbench.scenario.scenario_file import load_scenario
 
 LOW = {name: (family, place if family == "control" else place / 4)
        for name, (family, place) in METHODS.items()}  # fmt: skip
@@ -65,8 +66,16 @@ def test_the_table_names_ties_and_what_is_missing(rows):
 
 def test_methods_that_tie_are_all_bold():
     few = made_rows(METHODS | {"avae": ("learned", 0.3)}, n_cultures=6)
-    (line,) = summary_text(summarise(few)).splitlines()[2:]
+    line = summary_text(summarise(few)).splitlines()[2]
     assert line.count("**") == 2 * 3
+
+
+def test_scenarios_with_the_same_cultures_are_one_witness(rows):
+    ladder = load_scenario("noise-ladder").model_copy(update={"name": "a-hard-one"})
+    easy = load_scenario("haze").model_copy(update={"name": "easy", "replicates": 20})
+    said = summary_text(summarise(rows, [ladder, easy])).splitlines()[-1]
+    assert said == "easy, a-hard-one see the same cultures; witnesses: 1."
+    assert summary_text(summarise(rows)).splitlines()[-1] == "witnesses: 2."
 
 
 def test_figure_has_a_dot_for_every_number(rows):

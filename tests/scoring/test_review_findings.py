@@ -40,6 +40,15 @@ def test_folds_hold_all_classes_where_conditions_take_turns():
         assert set(classes[learns]) == set(classes[checks]) == {"flat", "tracks"}
 
 
+def test_folds_of_lone_neurons_ignore_cultures():
+    """Neurons lie culture by culture: folds in their order would be a split by culture."""
+    folds = grouped_folds(np.arange(len(CULTURE)), TOPOLOGY)
+    assert sorted(np.concatenate([checks for _, checks in folds])) == list(range(len(CULTURE)))
+    for _, checks in folds:
+        assert len(np.unique(CULTURE[checks])) > 0.9 * N_CULTURES
+        assert np.mean(TOPOLOGY[checks] == "flat") == pytest.approx(0.5, abs=0.01)
+
+
 def test_neurons_of_a_culture_vote_for_its_class():
     """55 % of the neurons of each culture are right: as votes, nearly all cultures are."""
     rng = np.random.default_rng(1)

@@ -2,28 +2,22 @@
 
 import csv
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from simbench.cli import main
+from command_line import simbench as run_here
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 
 
 @pytest.fixture
-def simbench(tmp_path, monkeypatch, capsys):
-    """Runs a command in this process; returns its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
+def simbench(tmp_path):
+    """Runs a command in the folder of the test; returns its exit code and what it printed."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["simbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
+        done = run_here(*arguments, cwd=tmp_path)
+        return done.returncode, done.stdout, done.stderr
 
     return run
 

@@ -35,6 +35,12 @@ def test_a_submission_has_the_scores_of_evaluate_exactly(rows, tiny, tiny_datase
     assert leaderboard(rows).index.tolist() == ["Spike2Vec"]
 
 
+def test_rows_say_how_many_settings_the_authors_tried(rows, latents_file, tiny, card):
+    counted = card.model_copy(update={"settings_tried": 7})
+    assert (score_latents(latents_file, tiny, 1, counted)["settings_tried"] == 7).all()
+    assert rows["settings_tried"].isna().all()
+
+
 def test_a_file_has_the_scores_of_its_submission(rows, latents_file, tiny, card):
     again = score_latents(latents_file, tiny, 1, card)
     pd.testing.assert_frame_equal(again, rows)
@@ -183,7 +189,7 @@ def test_a_board_that_could_not_place_a_submission_is_refused_untouched(
         ("training_time_s", float("inf")), ("training_time_s", "1"),
         ("scenario", "../x"), ("scenario_digest", "0" * 63), ("scenario_digest", "0" * 64 + "\n"),
         ("traces_digest", None), ("seed", -1), ("seed", 2**300), ("licence", "x" * 201),
-        ("rank", 1),
+        ("rank", 1), ("settings_tried", 0),
     ],
 )  # fmt: skip
 def test_a_bad_card_is_one_short_line(tmp_path, key, value):

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from simbench.benchmark.plan import plan
-from simbench.benchmark.rows import read_rows
 from simbench.benchmark.run import Progress, run
 from simbench.board.reality_boards import (
     CELLS,
@@ -19,12 +18,14 @@ from simbench.board.reality_boards import (
     suite_boards,
     verdicts,
 )
+from simbench.board.shared_cultures import culture_sets
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
 from simbench.data.recorded import pinned
 from simbench.data.simulation import simulate
 from simbench.methods.registry import expand_names, find_entry
+from simbench.report.level_tables import rows_and_scenarios
 from simbench.report.style import save
 from simbench.report.validation.rank_figure import draw_ranks
 from simbench.scenario.scenario import Scenario
@@ -87,10 +88,12 @@ def validate_ranks(
         boards[name] = scenario, run(plan([scenario], names, of), n_jobs, progress)
     animals = {seed: groups_that_test(boards[CELLS][0], seed) for seed in seeds}
     cells, twins = (scores_by_animal(boards[name][1], animals) for name in (CELLS, TWINS))
-    suite = dict(suite_boards(read_rows(results)))
+    rows, scenarios = rows_and_scenarios(results)
+    suite = dict(suite_boards(rows))
+    sets = culture_sets(scenario for scenario in scenarios if scenario.name in suite)
     contrast = contrast_boards(boards[CONTRAST][1])
     families = {name: find_entry(name).family for name in names}
-    table = compare_with_cells(cells, twins, suite, contrast, families)
+    table = compare_with_cells(cells, twins, suite, contrast, families, sets)
     n_animals = len(set().union(*animals.values()))
     write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
