@@ -10,6 +10,7 @@ from simbench.core import cache
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
 from simbench.data.simulation import held_out_recordings, recording_folders
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.registry import (
     ALL,
     check_name,
@@ -20,7 +21,6 @@ from simbench.methods.registry import (
 )
 from simbench.scenario.scenario import Scenario
 
-FLOOR, CEILING = "chance", "spikes"
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"

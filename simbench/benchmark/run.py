@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from simbench.benchmark.estimate import fit_cost_s
 from simbench.benchmark.joining import joined
-from simbench.benchmark.plan import CEILING, FLOOR, Unit
+from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
 from simbench.core.parallel import run_alone
@@ -23,6 +23,7 @@ from simbench.data.published_traces import published_folder
 from simbench.data.recording import read_recording
 from simbench.data.simulation import held_out_recordings, open_dataset, recording_folders, simulate
 from simbench.data.traces import blind_order, trace_folders
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.embedding import (
     LatentsJob,
     Outputs,

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from simbench.benchmark.joining import joined
-from simbench.benchmark.plan import CEILING, FLOOR, Unit
+from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import read_text, rows_of_units
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, validated, write_bytes
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.scenario.scenario import Scenario
 
 SHARDS = "shards"

@@ -17,7 +17,7 @@ from simbench.board.scores_by_culture import (
     scores_by_culture,
 )
 from simbench.core.errors import SimbenchError
-from simbench.methods.catalogue import UNRANKED_FAMILIES
+from simbench.methods.catalogue import FLOOR, UNRANKED_FAMILIES
 from simbench.scoring import HEADLINE, REPLICATION
 from simbench.scoring.statistics import (
     compare,
@@ -27,7 +27,6 @@ from simbench.scoring.statistics import (
     vote_p,
 )
 
-FLOOR_AND_CEILING = ("chance", "spikes")
 """The methods between which recovery is measured."""
 TAUGHT = "traces-taught"
 """The other end: what traces hold. Where it was run, recovery is given against it, too."""
@@ -179,7 +178,7 @@ def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing 
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
     n_cells = (len(scores) - 1) * n_units(rows)
     targets = [target for target in scores if target != OVERALL]
-    leaks = {target: _leak(means, FLOOR_AND_CEILING[0], target) for target in targets}
+    leaks = {target: _leak(means, FLOOR, target) for target in targets}
     abouts, lines = _about(rows, scored, n_cells), {}
     for method, about in abouts.iterrows():
         line: dict[tuple[str, str], Any] = dict.fromkeys(

@@ -57,7 +57,7 @@ def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
         long = pd.DataFrame(means, columns=["method", "seed", "training", "score"])
         table = long.pivot_table(index=["seed", "training"], columns="method", values="score")
         tables[str(target)] = table = table - table.groupby("seed").transform("mean")
-        recoveries.append(table / (mine["ceiling"].mean() - mine["chance"].mean()))
+        recoveries.append(recovery(table, 0.0, mine["ceiling"].mean() - mine["chance"].mean()))
     whole = sum(recoveries[1:], recoveries[0]) / len(recoveries) if recoveries else pd.DataFrame()
     return tables | {OVERALL: whole}
 

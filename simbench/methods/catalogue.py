@@ -15,6 +15,8 @@ TRACKS = {
 }
 """Families that are listed and never ranked: what they have seen, no other method has."""
 UNRANKED_FAMILIES = ("control", *TRACKS)
+FLOOR, CEILING = "chance", "spikes"
+"""Controls between which recovery is measured."""
 _EXTRAS = {"aeon": "features", "oasis-deconv": "features", "cebra": "cebra"}
 _IMPORT_NAMES = {"oasis-deconv": "oasis"}
 

@@ -10,11 +10,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import FLOOR_AND_CEILING, Board
+from simbench.board.leaderboard import Board
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.text import number
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, clean_trace
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.report.level_tables import is_log, level_label
 from simbench.report.style import COLUMN, PAGE, colors_of, family_color, method_colors, use_style
 from simbench.report.texts import p_value
@@ -115,7 +116,7 @@ def draw_leaderboard(board: Board) -> Figure:
     use_style()
     table, targets = board.table, board.targets
     family = table["method", "family"]
-    shown = table[(table["method", "status"] == "ok") & ~table.index.isin(FLOOR_AND_CEILING)]
+    shown = table[(table["method", "status"] == "ok") & ~table.index.isin((FLOOR, CEILING))]
     figure, axes = plt.subplots(
         1, len(targets), figsize=(PAGE, 0.2 * len(shown) + 1.1), sharey=True, squeeze=False,
         layout="constrained",
@@ -166,7 +167,7 @@ def draw_curves(
         layout="constrained",
     )  # fmt: skip
     colors = method_colors(shown or board.ranked[:_N_BEST])
-    styles = dict(zip(FLOOR_AND_CEILING, (":", "--")))
+    styles = dict(zip((FLOOR, CEILING), (":", "--")))
     for axis, (target, table) in zip(axes[0], levels.items()):
         for method, line in table.sort_values("x", kind="stable").groupby("method", sort=False):
             color = colors.get(method, "0.3" if method in styles else "0.75")

@@ -24,7 +24,8 @@ class Metric:
         In rows and tables.
     group : str
         What is scored: "class" and "number" are labels that a probe has predicted, "clusters" a
-        class without a probe, then "culture", "nuisance", "all targets", "trace", "replication".
+        class without a probe, "class of a culture" one for which its neurons vote, then "culture",
+        "nuisance", "all targets", "trace", "replication".
     function : callable
         Gives the value, or a dict with the values of several metrics by name.
     meaning : str

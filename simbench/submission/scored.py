@@ -18,12 +18,12 @@ from simbench.benchmark.rows import (
     read_rows,
     write_rows,
 )
-from simbench.board.leaderboard import FLOOR_AND_CEILING
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, write_text
 from simbench.data.dataset import Dataset
 from simbench.data.simulation import simulate
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.scenario.scenario import Scenario
 from simbench.scoring.evaluate import evaluate
 from simbench.submission.blind_traces import blind_orders, traces_digest
@@ -132,11 +132,9 @@ def _check_rows(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    if any(
-        set(scored.loc[scored["method"] == end, "level"]) != levels for end in FLOOR_AND_CEILING
-    ):
+    if any(set(scored.loc[scored["method"] == end, "level"]) != levels for end in (FLOOR, CEILING)):
         raise SimbenchError(
-            f"{path.parent}: lacks rows of {' and '.join(FLOOR_AND_CEILING)} on seed {seed}; run "
+            f"{path.parent}: lacks rows of {FLOOR} and {CEILING} on seed {seed}; run "
             "the scenario on that seed into this folder first: "
             f"simbench run {scenario} -m all --seed {seed} --out {path.parent.parent}"
         )
