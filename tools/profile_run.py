@@ -14,7 +14,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -73,22 +73,17 @@ def profile(scenario: Scenario) -> Counter[tuple[str, str]]:
         patch.object(runner, "simulate", clock.timed("image", runner.simulate, _nothing)),
         patch.object(runner, "trace_folders", clock.timed("dF/F", runner.trace_folders, _nothing)),
         patch.object(Metric, "__call__", clock.timed("score", Metric.__call__, lambda m: m.name)),
-        patch.object(
-            latent_rows, "predict", clock.timed("score", latent_rows.predict, lambda *a: a[5])
-        ),
+        patch.object(latent_rows, "read", clock.timed("score", latent_rows.read, lambda *a: a[5])),
         patch.object(latent_rows, "dci", clock.timed("score", latent_rows.dci, lambda *a: "dci")),
         patch.object(runner, "_alone", _here(clock)),
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["SIMBENCH_CACHE"] = folder
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, {"SIMBENCH_CACHE": folder}))
         for one in patches:
-            one.start()
-        try:
-            rows = runner.run(plan([scenario], ["all"], [SEED]))
-            with clock.part("report", ""):
-                write_results(Path(folder) / "results", rows, scenario, SEED)
-        finally:
-            patch.stopall()
+            stack.enter_context(one)
+        rows = runner.run(plan([scenario], ["all"], [SEED]))
+        with clock.part("report", ""):
+            write_results(Path(folder) / "results", rows, scenario, SEED)
     return clock.seconds
 
 

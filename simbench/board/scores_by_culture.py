@@ -1,5 +1,6 @@
 """Rows in, scores of single test cultures out: what a leaderboard and its tests are made from."""
 
+from collections.abc import Iterator
 from functools import reduce
 from typing import TypeVar
 
@@ -20,15 +21,12 @@ def scores_by_culture(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd
     not in the target's table. ``all targets`` holds the mean recovery over all targets, of the
     methods that have them all.
     """
-    held_out = scored_rows(rows, probe)
-    held_out = held_out[held_out["split"] == "culture"]
     tables, recoveries = {}, []
-    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
-        mine = held_out[held_out["target"] == target]
+    for target, mine in _held_out(rows, probe):
         mine = mine[mine.groupby("method")["method"].transform("size") == n_units(rows)]
         table = _table(mine)
         recoveries.append(recovery(table, mine["chance"].mean(), mine["ceiling"].mean()))
-        tables[str(target)] = table
+        tables[target] = table
     complete = [m for m in rows["method"].unique() if all(m in table for table in recoveries)]
     tables[OVERALL] = _mean_over_targets([table[complete] for table in recoveries])
     return tables
@@ -43,11 +41,8 @@ def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
         Index: seed and training; one column per method that was trained several times. Of ``all
         targets`` the mean over targets, in recovery.
     """
-    held_out = scored_rows(rows, probe)
-    held_out = held_out[held_out["split"] == "culture"]
     tables, recoveries = {}, []
-    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
-        mine = held_out[held_out["target"] == target]
+    for target, mine in _held_out(rows, probe):
         several = mine[mine["per_training"].map(lambda values: isinstance(values, list))]
         means = [
             (row.method, row.seed, training, np.nanmean(np.array(values, dtype=float)))
@@ -56,10 +51,17 @@ def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
         ]
         long = pd.DataFrame(means, columns=["method", "seed", "training", "score"])
         table = long.pivot_table(index=["seed", "training"], columns="method", values="score")
-        tables[str(target)] = table = table - table.groupby("seed").transform("mean")
+        tables[target] = table = table - table.groupby("seed").transform("mean")
         recoveries.append(recovery(table, 0.0, mine["ceiling"].mean() - mine["chance"].mean()))
     whole = sum(recoveries[1:], recoveries[0]) / len(recoveries) if recoveries else pd.DataFrame()
     return tables | {OVERALL: whole}
+
+
+def _held_out(rows: pd.DataFrame, probe: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every target that was asked for, and its scores on cultures that the probe has not seen."""
+    scored = scored_rows(rows, probe)
+    for target in rows.loc[rows["metric"].isin(HEADLINE), "target"].unique():
+        yield str(target), scored[(scored["split"] == "culture") & (scored["target"] == target)]
 
 
 def scored_rows(rows: pd.DataFrame, probe: str) -> pd.DataFrame:

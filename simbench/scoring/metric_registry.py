@@ -1,7 +1,7 @@
 """A decorator that registers a metric: its bounds, chance, meaning and source at its function."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -55,15 +55,17 @@ class Metric:
     tuned_on_labels: bool = False
 
     @cached_property
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.function).parameters
+
+    @cached_property
     def takes(self) -> frozenset[str]:
         """Names of the inputs that its function needs."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return frozenset(p.name for p in parameters if p.default is p.empty)
+        return frozenset(p.name for p in self._parameters.values() if p.default is p.empty)
 
     def __call__(self, **inputs: Any) -> float:
         """Value of the metric; ``inputs`` may hold more than its function takes."""
-        taken = inputs.keys() & inspect.signature(self.function).parameters.keys()
-        value = self.function(**{name: inputs[name] for name in taken})
+        value = self.function(**{name: inputs[name] for name in inputs if name in self._parameters})
         return value[self.name] if isinstance(value, dict) else value
 
 

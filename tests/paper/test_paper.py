@@ -34,7 +34,7 @@ def made(results, tmp_path_factory):
     """A copy of the text with all that is made for it."""
     home = tmp_path_factory.mktemp("made") / "paper"
     shutil.copytree(PAPER, home, ignore=shutil.ignore_patterns("generated", "*.pdf"))
-    short = proofs._STEP_CULTURE.model_copy(update={"duration_s": 2.0})
+    short = proofs._STEP_CULTURE.model_copy(update={"duration_s": 1.0, "settle_s": 0.5})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proofs, "_STEP_CULTURE", short)
         build.collect(results, home)

@@ -1,10 +1,9 @@
 """The suite: every shipped scenario is what its file promises."""
 
 import re
-import subprocess
-import sys
 
 import pytest
+from command_line import simbench
 
 from simbench.data.simulation import recording_folders, recording_units
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
@@ -172,8 +171,7 @@ def test_the_ladders_share_their_cultures():
 
 
 def test_the_list_names_every_scenario():
-    command = [sys.executable, "-m", "simbench", "list", "scenarios"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = simbench("list", "scenarios")
     listed = re.findall(r"^\s*([a-z0-9-]+)\s{2,}(?:\d|recorded)", done.stdout, flags=re.MULTILINE)
     assert sorted(listed) == sorted(ALL)
     assert not done.stderr

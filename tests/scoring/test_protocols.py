@@ -1,10 +1,9 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import simbench
 
 from simbench import SimbenchError
 from simbench.benchmark.plan import plan
@@ -139,10 +138,7 @@ def reconstruction_toml(tmp_path_factory):
 
 def test_a_scenario_with_nothing_to_rank_runs_to_its_end(reconstruction_toml, tmp_path):
     options = ["-m", "pca", "-m", "trace-stats", "--out", tmp_path, "-j", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "simbench", "run", reconstruction_toml, *options],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = simbench("run", reconstruction_toml, *options)
     assert done.returncode == 0, done.stderr
     assert "not ranked" in done.stdout
     folder = tmp_path / "tiny-reconstruction"

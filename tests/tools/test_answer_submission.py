@@ -1,32 +1,35 @@
 """A dry run of what answers pull requests: on a good, a malformed and a duplicate submission."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simbench import load_scenario, simulate
+from simbench import simulate
 from simbench.core.seeds import draw_secret_seed
+from simbench.scenario import scenario_file
 from simbench.submission import export_traces, pack_submission, read_card
 
 ROOT = Path(__file__).parents[2]
-SCENARIO = "quickstart"
+sys.path.append(str(ROOT / "tools"))
+import answer_submission  # noqa: E402
+
+SCENARIO, SCENARIOS = "tiny", ROOT / "tests"
+"""A small scenario in place of those that are shipped."""
 FILLED = {
     "name": '"Every 40th frame"', "authors": '["A. Person"]', "link": '"https://example.org"',
-    "latent_size": "30", "hardware": '"a laptop"', "training_time_s": "0.1",
+    "latent_size": "5", "hardware": '"a laptop"', "training_time_s": "0.1",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def round_(tmp_path_factory):
+def round_(tiny, tmp_path_factory):
     """Seed of a round, and a submission that was made from its traces."""
     folder, seed = tmp_path_factory.mktemp("round"), draw_secret_seed()
-    traces = export_traces(simulate(load_scenario(SCENARIO), seed, n_jobs=2), folder / "traces")
-    latents = {path.stem: np.load(path)[:, ::40][:, :30] for path in (traces / "dff").iterdir()}
+    traces = export_traces(simulate(tiny, seed), folder / "traces")
+    latents = {path.stem: np.load(path)[:, ::40] for path in (traces / "dff").iterdir()}
     np.savez(folder / "latents.npz", **latents)
     card = (traces / "card.toml").read_text()
     for key, value in FILLED.items():
@@ -37,9 +40,10 @@ def round_(tmp_path_factory):
 
 
 @pytest.fixture
-def answered(round_, tmp_path):
+def answered(round_, tmp_path, monkeypatch, capsys):
     """Exit code and answer of a pull request that adds files to those that are accepted."""
     seed, _ = round_
+    monkeypatch.setattr(scenario_file, "_SHIPPED", SCENARIOS)
 
     def run(proposed, accepted=None):
         for name, files in {"proposed": {**(accepted or {}), **proposed}, "main": accepted}.items():
@@ -47,21 +51,13 @@ def answered(round_, tmp_path):
             for path, content in (files or {}).items():
                 (tmp_path / name / path).parent.mkdir(exist_ok=True)
                 (tmp_path / name / path).write_bytes(content)
-        command = [
-            sys.executable,
-            ROOT / "tools" / "answer_submission.py",
-            "proposed",
-            "main",
-            "out",
-        ]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True,
-            env=os.environ | {"SIMBENCH_ROUND_SEED": str(seed), "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        folders = [str(tmp_path / name) for name in ("proposed", "main", "out")]
+        monkeypatch.setattr(sys, "argv", ["answer_submission.py", *folders])
+        monkeypatch.setenv("SIMBENCH_ROUND_SEED", str(seed))
+        code = answer_submission.main()
         text = (tmp_path / "out").read_text()
-        assert str(seed) not in text + done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.returncode, text
+        assert str(seed) not in text + "".join(capsys.readouterr())
+        return code, text
 
     return run
 
@@ -75,7 +71,7 @@ def refused(found, complaint):
 def test_a_good_submission_is_answered_with_its_scores(answered, round_):
     code, text = answered({f"{SCENARIO}/mine.zip": round_[1]})
     assert code == 0
-    assert "**Every 40th frame** on quickstart" in text
+    assert "**Every 40th frame** on tiny" in text
     assert re.search(r"\| firing_type \| .* \| linear \| culture \| 0\.\d{3} \|", text)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simbench.benchmark.run import Progress
+
 
 def validate(
     what: Literal["optics", "cultures", "ranks"],
@@ -19,6 +21,7 @@ def validate(
     seeds: Sequence[int] = (1, 2, 3, 4),
     results: str | Path = "results",
     n_jobs: int = 1,
+    progress: "Progress | None" = None,
 ) -> "pd.DataFrame":
     """Hold simbench against recordings of others: `simbench validate` as a function.
 
@@ -34,6 +37,8 @@ def validate(
         Folder for tables and figure.
     seeds
         Of the cultures, the first one alone; of the splits of cells that are ranked, all.
+    progress
+        Called with (what, done, total).
 
     Returns
     -------
@@ -51,15 +56,16 @@ def validate(
     if what == "optics":
         from simbench.report.validation.optics_validation import validate_optics
 
-        return validate_optics(folder, out)
+        return validate_optics(folder, out, progress)
     if what == "cultures":
         from simbench.report.validation.culture_validation import validate_cultures
         from simbench.scenario.scenario_file import load_scenario
 
-        return validate_cultures(folder, [*map(load_scenario, scenarios)], seeds[0], out, n_jobs)
+        chosen = [load_scenario(name) for name in scenarios]
+        return validate_cultures(folder, chosen, seeds[0], out, n_jobs, progress)
     if what == "ranks":
         from simbench.report.validation.rank_report import validate_ranks
 
         os.environ[FOLDER_VARIABLE] = str(folder.resolve())  # worker processes read it, too
-        return validate_ranks(methods, seeds, Path(results), out, n_jobs)
+        return validate_ranks(methods, seeds, Path(results), out, n_jobs, progress)
     raise SimbenchError(f"validate '{what}'; allowed: optics, cultures, ranks")

@@ -1,6 +1,6 @@
 """Does rank carry over to real cells: boards are run, compared, and written down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ published protocol gives, each against real cells.
 
 def validate_ranks(
     methods: Sequence[str], seeds: Sequence[int], results: Path, out: Path, n_jobs: int = 1,
-    report: Callable[[str], Progress] | None = None,
+    report: Progress | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Run the boards of cells, twins and contrast, compare them, and write what is found.
 
@@ -71,7 +71,7 @@ def validate_ranks(
     out : Path
     n_jobs : int
     report : callable, optional
-        Gives the progress of a scenario by its name.
+        Called with (what, done, total).
 
     Returns
     -------
@@ -84,7 +84,11 @@ def validate_ranks(
     boards = {}
     for name, of in ((CELLS, seeds), (TWINS, seeds), (CONTRAST, seeds[:1])):
         scenario = pinned(load_scenario(name))
-        progress = report(name) if report else None
+
+        def progress(what: str, done: int, total: int, name: str = name) -> None:
+            if report:
+                report(f"{name}: {what}", done, total)
+
         boards[name] = scenario, run(plan([scenario], names, of), n_jobs, progress)
     animals = {seed: groups_that_test(boards[CELLS][0], seed) for seed in seeds}
     cells, twins = (scores_by_animal(boards[name][1], animals) for name in (CELLS, TWINS))

@@ -1,9 +1,7 @@
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import simbench
 from made_files import write_h5
 from scipy import sparse
 
@@ -44,8 +42,7 @@ def recordings(tmp_path_factory):
 
 
 def validate(*arguments):
-    command = [sys.executable, "-m", "simbench", "validate", "cultures", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return simbench("validate", "cultures", *arguments)
 
 
 def test_cultures_are_compared_on_the_command_line(recordings, tmp_path):
