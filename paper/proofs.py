@@ -7,8 +7,8 @@ import numpy as np
 from plain_loop import random_network, run_plain
 
 from simbench.core.seeds import stream
-from simbench.culture.block import run_network
 from simbench.culture.growth import grow_culture
+from simbench.culture.integration import run_network
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging import image
 from simbench.imaging.camera import measure_nu
@@ -28,7 +28,7 @@ from simbench.scenario.culture_recipe import (
 from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.presets import CULTURE_MEDIANS, MEDIAN_RATE_HZ, MEDIAN_SPIKES
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.statistics import min_cultures, wilcoxon_p
 
 _STEADY = ("RS", "IB", "CH", "FS")

@@ -17,7 +17,7 @@ STAGES = (
 )  # fmt: skip
 """A folder imports from itself and from those before it."""
 STRANGERS = {
-    "imaging": {"brian2", "simbench.culture.brian", "simbench.culture.block"},
+    "imaging": {"brian2", "simbench.culture.brian", "simbench.culture.integration"},
     "scoring": {"simbench.methods"},
 }
 """What a folder may not know although it comes before."""

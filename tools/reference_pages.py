@@ -20,8 +20,8 @@ from simbench.cli import app
 from simbench.cli.listing import TABLES
 from simbench.core.text import markdown_table
 from simbench.methods.catalogue import METHODS
+from simbench.scenario.json_schema import scenario_schema
 from simbench.scenario.presets import CAMERAS, CULTURES
-from simbench.scenario.scenario_schema import scenario_schema
 
 _TABLE_OF = {"Scenario": "", "SplitRecipe": "split", "CultureRecipe": "culture",
              "WiringRecipe": "culture.wiring", "SynapseRecipe": "culture.synapses",

@@ -17,7 +17,7 @@ from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 
 _ON_CPU = {"device": "cpu"}  # rows name only another one
 

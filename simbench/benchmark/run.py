@@ -13,7 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from simbench.benchmark.estimate import fit_cost_s
-from simbench.benchmark.joining import joined
+from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from simbench.benchmark.joining import joined
+from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import read_text, rows_of_units
 from simbench.core.errors import SimbenchError

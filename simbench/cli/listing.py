@@ -30,7 +30,7 @@ def schema(
 ) -> None:
     """Give the JSON schema of scenario files, by which editors complete and check them."""
     from simbench.core.files import write_text
-    from simbench.scenario.scenario_schema import scenario_schema
+    from simbench.scenario.json_schema import scenario_schema
 
     text = json.dumps(scenario_schema(), indent=1) + "\n"
     if out:
@@ -53,7 +53,7 @@ def _methods() -> Table:
 
 
 def _metrics() -> Table:
-    from simbench.scoring.metrics import METRICS
+    from simbench.scoring.metric_catalogue import METRICS
 
     return ["metric", "of", "better", "from", "to", "chance", "meaning", "source"], [
         [m.name, m.group, m.direction, f"{m.low:g}", f"{m.high:g}",

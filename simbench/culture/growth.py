@@ -10,8 +10,8 @@ from scipy import sparse
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.culture.block import Events, Trial, check_history, run_block
 from simbench.culture.firing import Firing, draw_firing
+from simbench.culture.integration import Events, Trial, check_history, run_block
 from simbench.culture.model import Network
 from simbench.culture.neuron_labels import describe
 from simbench.culture.rate_search import Drive, find_drive

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from simbench.culture.block import run_network
 from simbench.culture.brian import compiler_found, cython_cache
+from simbench.culture.integration import run_network
 from simbench.culture.model import Network
 from simbench.culture.rate_search import simulated_s
 from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.culture.block import Events, Trial
+from simbench.culture.integration import Events, Trial
 from simbench.scenario.culture_recipe import CultureRecipe
 
 # Recorded seconds after which a run is given up whose rate is off by more than this share

@@ -11,7 +11,7 @@ INF = float("inf")
 R2 = "coefficient of determination"
 
 REGISTERED: "dict[str, Metric]" = {}
-"""Metrics of the modules that are imported so far; `simbench.scoring.metrics` has all of them."""
+"""Of the modules that are imported so far; all are in `simbench.scoring.metric_catalogue`."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simbench import SimbenchError, load_scenario
-from simbench.benchmark.joining import joined
+from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit, plan
 from simbench.benchmark.rows import ROWS_FILE, read_rows, write_rows
 from simbench.benchmark.run import run

@@ -20,7 +20,6 @@ from scipy import sparse
 from simbench import load_scenario
 from simbench.core.seeds import stream
 from simbench.culture.axons import grow
-from simbench.culture.block import Trial, run_block
 from simbench.culture.growth import (
     Culture,
     build_culture,
@@ -28,6 +27,7 @@ from simbench.culture.growth import (
     grow_cultures,
     make_network,
 )
+from simbench.culture.integration import Trial, run_block
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import Drive
 from simbench.culture.substrate import make_substrate

@@ -14,7 +14,7 @@ from simbench import Dataset, Recording, load_scenario
 from simbench.data.recording import Truth
 from simbench.scoring.disentanglement import truth_matrix
 from simbench.scoring.evaluate import score
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.probes import neuron_split, predict
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)

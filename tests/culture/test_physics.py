@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from simbench.culture.block import run_network
 from simbench.culture.bursts import find_network_bursts
 from simbench.culture.growth import grow_culture
+from simbench.culture.integration import run_network
 from simbench.culture.model import Network
 from simbench.scenario.culture_recipe import (
     FIRING_TYPES,

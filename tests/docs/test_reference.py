@@ -16,7 +16,7 @@ from simbench.scenario.imaging_recipe import ImagingRecipe, IndicatorRecipe
 from simbench.scenario.labels import LABELS
 from simbench.scenario.presets import INDICATOR_NAMES
 from simbench.scenario.scenario import Scenario
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import reference_pages

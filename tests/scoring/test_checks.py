@@ -17,7 +17,7 @@ from simbench.scoring.checks import (
     standardize,
     standardize_with,
 )
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.probes import PROBES, predict
 
 N = 30

@@ -11,7 +11,7 @@ from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate, l
 from simbench.data.recording import Truth
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.targets import read_targets
 
 N_CULTURES, N = 10, 40

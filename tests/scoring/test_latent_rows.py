@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simbench.scoring.latent_rows import rows_of_latents
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 
 RNG = np.random.default_rng(0)
 CULTURE = np.repeat(np.arange(20), 30)

@@ -9,8 +9,8 @@ import pytest
 
 from simbench import scoring
 from simbench.scoring.disentanglement import truth_matrix
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.metric_registry import Metric
-from simbench.scoring.metrics import METRICS
 
 N, D = 240, 4
 OF_LATENTS = [m for m in METRICS.values() if "latents" in inspect.signature(m.function).parameters]

@@ -13,7 +13,7 @@ from simbench.data.traces import Traces
 from simbench.methods.embedding import reconstruct
 from simbench.scenario.scenario_file import load_scenario
 from simbench.scoring.evaluate import place, score
-from simbench.scoring.metrics import METRICS
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.protocols import PROTOCOLS, score_reconstruction
 
 TINY = Path(__file__).parents[1] / "tiny.toml"

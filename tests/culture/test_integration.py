@@ -13,8 +13,8 @@ import pytest
 from plain import random_network, run_plain, run_plain_sums
 
 from simbench.core.errors import SimbenchError
-from simbench.culture import block
-from simbench.culture.block import Trial, run_block, run_network
+from simbench.culture import integration
+from simbench.culture.integration import Trial, run_block, run_network
 from simbench.scenario.culture_recipe import FIRING_TYPES, SynapseRecipe
 
 TARGETS = ["numpy", "cython"]
@@ -143,7 +143,7 @@ def test_spikes_do_not_depend_on_block_target_chunk_or_earlier_trials(
 ):
     networks, n_steps = different_networks(delay_ms), 1200
     alone = [run_network(network, noise(k), n_steps) for k, network in enumerate(networks)]
-    monkeypatch.setattr(block, "CHUNK", chunk)
+    monkeypatch.setattr(integration, "CHUNK", chunk)
     trials = [run_once(network, n_steps - 300 * k) for k, network in enumerate(networks)]
     searched = [run_again(network, 900) for network in networks[1:2] * 2]
     own = [noise(k) for k in (0, 1, 2, 3, 1, 1)]

@@ -6,9 +6,9 @@ import tomllib
 import pytest
 
 from simbench.scenario.culture_recipe import CultureRecipe
+from simbench.scenario.json_schema import UNITS, scenario_schema
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import available_scenarios
-from simbench.scenario.scenario_schema import UNITS, scenario_schema
 
 SHIPPED = available_scenarios()
 
