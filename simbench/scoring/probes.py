@@ -19,6 +19,7 @@ PROBES = ("linear", "nonlinear")
 _INVERSE_PENALTIES = np.logspace(-3, 3, 7)
 _PENALTIES = 10 * np.logspace(-3, 3, 7)
 _N_FOLDS = 4
+_N_BINS = 63
 _MOST_SD = 10.0
 _BRODERSEN = "Brodersen et al. 2010"
 
@@ -103,6 +104,7 @@ def read(
     """
     seen, new = latents[train], latents[scored]
     if probe != "linear":
+        seen, new = _binned(seen, new)
         return Reading(_nonlinear(is_class).fit(seen, answer[train]).predict(new))
     if not is_class:
         return _read_number(seen, answer[train], groups[train], new, strength)
@@ -231,11 +233,23 @@ def _scores_of_ridge(
     return r2_score(truth, new_z @ weights + mean, multioutput="raw_values")
 
 
+def _binned(z: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Both by the quantile of the first that they lie in, which is all that boosted trees see.
+
+    scikit-learn would search the quantiles of weighted values one by one.
+    """
+    edges = np.quantile(z, np.linspace(0, 1, _N_BINS + 1)[1:-1], axis=0)
+    return tuple(
+        np.column_stack([np.searchsorted(edge, column) for edge, column in zip(edges.T, x.T)])
+        for x in (z, new)
+    )
+
+
 def _nonlinear(is_class: bool) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     settings = {
-        "max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": 63,
+        "max_iter": 50, "learning_rate": 0.1, "max_leaf_nodes": 15, "max_bins": _N_BINS,
         "early_stopping": False, "random_state": 0,
     }  # fmt: skip
     if is_class:

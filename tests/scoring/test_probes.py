@@ -156,3 +156,25 @@ def test_it_is_the_r2_of_a_weakly_penalised_regression():
 def test_missing_values_are_left_out():
     some = np.where(np.arange(600) % 7 == 0, np.nan, GAIN)
     assert nuisance_r2(GAIN[:, None], some, HOME, LEARNS) > 0.99
+
+
+@pytest.mark.parametrize("is_class", [True, False])
+def test_trees_read_ranks_as_well_as_scikit_learn_reads_values(is_class):
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    rng = np.random.default_rng(3)
+    latents = rng.normal(size=(N, 3))
+    signal = np.abs(latents[:, 0]) + latents[:, 1] * latents[:, 2] + 0.3 * rng.normal(size=N)
+    answer = np.where(signal > 0.7, "RS", "CH") if is_class else signal
+    read = predict(latents, answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class)
+    same = predict(np.exp(latents), answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class)
+    np.testing.assert_array_equal(read, same)
+    how = {"max_iter": 50, "max_leaf_nodes": 15, "early_stopping": False, "random_state": 0}
+    if is_class:
+        plain = HistGradientBoostingClassifier(**how, class_weight="balanced")
+    else:
+        plain = HistGradientBoostingRegressor(**how)
+    by_values = plain.fit(latents[TRAIN], answer[TRAIN]).predict(latents[~TRAIN])
+    score = balanced_accuracy_score if is_class else r2_score
+    assert score(answer[~TRAIN], read) > 0.6
+    assert score(answer[~TRAIN], read) == pytest.approx(score(answer[~TRAIN], by_values), abs=0.04)
