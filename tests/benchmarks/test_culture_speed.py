@@ -192,10 +192,10 @@ def test_all_cultures_of_a_scenario(benchmark, warm, name, n_workers):
     print(name, f"{benchmark.stats.stats.min:.0f} s")
 
 
-@pytest.mark.parametrize("search", [{}, {"target_rate_hz": 0.6}, {"match_type_rates_hz": 0.6}])
+@pytest.mark.parametrize("search", [{}, {"target_rate_hz": 8.0}, {"match_type_rates_hz": 2.0}])
 def test_a_search_for_the_drive(benchmark, warm, search):
-    """Eight cultures on one core without pilots, and with those that find a rate of 0.6 Hz."""
-    scenario = load_scenario("quickstart")
+    """Eight cultures on one core without pilots, and with those that find a rate."""
+    scenario = load_scenario("firing-types-classic")
     culture = scenario.culture.model_copy(update=search)
     units = recording_units(scenario.model_copy(update={"culture": culture, "replicates": 8}))
     benchmark.pedantic(grow_all, (units, 1), rounds=1)
