@@ -96,12 +96,13 @@ def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> p
 def _floor_and_ceiling(
     dataset: Dataset, targets: tuple[str, ...], probes: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    # float32, as all latents are kept
-    floor = score(random_latents(dataset).astype(np.float32), dataset, targets, probes)
+    # through float32, as all latents are kept
+    floor_latents = check_latents(random_latents(dataset).astype(np.float32))
+    floor = score(floor_latents, dataset, targets, probes)
     if any(recording.read_truth().spikes is None for recording in dataset.recordings):
         return floor, floor.assign(value=1.0)
-    ceiling = score(spike_latents(dataset).astype(np.float32), dataset, targets, probes)
-    return floor, ceiling
+    ceiling_latents = check_latents(spike_latents(dataset).astype(np.float32))
+    return floor, score(ceiling_latents, dataset, targets, probes)
 
 
 def _check_targets(dataset: Dataset, targets: Sequence[str] | None) -> tuple[str, ...]:
