@@ -259,7 +259,7 @@ def test_without_arguments_it_helps():
     [
         ("export a b --to ", {"nwb", "suite2p", "caiman", "cascade", "csv", "parquet"}),
         ("run qu", {"quickstart"}),
-        ("run quickstart -m avae-p", {"avae-published"}),
+        ("run quickstart -m avae-p", {"avae-published", "avae-pretrained"}),
         ("cache ", {"info", "prune", "clear"}),
         ("simulate topolo", {"topologies"}),
     ],

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from simbench.core.errors import SimbenchError
 from simbench.methods.avae.estimator import AVAE
 from simbench.methods.culture_features import check_groups
+from simbench.methods.learned import resolve_device
 
 WEIGHTS = Path(__file__).with_name("pretrained.safetensors")
 """What ``tools/pretrain.py`` wrote."""
@@ -43,6 +44,7 @@ class PretrainedAVAE(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Read the weights; dF/F (n_neurons, n_frames) is only checked."""
         validate_data(self, X, dtype=np.float32)
+        resolve_device(self.device)
         self.encoder_ = AVAE.load(WEIGHTS).set_params(device=self.device)
         most = self.encoder_.n_components
         if self.n_components > most:
