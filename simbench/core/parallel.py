@@ -53,8 +53,9 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
         from distributed import Client
     except ImportError:
         raise SimbenchError(f"--backend dask: {needs_extra('dask')}") from None
-    # A daemon could not start the process of its own that each method gets. No job waits on a worker
-    # behind another, which may kill it. Of the whole block, for a worker that died is started again.
+    # A daemon could not start the process of its own that each method gets. No job waits on a
+    # worker behind another, which may kill it. Of the whole block, for a worker that died is
+    # started again.
     settings = {"distributed.worker.daemon": False, "distributed.scheduler.worker-saturation": 1.0}
     with dask.config.set(settings):
         try:
