@@ -142,10 +142,11 @@ def test_an_address_names_a_method_and_shows_who_is_tied_with_it(tab, page):
     assert tab.locator(chosen).evaluate("line => line.getBoundingClientRect().bottom < innerHeight")
     tab.focus(f"{TABLE} tr[data-method=avae] a")
     tab.keyboard.press("Enter")
-    tab.wait_for_function("location.hash === '#types/avae'")
+    tab.wait_for_selector(f"{chosen}[data-method=avae]")
     assert tab.inner_text(".picked:visible") == "No other method is tied with avae."
+    assert tab.url.endswith("#types/avae")
     tab.goto(page.as_uri() + "#types/%E0%A4%A")  # no address of anything
-    assert tab.locator(chosen).count() == 0
+    tab.wait_for_selector(chosen, state="detached")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -266,7 +267,7 @@ def test_keyboard_alone_reaches_and_works_everything(tab):
     assert header(tab, "method").get_attribute("aria-sort") == "descending"
     tab.focus("#scenario")
     tab.keyboard.press("ArrowDown")
-    assert tab.locator("#types").is_visible()
+    tab.wait_for_selector("#types", state="visible")
     tab.focus("input[value=linear]")
     tab.keyboard.press("ArrowRight")
     assert tab.locator("#types .view:visible").get_attribute("data-probe") == "nonlinear"
