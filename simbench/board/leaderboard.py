@@ -27,7 +27,6 @@ from simbench.scoring.statistics import (
     vote_p,
 )
 
-"""The methods between which recovery is measured."""
 TAUGHT = "traces-taught"
 """The other end: what traces hold. Where it was run, recovery is given against it, too."""
 UNRANKED_SCENARIOS = ("ablation", "firing-types-classic")

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from simbench.methods.culture_features import PARTS, Pairs, Split, WindowStatistics, check_groups
 
-_CULTURE_EVERY = 8  # one latent in so many is of the culture
+CULTURE_EVERY = 8  # one latent in so many is of the culture
+RIDGE = 0.05  # share of the mean variance within neurons
 _FEWEST_CULTURES = 3  # to tell what differs between cultures
 
 
@@ -30,7 +31,7 @@ class Directions:
     ratios: np.ndarray
 
 
-def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = 0.05) -> Directions:
+def discriminate(statistics: np.ndarray, pairs: Pairs, n: int, ridge: float = RIDGE) -> Directions:
     """Solve B v = ratio W v.
 
     B is the covariance of the two windows of a pair, W half that of their difference. B needs no
@@ -67,7 +68,7 @@ def culture_directions(split: Split, pairs: Pairs, n_components: int, ridge: flo
 
     None of them where fewer than three cultures are known.
     """
-    n_latents = n_components // _CULTURE_EVERY if len(split.cultures) >= _FEWEST_CULTURES else 0
+    n_latents = n_components // CULTURE_EVERY if len(split.cultures) >= _FEWEST_CULTURES else 0
     return discriminate(split.cultures, pairs, n_latents, ridge).vectors
 
 
@@ -87,8 +88,9 @@ def two_kinds(own: np.ndarray, split: Split, directions: np.ndarray, n: int) -> 
     """
     cultures = split.cultures.mean(axis=1) @ directions
     cultures = np.vstack([cultures, np.zeros(directions.shape[1])])[split.member]
-    places = (_CULTURE_EVERY - 1) * np.arange(1, 1 + directions.shape[1])
-    return np.insert(own[:, : n - len(places)], places, cultures, axis=1)
+    places = (CULTURE_EVERY - 1) * np.arange(1, 1 + directions.shape[1])
+    own = own[:, : n - len(places)]
+    return np.insert(own, np.minimum(places, own.shape[1]), cultures, axis=1)
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -122,7 +124,7 @@ class WindowDiscriminants(TransformerMixin, BaseEstimator):
     window_s: float = 45.0
     centre: str = "culture"
     parts: str = "+".join(PARTS)
-    ridge: float = 0.05
+    ridge: float = RIDGE
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Learn directions from dF/F (n_neurons, n_frames); ``groups`` are cultures."""

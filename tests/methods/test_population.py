@@ -201,3 +201,10 @@ def test_unknown_words_are_one_line(method, problem):
 def test_groups_of_another_number_are_one_line():
     with pytest.raises(SimbenchError, match=r"groups: shape \(2,\), expected \(36,\)"):
         METHODS[0].fit(CULTURES, groups=[0, 1])
+
+
+def test_few_statistics_give_few_latents_of_both_kinds():
+    method = WindowDiscriminants(n_components=32, window_s=20.0, parts="amplitude")
+    latents = method.fit(CULTURES, groups=GROUPS).transform(CULTURES, groups=GROUPS)
+    is_of_culture = [np.ptp(column[GROUPS == 2]) < 1e-9 for column in latents.T]
+    assert is_of_culture == [False] * 3 + [True] * 3

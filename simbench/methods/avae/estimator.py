@@ -11,14 +11,19 @@ from simbench.methods.avae.encoder_decoder import AVAENetwork, Layout
 from simbench.methods.avae.readers import Encoded, FrameReader, Lesson, StatisticsReader
 from simbench.methods.avae.reconstructing import Reconstructing
 from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, together
-from simbench.methods.discriminants import culture_directions, discriminate, two_kinds
+from simbench.methods.discriminants import (
+    CULTURE_EVERY,
+    RIDGE,
+    culture_directions,
+    discriminate,
+    two_kinds,
+)
 from simbench.methods.events import Scale
 from simbench.methods.features import compress
 from simbench.methods.learned import Course, quiet_torch, train
 from simbench.methods.population import others_mean
 
 FILTERS = ("statistics", "learned")
-_RIDGE = 0.05
 _RIDGE_OF_Z = 1e-3
 _N_PARTS = 4
 
@@ -47,7 +52,8 @@ class AVAE(Reconstructing):
         What the encoder reads: ``statistics``, made by hand, or ``learned``: frames of the neuron
         and of the mean of the others, through convolutions, with no statistic anywhere.
     population
-        Whether encoder and decoder see the rest of the culture.
+        Whether encoder and decoder see what the others do meanwhile. What statistics are relative
+        to is set by ``centre``.
     centre
         ``culture`` or ``all``, as in `WindowDiscriminants`.
     n_statistics
@@ -146,7 +152,7 @@ class AVAE(Reconstructing):
         network = AVAENetwork(
             Layout(
                 n_described, n_statistics, min(self.n_predicted, n_statistics),
-                max(self.n_latents, self.n_components), self.n_components // 8,
+                max(self.n_latents, self.n_components), self.n_components // CULTURE_EVERY,
                 self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
             )
         )  # fmt: skip
@@ -157,7 +163,6 @@ class AVAE(Reconstructing):
         return X
 
     def _train(self, X: np.ndarray, groups: Any, device: torch.device) -> None:
-        network = self.network_
         network, rng = self.network_, self._rng("training")
         signals = torch.from_numpy(self._signals(X, groups)).to(device)
         lesson = self._reader.learn(X, signals, groups)
@@ -177,7 +182,7 @@ class AVAE(Reconstructing):
         """Those of neurons in z, and those of cultures; before any training, at random."""
         network, pairs = self.network_, lesson.windows.pairs
         z, split = lesson.encoded()
-        cultures = culture_directions(split, pairs, self.n_components, _RIDGE)
+        cultures = culture_directions(split, pairs, self.n_components, RIDGE)
         self.scaling_["n_culture"] = cultures.shape[1]
         if self.n_steps:
             center = z.mean(axis=(0, 1))

@@ -20,7 +20,6 @@ from simbench.methods.culture_features import (
 from simbench.methods.discriminants import discriminate
 from simbench.methods.events import Scale
 
-_RIDGE = 0.05
 _LEAST_RATIO = 1e-3  # of variance between neurons by that within
 _N_TRACES = 64  # encoded at a time
 Groups = np.ndarray | None
@@ -82,7 +81,7 @@ class StatisticsReader:
             self.parts, self.frame_rate, self.window_s, self.centre, X, groups
         )
         windows = statistics.windows(X.shape[1])
-        found = discriminate(split.own, windows.pairs, network.whitening.shape[1], _RIDGE)
+        found = discriminate(split.own, windows.pairs, network.whitening.shape[1])
         # one unit for all windows together, or brightness would outweigh what follows it
         white = found.vectors / np.sqrt(1 + np.maximum(found.ratios, 0))
         white[:, found.ratios < _LEAST_RATIO] = 0  # what never varied could be anything elsewhere

@@ -226,7 +226,7 @@ class TracesTaught(Control):
         def check() -> torch.Tensor:
             return questions.loss(outputs(checked, (n_frames - length) // 2), checked)
 
-        course = Course(self.n_steps, self.learning_rate, self.n_steps, weight_decay=0.02)
+        course = Course(self.n_steps, self.learning_rate, patience=self.n_steps, weight_decay=0.02)
         train(network, course, loss, [check])
 
 
