@@ -119,9 +119,7 @@ class Desk:
         if block.title:
             Path(block.title).write_text(block.code, encoding="utf-8")
         elif block.language == "python":
-            padded = (
-                "\n" * block.line + block.code
-            )  # so that a traceback names the line of the page
+            padded = "\n" * block.line + block.code  # a traceback names the line of the page
             exec(compile(padded, str(block.page), "exec"), self.names)
         elif block.language == "sh":
             for words in block.commands:
