@@ -7,6 +7,7 @@ python paper/build.py --draft    # marks what is missing instead
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import typst
 from facts import facts, figures
 from proofs import proofs
+from reality import reality
 
 from simbench.core.errors import SimbenchError
 from simbench.report.style import save
 
 PAPER = Path(__file__).parent
 RESULTS = PAPER.parent / "results"
+COPIED = ("cultures", "ranks")  # figures of simbench validate
 
 
 def collect(results: Path, home: Path = PAPER) -> None:
@@ -33,13 +36,18 @@ def collect(results: Path, home: Path = PAPER) -> None:
         Folder of the text; its subfolder ``generated`` takes what is made for it.
     """
     drawn = figures(results)
-    known = facts(results) | {"proofs": proofs(), "figures": sorted(drawn)}
+    copied = [results / "validation" / f"{name}.png" for name in COPIED]
+    copied = [file for file in copied if file.is_file()]
+    there = sorted([*drawn, *(file.stem for file in copied)])
+    known = facts(results) | {"proofs": proofs(), "reality": reality(results), "figures": there}
     made = home / "generated"
     made.mkdir(exist_ok=True)
-    for old in made.glob("*.svg"):
+    for old in (*made.glob("*.svg"), *made.glob("*.png")):
         old.unlink()
     for name, figure in drawn.items():
         save(figure, made / f"{name}.svg")
+    for file in copied:
+        shutil.copyfile(file, made / file.name)
     (made / "facts.json").write_text(json.dumps(known, indent=1), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, make_board
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.seeds import stream
 from simbench.core.text import number
-from simbench.methods.catalogue import METHODS
+from simbench.methods.catalogue import METHODS, UNRANKED_FAMILIES
 from simbench.report import level_tables
 from simbench.report.level_tables import find_scenario, level_label, level_scores
 from simbench.report.style import METHOD_COLORS, PAGE, use_style
@@ -30,9 +30,12 @@ GAPS = ("pca", "trace-stats", "avae-published", "avae")
 DRAWN = ("trace-stats", "spectrum", "avae-published", "avae")
 # Columns of the table of all labels.
 COMPARED = (
-    "chance", "pca", "best linear", "trace-stats", "spectrum", "avae-published", "avae",
-    "supervised", "spikes",
+    "chance", "pca", "best linear", "trace-stats", "spectrum", "window-discriminants",
+    "avae-published", "avae", "spikes",
 )  # fmt: skip
+# Columns of the table of what there is to find, and of its bits.
+TO_FIND = ("chance", "traces-taught", "spikes-frames-own", "spikes-frames", "spikes-own", "spikes")
+IN_BITS = ("avae", "spikes-frames", "spikes")
 
 
 def facts(results: Path) -> dict[str, Any]:
@@ -47,6 +50,8 @@ def facts(results: Path) -> dict[str, Any]:
         "scenarios": str(len(tables)),
         "ceilings": [line for board in boards.values() for line in board.pop("ceilings")],
         "gaps": [line for board in boards.values() for line in board.pop("gaps")],
+        "to_find": [line for board in boards.values() for line in board.pop("to_find")],
+        "ablation": _ablation(boards["ablation"]["targets"]) if "ablation" in boards else [],
         "methods": _methods(pd.concat(tables.values(), ignore_index=True)),
     }
 
@@ -123,7 +128,7 @@ def _methods(rows: pd.DataFrame) -> list[list[str]]:
     return [
         [name, entry.family, entry.summary, number(latents.get(name, np.nan), ".0f")]
         for name, entry in METHODS.items()
-        if not (entry.is_control or entry.only_if_named)
+        if not (entry.only_if_named or entry.family in UNRANKED_FAMILIES)
     ]
 
 
@@ -157,6 +162,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         "replication": _replication(rows, scenario) if board.is_replication else None,
         "ceilings": [] if is_aside else _ceilings(rows, board, trees),
         "gaps": [] if is_aside else _gaps(rows, board, scenario),
+        "to_find": [] if is_aside else _to_find(rows, board),
     }
     return found
 
@@ -176,6 +182,7 @@ def _target(board: Board, target: str) -> dict[str, Any]:
         "best": by_score[0] if by_score else None,
         "best_linear": linear[0] if linear else None,
         "tied": [m for m in ranked if table.loc[m, "is_best"]],
+        "floor": number(table["chance"].max()),
         "relations": relations(scores),
     }
 
@@ -342,6 +349,37 @@ def _ceilings(rows: pd.DataFrame, board: Board, trees: Board) -> list[list[str]]
         cells = [" / ".join(_score_of(scored, method) for scored in both) for method in COMPARED]
         lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
     return lines
+
+
+def _to_find(rows: pd.DataFrame, board: Board) -> list[list[str]]:
+    """Scenario and target, then the score of each reference, and what some of them hold in bits."""
+    if _too_few(board):
+        return []
+    bits = rows[(rows["metric"] == "information_bits") & (rows["split"] == "culture")]
+    known = bits.groupby(["target", "method"])["value"].mean()
+    lines = []
+    for target in board.targets:
+        scored = _target(board, target)
+        cells = [_score_of(scored, method) for method in TO_FIND]
+        cells += [_signed(known.get((target, method), np.nan)) for method in IN_BITS]
+        lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
+    return lines
+
+
+def _ablation(targets: dict[str, Any]) -> list[list[str]]:
+    """Each change of the avae: its score on every target, and how that stands to the avae."""
+    first = next(iter(targets.values()))["methods"]
+    changed = [name for name in first if name.startswith("avae[")]
+    return [
+        [
+            name.removeprefix("avae[").removesuffix("]"),
+            *(
+                f"{scored['methods'][name]['score']} ({scored['relations'][name]['avae']})"
+                for scored in targets.values()
+            ),
+        ]
+        for name in changed
+    ]
 
 
 def _score_of(scored: dict[str, Any], method: str) -> str:

@@ -18,7 +18,7 @@ from simbench.imaging.indicators import (
     get_indicator,
     measure_response,
 )
-from simbench.methods.catalogue import METHODS
+from simbench.methods.catalogue import METHODS, UNRANKED_FAMILIES
 from simbench.scenario.culture_recipe import (
     FIRING_TYPES,
     CultureRecipe,
@@ -81,7 +81,7 @@ def _step() -> dict[str, str]:
         )
         for dt in (CultureRecipe().dt_ms, CultureRecipe().dt_ms / 5)
     )
-    return {"below": f"{100 * (1 - coarse / fine):.0f}", "cultures": str(_N_STEP_CULTURES)}
+    return {"differs": f"{100 * abs(1 - coarse / fine):.0f}", "cultures": str(_N_STEP_CULTURES)}
 
 
 def _indicators() -> dict[str, Any]:
@@ -134,7 +134,9 @@ def _noise() -> dict[str, str]:
 def _code() -> dict[str, str]:
     """Constants that the text names."""
     culture, synapse = CultureRecipe(), SynapseRecipe()
-    n_ranked = sum(not (entry.is_control or entry.only_if_named) for entry in METHODS.values())
+    n_ranked = sum(
+        not (entry.only_if_named or entry.family in UNRANKED_FAMILIES) for entry in METHODS.values()
+    )
     return {
         "dt_ms": f"{culture.dt_ms:g}",
         "firing_types": str(len(FIRING_TYPES)),

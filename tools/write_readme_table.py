@@ -10,7 +10,7 @@ from simbench.core.text import markdown_table
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = ("firing-types", "firing-types-matched", "excitation", "topologies")
-METHODS = ("best linear", "avae-published", "segment-contrastive", "avae", "spectrum")
+METHODS = ("best linear", "avae-published", "spectrum", "window-discriminants", "avae")
 TABLE = re.compile(r"^\| scenario \|.*\n(?:\|.*\n)+", re.MULTILINE)
 
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 LIGHT, LOCK = ROOT / "requirements" / "light.txt", ROOT / "requirements" / "results.txt"
 NETWORKS = {"torch", "safetensors"}
 """What only methods that train a network need."""
+SHIPPED_WEIGHTS = "weights"
+"""Name under which rows give the digest of a pretrained encoder: no library."""
 
 
 def light() -> str:
@@ -46,6 +48,7 @@ def named_by_rows() -> dict[str, str]:
     """Libraries and versions that made the rows of `results/`; they must be one set."""
     rows = read_rows(ROOT / "results")["versions"].dropna()
     found = set(chain.from_iterable(made.items() for made in rows))
+    found = {(name, version) for name, version in found if name != SHIPPED_WEIGHTS}
     versions = {name: version.partition("+")[0] for name, version in found}
     assert len(versions) == len(found), "results: made by two versions of one library"
     return versions

@@ -20,15 +20,23 @@ from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
-from simbench.report.page_data import board_data, board_key, method_cards
+from simbench.report.page_data import (
+    GROUPS,
+    OTHERS,
+    board_data,
+    board_key,
+    like_real,
+    method_cards,
+)
 from simbench.report.style import FAMILY_COLORS
+from simbench.report.summary import witnesses
 from simbench.report.texts import p_value
 
 LIMIT = 4_000_000
 OPENING = "firing-types"
 """The board that the page opens on, if it is there."""
 _PICTURES = 1_200_000
-_VALIDATION = 600_000
+_WHOLE, _VALIDATION = 500_000, 400_000
 _ROWS = 900_000
 _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 """Files that the page does not take up: it shows the same from the rows, for both probes."""
@@ -49,8 +57,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Returns
     -------
     Path
-        The page, 4 MB or less, with the figures of `simbench validate` from ``validation`` in the
-        folder. The same rows and pictures give the same bytes.
+        The page, 4 MB or less, with the summary and what `simbench validate` left in ``validation``
+        in the folder. The same rows and pictures give the same bytes.
     """
     folder = Path(folder)
     files = row_files(folder)
@@ -59,7 +67,7 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
     parquet = PARQUET_FILE if (path.parent / PARQUET_FILE).is_file() else ""
-    html = render(tables, lines, links, _pictures(folder / "validation"), parquet)
+    html = render(tables, lines, links, folder, parquet)
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
@@ -72,7 +80,7 @@ def render(
     tables: Mapping[Path, pd.DataFrame],
     lines: str,
     links: Sequence[str] = (),
-    validation: Sequence[Path] = (),
+    home: Path | None = None,
     parquet: str = "",
 ) -> str:
     """The page as text.
@@ -85,8 +93,8 @@ def render(
         All rows as JSON lines, for the download.
     links : sequence of str
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
-    validation : sequence of Path
-        Figures of `simbench validate`.
+    home : Path, optional
+        Folder of all results: its summary and validation are shown.
     parquet : str
         Name of a Parquet copy of the rows beside the page, if there is one.
     """
@@ -99,13 +107,14 @@ def render(
         key = board_key(mine, {board["key"] for board in data})
         board = board_data(key, title, mine, folder)
         data.append(board | {"pictures": _embed(pictures[folder], budget)})
+    groups = {group: [b for b in data if b["group"] == group] for group in (*GROUPS, OTHERS)}
     packed = base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
     script, style = _part("page.js"), _part("page.css")
     opening = next((b["key"] for b in data if b["key"] == OPENING), data[0]["key"])
     return _template().render(
-        boards=data, opening=opening, cards=method_cards(rows, tables), n_rows=len(rows),
-        links=links, parquet=parquet,
-        validation=_embed(validation, _VALIDATION), rows=packed if len(packed) <= _ROWS else "",
+        boards=data, groups={g: mine for g, mine in groups.items() if mine}, opening=opening,
+        cards=method_cards(rows, tables), n_rows=len(rows), links=links, parquet=parquet,
+        **_of_all(home), rows=packed if len(packed) <= _ROWS else "",
         script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
     )  # fmt: skip
 
@@ -113,6 +122,23 @@ def render(
 def _comes_last(board: tuple[str, pd.DataFrame]) -> bool:
     """Whether a board comes after those that rank different methods."""
     return is_replication(board[1]) or board[1]["scenario"].iloc[0] in UNRANKED_SCENARIOS
+
+
+def _of_all(home: Path | None) -> dict[str, Any]:
+    """What stands above and below the boards: of all of them, and of recordings of others."""
+    nothing: dict[str, Any] = {"whole": [], "witnesses": "", "validation": [], "like_real": {}}
+    if home is None or not home.is_dir():
+        return nothing
+    validation = _pictures(home / "validation")
+    whole = [home / "summary.png", home / "validation" / "ranks.png"]
+    whole = [path for path in whole if path.is_file()]
+    summary, cultures = home / "summary.csv", home / "validation" / "cultures.csv"
+    return nothing | {
+        "whole": _embed(whole, _WHOLE),
+        "witnesses": witnesses(pd.read_csv(summary)) if summary.is_file() else "",
+        "validation": _embed([path for path in validation if path not in whole], _VALIDATION),
+        "like_real": like_real(pd.read_csv(cultures)) if cultures.is_file() else {},
+    }
 
 
 def _pictures(folder: Path) -> list[Path]:

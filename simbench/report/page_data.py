@@ -26,6 +26,23 @@ from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.statistics import min_cultures
 
+GROUPS = {
+    "which firing type": (
+        "quickstart", "firing-types", "firing-types-matched", "excitation", "firing-types-classic",
+    ),
+    "where between the types": ("continuous",),
+    "which wiring": ("topologies", "tracks", "tracks-as-grown"),
+    "real cells and cultures": ("recorded-cells", "recorded-cells-twins", "recorded-cultures"),
+    "what noise, speed and light cost": (
+        "noise-ladder", "frame-rate", "duration", "haze", "indicators", "batch",
+    ),
+    "how many labels, values, seconds": ("label-efficiency", "reconstruction", "scale"),
+    "a published protocol, and what helps": (
+        "abante2025", "abante2025-published-size", "ablation",
+    ),
+}  # fmt: skip
+"""Scenarios by the question that they ask."""
+OTHERS = "others"
 _PROBES = ("linear", "nonlinear")
 _URL_SAFE = " /:;=,.-+[]"
 _PIXELS_PER_PT = 1.65
@@ -59,6 +76,7 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     probes = [p for p in _PROBES if p == _PROBES[0] or (rows["probe"] == p).any()]
     return {
         "key": key, "title": title, "first": dict(rows.iloc[0]),
+        "group": _group(str(rows["scenario"].iloc[0])),
         "question": " ".join(scenario.question.split()) if scenario else "",
         "seeds": sorted(set(rows["seed"])),
         "digests": sorted(set(rows["scenario_digest"])),
@@ -67,6 +85,10 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
         "further": _further_metrics(rows),
         "replication": _replication(rows) if is_replication(rows) else {},
     }  # fmt: skip
+
+
+def _group(scenario: str) -> str:
+    return next((group for group, names in GROUPS.items() if scenario in names), OTHERS)
 
 
 def view_data(
@@ -79,7 +101,8 @@ def view_data(
     letters = board.table["method", "letters"]
     lines = [
         {
-            "method": str(method), **line["method"], "targets": [dict(line[t]) for t in targets],
+            "method": str(method), "settings_tried": np.nan, **line["method"],
+            "targets": [dict(line[t]) for t in targets],
             "tied": _tied(str(method), letters),
         }
         for method, line in board.table.iterrows()
@@ -193,6 +216,23 @@ def _finding(board: Board) -> dict[str, Any]:
         "n_cultures": len(board.scores[OVERALL]),
         "n_needed": min_cultures(max(len(placed), 2)),
     }
+
+
+def like_real(table: pd.DataFrame) -> dict[str, str]:
+    """By scenario, how many statistics of its cultures lie in the range of real ones, and the rest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``cultures.csv`` of `simbench validate`.
+    """
+    said = {}
+    for scenario, mine in table.groupby("scenario"):
+        outside = mine[mine["distance"].abs() > 1]
+        names = ", ".join(map(_readable, outside["statistic"]))
+        which = f"; outside: {names}" if names else ""
+        said[str(scenario)] = f"{len(mine) - len(outside)} of {len(mine)} statistics{which}"
+    return said
 
 
 def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, Any]]:

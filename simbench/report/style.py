@@ -32,11 +32,11 @@ FAMILY_COLORS = {
 
 # Methods that are often compared keep their colour in every figure; worst expected first.
 METHOD_COLORS = {
-    "best linear": "#0072B2", "trace-stats": "#E69F00", "spectrum": "#B79F00",
-    "segment-contrastive": "#009E73", "avae-published": "#CC79A7", "untrained": "#8C8C8C",
-    "avae": "#D55E00", "supervised": "#000000",
+    "best linear": "#0072B2", "trace-stats": "#E69F00", "avae-published": "#CC79A7",
+    "segment-contrastive": "#009E73", "untrained": "#8C8C8C", "spectrum": "#B79F00",
+    "window-discriminants": "#56B4E9", "avae": "#D55E00", "spikes-frames": "#000000",
 }  # fmt: skip
-_OTHER_COLORS = ["#0072B2", "#56B4E9", "#7F3C8D", "#6B4F2A", "#4B6E00"]
+_OTHER_COLORS = ["#0072B2", "#7F3C8D", "#6B4F2A", "#4B6E00"]
 
 
 def use_style() -> None:

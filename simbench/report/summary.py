@@ -18,7 +18,7 @@ from simbench.scenario.scenario import Scenario
 from simbench.scoring.statistics import min_cultures
 
 BEST_LINEAR = "best linear"
-_CONTROLS = ("untrained", "supervised")
+_CONTROLS = ("untrained", "spikes-frames")
 _COLUMNS = [
     "scenario", "target", "shown_as", "method", "score", "low", "high", "chance", "ceiling",
     "recovery", "recovery_low", "recovery_high", "is_best", "n_cultures",
@@ -108,10 +108,10 @@ def summary_text(summary: pd.DataFrame) -> str:
         first = [name, target.replace("_", " "), cultures, number(chance)]
         lines.append([*first, *scores, number(ceiling)])
     header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
-    return f"{markdown_table(header, lines, n_text=2)}\n{_witnesses(summary)}\n"
+    return f"{markdown_table(header, lines, n_text=2)}\n{witnesses(summary)}\n"
 
 
-def _witnesses(summary: pd.DataFrame) -> str:
+def witnesses(summary: pd.DataFrame) -> str:
     """How many scenarios there are that don't see the cultures of another, and which do."""
     sets = summary.drop_duplicates("scenario").groupby("culture_set", sort=False)["scenario"]
     shared = [f"{', '.join(names)} see the same cultures" for _, names in sets if len(names) > 1]

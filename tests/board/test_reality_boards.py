@@ -85,13 +85,16 @@ def test_the_contrast_is_of_one_label_on_either_side():
     rows.loc[rows["metric"] == "published_ari", "per_culture"] = None
     contrast = contrast_boards(rows)
     assert {name: len(table) for name, table in contrast.items()} == {
-        "held-out cultures": 12, "published split": 12, "published clustering": 1
+        "held-out cultures": 12, "split by neuron": 12, "clusters tuned on labels": 1
     }  # fmt: skip
     cells = {"log_rate": pd.DataFrame({m: s + RNG.normal(0, 0.01, 9) for m, s in SKILL.items()})}
     table = compare_with_cells(cells, cells, {}, contrast, FAMILIES, {})
     taus = table.set_index("board")["tau"]
     assert taus["held-out cultures"] == pytest.approx(1)
-    assert taus["published split"] == pytest.approx(-1)
+    assert taus["split by neuron"] == pytest.approx(-1)
+    both = table.set_index("board").loc["held-out cultures less split by neuron"]
+    assert both["tau"] == pytest.approx(2)
+    assert 1.5 < both["tau_low"] <= both["tau_high"] <= 2
 
 
 def test_thresholds_are_kept_or_missed():
@@ -102,5 +105,6 @@ def test_thresholds_are_kept_or_missed():
     assert list(found["measure"]) == ["concordance", "tau", "tau"]
     assert list(found["found"]) == pytest.approx([0, -1, 0])
     assert not found["kept"].any()
+    assert not found["is_later"].any()
     good = verdicts(compare_with_cells(cells, cells, {"one": cells["log_rate"]}, {}, FAMILIES, {}))
     assert good["kept"].all()

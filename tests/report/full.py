@@ -8,9 +8,12 @@ from simbench.methods.registry import METHODS
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 SHOWN = {
-    "chance": 0.0, "spikes": 1.0, "untrained": 0.6, "supervised": 0.82,
+    "chance": 0.0, "spikes": 1.0, "untrained": 0.6, "spikes-frames": 0.82,
     "shuffled-time": 0.7, "pca": 0.3, "random-projection": 0.2, "fa": 0.29, "trace-stats": 0.5,
-    "spectrum": 0.75, "segment-contrastive": 0.7, "avae-published": 0.35, "avae": 0.8,
+    "spectrum": 0.75, "spectrum+population": 0.76, "window-discriminants": 0.78,
+    "segment-contrastive": 0.7, "avae-published": 0.35, "avae": 0.8,
+    "avae[filters=learned]": 0.72, "traces-taught": 0.9, "spikes-own": 0.95,
+    "spikes-frames-own": 0.8,
 }  # fmt: skip
 
 MORE = {
@@ -34,7 +37,7 @@ def write_full_results(folder, seeds=(1, 2)):
         shown = methods | dict.fromkeys(MORE.get(name, ()), ("linear", 0.4))
         tables = []
         for level, plain in scenario.at_levels.items():
-            n_cultures = scenario.n_test * len(scenario.conditions)
+            n_cultures = scenario.n_test * len(scenario.conditions) or 12  # or recorded ones
             rows = made_rows(
                 shown, name, scenario.version, seeds=seeds, levels=(level,),
                 targets=tuple(scenario.targets) or ("firing_type",), n_cultures=n_cultures,

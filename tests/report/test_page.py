@@ -26,9 +26,10 @@ from simbench.board.leaderboard import leaderboard, make_board
 from simbench.cli import app
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
-from simbench.report.page_data import board_key, safe_link, view_data
+from simbench.report.page_data import GROUPS, OTHERS, board_key, safe_link, view_data
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
+from simbench.scenario.scenario_file import available_scenarios
 
 
 class Reader(html.parser.HTMLParser):
@@ -235,7 +236,7 @@ def test_many_rows_with_large_pictures_stay_below_two_megabytes(tmp_path):
     assert write_page(tmp_path).stat().st_size < 2_000_000 < LIMIT
 
 
-def test_figures_of_validation_stand_apart_from_the_boards(tmp_path):
+def test_the_picture_of_the_whole_comes_first_and_recordings_last(tmp_path):
     write_folder(tmp_path, made_rows())
     assert "Held against recordings" not in write_page(tmp_path).read_text()
     (tmp_path / "validation").mkdir()
@@ -243,9 +244,37 @@ def test_figures_of_validation_stand_apart_from_the_boards(tmp_path):
         Image.new("RGB", (300, 200)).save(tmp_path / "validation" / f"{name}.png")
     text = write_page(tmp_path).read_text()
     after = Reader(text[text.index("Held against recordings") :])
-    assert [image["alt"] for image in after.attributes("img")] == ["cultures", "optics", "ranks"]
+    assert [image["alt"] for image in after.attributes("img")] == ["cultures", "optics"]
     words = " ".join(after.words)
-    assert all(each in words for each in ("Rasters of real", "Measured traces", "on real cells"))
+    assert all(each in words for each in ("Rasters of real", "Measured traces"))
+    first = Reader(text[: text.index('class="board"')])
+    assert [image["alt"] for image in first.attributes("img")] == ["ranks"]
+    assert "order of methods carry over" in " ".join(first.words)
+
+
+def test_a_board_says_how_like_real_ones_its_cultures_are(tmp_path):
+    write_folder(tmp_path, made_rows(scenario="firing-types"))
+    (tmp_path / "validation").mkdir()
+    table = "scenario,statistic,distance\nfiring-types,mean_rate_hz,0.5\nfiring-types,isi_cv,-1.2\n"
+    (tmp_path / "validation" / "cultures.csv").write_text(table)
+    words = " ".join(Reader(write_page(tmp_path).read_text()).words)
+    assert "like real cultures" in words
+    assert "1 of 2 statistics; outside: isi cv" in words
+
+
+def test_scenarios_are_grouped_by_their_question(read):
+    groups = [group["label"] for group in read.attributes("optgroup")]
+    assert groups == [group for group in (*GROUPS, OTHERS) if group in groups]
+    named = {name for names in GROUPS.values() for name in names}
+    assert named == set(available_scenarios())
+
+
+def test_settings_that_were_counted_stand_in_the_table(tmp_path):
+    rows = made_rows()
+    rows.loc[rows["method"] == "avae", "settings_tried"] = 116
+    write_folder(tmp_path, rows)
+    board = Reader(write_page(tmp_path).read_text())
+    assert "116" in board.words
 
 
 def test_broken_picture_is_refused_by_name(tmp_path):

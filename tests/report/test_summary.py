@@ -58,7 +58,7 @@ def test_the_table_names_ties_and_what_is_missing(rows):
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
     assert easy["scenario"] == "easy"
     assert easy["cultures"] == "12"
-    assert easy["supervised"] == "–"
+    assert easy["spikes-frames"] == "–"
     assert easy["avae"].startswith("**")
     assert not easy[BEST_LINEAR].startswith("**")
     assert easy["spikes"] == "0.90"

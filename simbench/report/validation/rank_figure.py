@@ -76,7 +76,8 @@ def _scatter(
 
 def _draw_taus(axes: np.ndarray, table: pd.DataFrame, targets: list[str]) -> None:
     """Tau with its interval: one line per board, one panel per target."""
-    names = list(dict.fromkeys(zip(table["kind"], table["board"])))
+    shown = table[table["kind"] != "difference"]
+    names = list(dict.fromkeys(zip(shown["kind"], shown["board"])))
     for axis, target in zip(axes, targets):
         mine = table[table["target"] == target].set_index(["kind", "board"])
         for place, key in enumerate(names):
