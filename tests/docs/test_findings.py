@@ -191,5 +191,5 @@ def test_words_on_ranks_are_those_of_the_table():
     neuron = table[table["board"] == "split by neuron"]
     assert (neuron["tau_low"] < 0).all()
     assert (neuron["tau_high"] > 0).all()
-    assert "the split by neuron gives an order that has nothing to do with it" in page
-    assert "in an order that has nothing to do with it" in words_of(README)
+    assert "order that the split by neuron gives can't be told from a random one" in page
+    assert "in an order that can't be told from a random one" in words_of(README)
