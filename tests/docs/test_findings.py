@@ -134,6 +134,7 @@ FINDINGS = [
     (AVAE, "without the contrast or without the statistics it is level with the whole; without "
      "both of these last, on the likelihood alone, it is below", [
         ("ablation", "firing_type", "avae[nll_weight=0]", LEVEL, "avae"),
+        ("ablation", "in_degree", "avae[nll_weight=0]", BELOW, "avae"),
         ("ablation", "firing_type", "avae[contrast_weight=0]", LEVEL, "avae"),
         ("ablation", "firing_type", "avae[statistics_weight=0]", LEVEL, "avae"),
         ("ablation", "firing_type", "avae[statistics_weight=0, contrast_weight=0]", BELOW, "avae"),
