@@ -1,6 +1,7 @@
 """Parallel work: worker processes of this machine, or a dask cluster."""
 
 import multiprocessing
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -90,7 +91,8 @@ def run_jobs(
         return
     from joblib import Parallel, delayed, parallel_config
 
-    calls = (delayed(_with_key)(key, function, job) for key, job in jobs.items())
+    settings = _settings()
+    calls = (delayed(_with_key)(settings, key, function, job) for key, job in jobs.items())
     how: dict[str, Any] = {"n_jobs": n_jobs}
     if n_jobs == 1 and not _works_itself:
         how = {"n_jobs": 2, "pre_dispatch": 1, "batch_size": 1}  # joblib itself would stay here
@@ -134,8 +136,22 @@ def run_alone(
         yield key, future.result() if error is None else _explained(error, timeout_s)
 
 
-def _with_key(key: Key, function: Callable[..., Any], job: tuple[Any, ...]) -> tuple[Key, Any]:
+def _with_key(
+    settings: dict[str, str], key: Key, function: Callable[..., Any], job: tuple[Any, ...]
+) -> tuple[Key, Any]:
+    _adopt(settings)
     return key, function(*job)
+
+
+def _settings() -> dict[str, str]:
+    """Environment variables of simbench; a worker still has those of when its server started."""
+    return {name: value for name, value in os.environ.items() if name.startswith("SIMBENCH_")}
+
+
+def _adopt(settings: dict[str, str]) -> None:
+    for name in _settings().keys() - settings.keys():
+        del os.environ[name]
+    os.environ |= settings
 
 
 def _in_processes(
@@ -146,7 +162,8 @@ def _in_processes(
     from pebble import ProcessPool
 
     n_workers = min(effective_n_jobs(n_jobs), max(len(jobs), 1))
-    pool = ProcessPool(n_workers, jobs_per_process, context=_process_context(preload))
+    context = _process_context(preload)
+    pool = ProcessPool(n_workers, jobs_per_process, _adopt, [_settings()], context=context)
     limit = min(timeout_s, threading.TIMEOUT_MAX) if timeout_s else None
     try:
         futures: dict[Any, Key] = {

@@ -32,6 +32,20 @@ def pid_of(_):
     return os.getpid()
 
 
+def setting_of(_):
+    return os.environ.get("SIMBENCH_REAL")
+
+
+@pytest.mark.parametrize("way", [run_alone, run_jobs])
+def test_workers_follow_the_environment_of_the_moment(way, monkeypatch):
+    for value in ("first", "second", None):
+        if value:
+            monkeypatch.setenv("SIMBENCH_REAL", value)
+        else:
+            monkeypatch.delenv("SIMBENCH_REAL")
+        assert dict(way(setting_of, {0: (0,), 1: (1,)}, 2)) == {0: value, 1: value}
+
+
 def test_a_job_that_dies_sleeps_or_fails_does_so_alone():
     found = dict(run_alone(double, {n: (n,) for n in range(7)}, 2, timeout_s=8))
     assert {n: found[n] for n in (0, 1, 2, 6)} == {0: 0, 1: 2, 2: 4, 6: 12}
