@@ -9,7 +9,8 @@ from pathlib import Path
 from simbench.core import cache
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
-from simbench.data.simulation import held_out_recordings, recording_folders
+from simbench.data.simulation import recording_folders
+from simbench.data.splits import held_out_recordings
 from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.registry import (
     ALL,

@@ -21,7 +21,8 @@ from simbench.core.parallel import run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
 from simbench.data.recording import read_recording
-from simbench.data.simulation import held_out_recordings, open_dataset, recording_folders, simulate
+from simbench.data.simulation import open_dataset, recording_folders, simulate
+from simbench.data.splits import held_out_recordings
 from simbench.data.traces import blind_order, trace_folders
 from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.embedding import (

@@ -12,10 +12,8 @@ import numpy as np
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_array
-from simbench.core.seeds import random_state_of
 from simbench.data.recording import Recording, read_recording, true_dff
-
-TEST_FRACTION = 0.2
+from simbench.data.splits import published_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,23 +30,6 @@ class PublishedTraces:
     noisy: np.ndarray
     clean: np.ndarray
     test: np.ndarray
-
-
-def published_split(n_neurons: int, seed: int = 0) -> np.ndarray:
-    """Random split of pooled neurons that ignores cultures. True for the 20 % that are scored.
-
-    Parameters
-    ----------
-    n_neurons : int
-    seed : int
-        Published: 0 to 9. Counts modulo 2**32.
-    """
-    from sklearn.model_selection import train_test_split
-
-    test = np.zeros(n_neurons, dtype=bool)
-    neurons, state = np.arange(n_neurons), random_state_of(seed)
-    test[train_test_split(neurons, test_size=TEST_FRACTION, random_state=state)[1]] = 1
-    return test
 
 
 def published_scale(traces: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:

@@ -13,7 +13,6 @@ import pandas as pd
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum, digest_of, files_of, read_model, validated
-from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset, manifest_digest
 from simbench.data.provenance import provenance
 from simbench.data.recording import Recording, Truth, true_spikes, write_recording
@@ -158,36 +157,6 @@ def fill_with_recordings(scenario: Scenario, seed: int) -> RecordedIndex:
         frame_rate_hz=dataset.frame_rate,
         origin=dataset.origin,
     )
-
-
-def split_of(index: RecordedIndex, scenario: Scenario, seed: int) -> np.ndarray:
-    """Which recordings test, shape (n_recordings,): whole groups, drawn by the seed.
-
-    Of each stratum about the same share. A dataset folder that has a split of its own keeps it.
-    """
-    if index.test is not None:
-        return np.array(index.test)
-    number, names = pd.factorize(np.array(index.groups))
-    if len(names) < 2:
-        raise SimbenchError(
-            f"scenario {scenario.name}: all recordings are of '{names[0]}'; at least two cultures "
-            "or animals are needed, one to train and one to test"
-        )
-    strata = pd.Series(index.strata).groupby(number).first().to_numpy()
-    return draw_groups(strata, scenario.split.test_fraction, seed)[number]
-
-
-def draw_groups(strata: Sequence[str] | np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Draw a share of groups, evenly over strata; never none and never all, shape (n_groups,)."""
-    rng = stream(seed, "test groups")
-    order = rng.permutation(len(strata))
-    order = order[np.argsort(np.asarray(strata)[order], kind="stable")]
-    steps = np.floor(np.arange(len(strata) + 1) * fraction + rng.random())
-    test = np.zeros(len(strata), dtype=bool)
-    test[order] = np.diff(steps) > 0
-    if test.all() or not test.any():
-        test[order[0]] = not test[order[0]]
-    return test
 
 
 def _stated(scenario: Scenario) -> Scenario:

@@ -4,8 +4,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from simbench.core import cache
 from simbench.core.parallel import run_jobs
 from simbench.data.cultures import cached_culture, fill_cache
@@ -14,9 +12,9 @@ from simbench.data.recorded import (
     fill_with_recordings,
     recorded_folders,
     recorded_index,
-    split_of,
 )
 from simbench.data.recording import Truth, read_recording, write_recording
+from simbench.data.splits import held_out_recordings
 from simbench.scenario.scenario import Condition, Scenario
 
 
@@ -81,19 +79,6 @@ def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path], fold: i
     if scenario.recordings is not None:
         origin = recorded_index(scenario, seed).origin
     return Dataset(recordings, held_out_recordings(scenario, seed, fold), scenario, seed, origin)
-
-
-def held_out_recordings(scenario: Scenario, seed: int, fold: int = 0) -> np.ndarray:
-    """Which recordings of a scenario are for testing, shape (n_recordings,).
-
-    Fold 0 tests the last cultures, the next fold those before them.
-    """
-    if scenario.recordings is not None:
-        return split_of(recorded_index(scenario, seed), scenario, seed)
-    replicate = np.arange(scenario.replicates * len(scenario.conditions)) // len(
-        scenario.conditions
-    )
-    return (scenario.replicates - 1 - replicate) // scenario.n_test == fold
 
 
 def recording_units(scenario: Scenario) -> list[tuple[int, Condition]]:

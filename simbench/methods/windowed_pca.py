@@ -6,14 +6,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GroupKFold
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from simbench.core.errors import SimbenchError
+from simbench.data.splits import grouped_folds
 from simbench.methods.features import noise_levels
 
 _N_LENGTHS = 48
-_N_FOLDS = 4
 _DTYPES = [np.float64, np.float32]
 
 
@@ -52,7 +51,7 @@ class WindowedPCA(TransformerMixin, BaseEstimator):
         """Learn from dF/F (n_neurons, n_frames); ``groups`` (cultures) are never divided."""
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
         n_values = affordable(self.latents_per_minute, X.shape[1], self.frame_rate)
-        folds = culture_folds(groups, len(X), _N_FOLDS)
+        folds = grouped_folds(np.zeros(len(X)) if groups is None else groups)
         risks: dict[tuple[int, int], float] = {}
         for window in _lengths(X.shape[1], n_values):
             n_windows = -(-X.shape[1] // window)
@@ -85,14 +84,6 @@ def _lengths(n_frames: int, n_values: int) -> list[int]:
     """Window lengths to choose from: each divides a trace evenly and gets one value or more."""
     counts = np.geomspace(1, min(n_values, n_frames), _N_LENGTHS).round().astype(int)
     return sorted({-(-n_frames // int(n)) for n in counts})
-
-
-def culture_folds(groups: Any, n_neurons: int, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cross-validation folds (train, test) of whole groups; of neurons if there is only one."""
-    if groups is None or len(np.unique(groups)) < 2:
-        groups = np.arange(n_neurons)
-    folds = GroupKFold(min(n_folds, len(np.unique(groups))))
-    return list(folds.split(np.empty(n_neurons), groups=groups))
 
 
 def _risks(

@@ -8,12 +8,13 @@ import pandas as pd
 
 from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
+from simbench.data.splits import neuron_split
 from simbench.scenario.labels import is_class
 from simbench.scoring import HEADLINE
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.metric_registry import Metric
-from simbench.scoring.probes import neuron_split, read
+from simbench.scoring.probes import read
 from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 

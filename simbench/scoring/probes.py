@@ -4,56 +4,22 @@ Strength is chosen by cross-validation grouped by culture inside the training ne
 tuned on test labels.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from simbench.core.seeds import stream
+from simbench.data.splits import grouped_folds, neuron_split
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.metric_registry import INF, R2, metric
 
 PROBES = ("linear", "nonlinear")
 _INVERSE_PENALTIES = np.logspace(-3, 3, 7)
 _PENALTIES = 10 * np.logspace(-3, 3, 7)
-_N_FOLDS = 4
 _N_BINS = 63
 _MOST_SD = 10.0
 _BRODERSEN = "Brodersen et al. 2010"
-
-
-def neuron_split(n_neurons: int, test_fraction: float, draw: int = 0) -> np.ndarray:
-    """Random split of neurons that ignores cultures: the one that leaks. True where it tests."""
-    order = stream(0, "neuron-level split", draw).permutation(n_neurons)
-    return order < round(test_fraction * n_neurons)
-
-
-def grouped_folds(
-    groups: np.ndarray, classes: np.ndarray | None = None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cross-validation folds (train, validate) that never divide a group.
-
-    Where ``classes`` are given, folds have the same shares of them as far as groups allow: cultures
-    of a scenario take turns in their condition, so that folds by number alone may hold one class.
-    """
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
-
-    n_groups = len(np.unique(groups))
-    n_folds = min(_N_FOLDS, n_groups)
-    if n_folds < 2:  # a single training culture: nothing to hold out but neurons
-        groups, n_groups, n_folds = np.arange(len(groups)), len(groups), _N_FOLDS
-    if classes is None:
-        return list(GroupKFold(n_folds).split(groups, groups=groups))
-    with warnings.catch_warnings():  # a class that is in few groups can't be in every fold
-        warnings.filterwarnings("ignore", "The least populated class")
-        if n_groups == len(groups):  # lone neurons: the same in a hundredth of the time
-            kind = StratifiedKFold(n_folds, shuffle=True, random_state=0)
-            folds = kind.split(groups, classes)
-        else:
-            folds = StratifiedGroupKFold(n_folds).split(groups, classes, groups)
-        return [(learns, checks) for learns, checks in folds if len(learns) and len(checks)]
 
 
 @dataclass(frozen=True)

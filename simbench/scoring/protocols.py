@@ -9,8 +9,9 @@ import numpy as np
 from simbench.core import cache
 from simbench.core.files import read_json
 from simbench.data.dataset import Dataset
-from simbench.data.published_traces import published_split, published_traces
+from simbench.data.published_traces import published_traces
 from simbench.data.recording import Recording, clean_trace
+from simbench.data.splits import published_split
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score_rows

@@ -8,7 +8,7 @@ from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit, plan
 from simbench.benchmark.rows import ROWS_FILE, read_rows, write_rows
 from simbench.benchmark.run import run
-from simbench.data.simulation import held_out_recordings
+from simbench.data.splits import held_out_recordings
 
 
 @pytest.fixture(scope="module")

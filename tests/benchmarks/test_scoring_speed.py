@@ -12,10 +12,11 @@ import pytest
 
 from simbench import Dataset, Recording, load_scenario
 from simbench.data.recording import Truth
+from simbench.data.splits import neuron_split
 from simbench.scoring.disentanglement import truth_matrix
 from simbench.scoring.evaluate import score
 from simbench.scoring.metric_catalogue import METRICS
-from simbench.scoring.probes import neuron_split, predict
+from simbench.scoring.probes import predict
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 N, D, N_TYPES, N_CULTURES = 5000, 32, 4, 40

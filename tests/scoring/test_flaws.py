@@ -9,11 +9,11 @@ import pytest
 from sklearn.decomposition import PCA
 
 from simbench.data.published_traces import published_scale
+from simbench.data.splits import neuron_split
 from simbench.scenario.labels import LABELS
 from simbench.scoring.clustering import kmeans_ari
 from simbench.scoring.probes import (
     balanced_accuracy,
-    neuron_split,
     predict,
     within_type_r2,
 )

@@ -12,9 +12,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from simbench.data.splits import grouped_folds
 from simbench.scoring.probes import (
     balanced_accuracy,
-    grouped_folds,
     nuisance_accuracy,
     nuisance_r2,
     predict,

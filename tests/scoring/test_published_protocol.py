@@ -5,10 +5,9 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
-from sklearn.model_selection import train_test_split
 
 from simbench.core.errors import SimbenchError
-from simbench.data.published_traces import published_scale, published_split
+from simbench.data.published_traces import published_scale
 from simbench.imaging.camera import measure_nu
 from simbench.scoring.published_protocol import (
     EPSILONS,
@@ -26,16 +25,6 @@ def test_sigma_of_nu_is_that_of_white_noise_on_the_published_baseline():
     trace = 42 + sigma * RNG.normal(size=(1, 400_000))
     (nu,) = measure_nu(trace / 42 - 1, frame_rate=500)
     assert published_sigma(nu) == pytest.approx(sigma, rel=0.01)
-
-
-def test_the_split_is_scikit_learns_and_divides_every_culture():
-    test = published_split(150, seed=3)
-    expected = train_test_split(np.arange(150), test_size=0.2, random_state=3)[1]
-    assert set(np.flatnonzero(test)) == set(expected)
-    culture = np.arange(150) // 10
-    assert test.sum() == 30
-    assert np.isin(culture[test], culture[~test]).all()
-    np.testing.assert_array_equal(published_split(150, seed=2**32 + 3), test)
 
 
 def test_the_scale_is_one_for_all_neurons():

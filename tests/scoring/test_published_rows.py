@@ -6,7 +6,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from simbench.data.published_traces import PublishedTraces, published_split, published_traces
+from simbench.data.published_traces import PublishedTraces, published_traces
+from simbench.data.splits import published_split
 from simbench.methods.embedding import replicate
 from simbench.scoring.protocols import score_published
 from simbench.scoring.published_protocol import published_ari

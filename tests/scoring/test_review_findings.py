@@ -9,9 +9,10 @@ import pytest
 from simbench import Dataset, Recording, load_scenario
 from simbench.benchmark.plan import Unit
 from simbench.data.recording import Truth
+from simbench.data.splits import neuron_split
 from simbench.scoring.evaluate import evaluate, score
 from simbench.scoring.latent_rows import labelled_neurons
-from simbench.scoring.probes import grouped_folds, neuron_split, read
+from simbench.scoring.probes import read
 from simbench.scoring.statistics import vote_p
 from simbench.scoring.targets import read_targets
 
@@ -30,23 +31,6 @@ def cultures(topology=TOPOLOGY, **labels):
         truth = Truth(table, None, None, None, {})
         recordings.append(Recording(f"r{index}", np.ones((N, 4)), 1.0, lambda truth=truth: truth))
     return Dataset(tuple(recordings), np.arange(N_CULTURES) >= N_CULTURES // 2)
-
-
-def test_folds_hold_all_classes_where_conditions_take_turns():
-    """By culture number alone, four folds of cultures 0, 4, 8 ... hold one class each."""
-    groups, classes = CULTURE[CULTURE < 12], TOPOLOGY[CULTURE < 12]
-    for learns, checks in grouped_folds(groups, classes):
-        assert not set(groups[learns]) & set(groups[checks])
-        assert set(classes[learns]) == set(classes[checks]) == {"flat", "tracks"}
-
-
-def test_folds_of_lone_neurons_ignore_cultures():
-    """Neurons lie culture by culture: folds in their order would be a split by culture."""
-    folds = grouped_folds(np.arange(len(CULTURE)), TOPOLOGY)
-    assert sorted(np.concatenate([checks for _, checks in folds])) == list(range(len(CULTURE)))
-    for _, checks in folds:
-        assert len(np.unique(CULTURE[checks])) > 0.9 * N_CULTURES
-        assert np.mean(TOPOLOGY[checks] == "flat") == pytest.approx(0.5, abs=0.01)
 
 
 def test_neurons_of_a_culture_vote_for_its_class():
