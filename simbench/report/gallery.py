@@ -26,7 +26,7 @@ from simbench.scoring.disentanglement import cka
 
 N_ROWS = 8
 _FIRST, _ALWAYS = "spikes", ("pca", "trace-stats", "untrained")
-_N_NEURONS = 600
+_N_NEURONS = 300
 _NAME_LETTERS = 20  # per line; as many fit beside one row
 _READ_BY = {"culture": ("culture_accuracy", "none")}
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from simbench.board.leaderboard import Board, flat_table, is_replication, make_board
@@ -45,6 +46,7 @@ GROUPS = {
 OTHERS = "others"
 _PROBES = ("linear", "nonlinear")
 _URL_SAFE = " /:;=,.-+[]"
+_TAGS = "<>'"  # as they are in an attribute between double quotes
 _PIXELS_PER_PT = 1.65
 
 
@@ -144,9 +146,9 @@ def _tied(method: str, letters: pd.Series) -> list[str]:
 def _figure(figure: Figure) -> dict[str, Any]:
     """Address of a figure in the page, and its width there in pixels."""
     drawn = small_svg(figure)
-    width_pt = float(re.findall(r'width="([\d.]+)pt"', drawn)[0])
-    uri = f"data:image/svg+xml,{quote(drawn, _URL_SAFE)}"
-    return {"uri": uri, "width": round(_PIXELS_PER_PT * width_pt)}
+    width_pt = float(re.findall(r"width='([\d.]+)pt'", drawn)[0])
+    uri = f"data:image/svg+xml,{quote(drawn, _URL_SAFE + _TAGS)}"
+    return {"uri": Markup(uri), "width": round(_PIXELS_PER_PT * width_pt)}
 
 
 def _meaning(target: str, board: Board) -> str:
