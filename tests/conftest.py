@@ -5,6 +5,9 @@ import re
 import tempfile
 from pathlib import Path
 
+# One thread for each process of the run, before any library starts its own: they would only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from simbench.board.leaderboard import Board
 from simbench.core.seeds import seed32, stream
@@ -142,7 +143,8 @@ def lay_out(latents: np.ndarray) -> np.ndarray:
         perplexity=min(30.0, (len(z) - 1) / 3), max_iter=500, init="random",
         random_state=seed32(0, "gallery"),
     )  # fmt: skip
-    return layout.fit_transform(z)
+    with threadpool_limits(1):  # so few points, and other work beside them: threads only wait
+        return layout.fit_transform(z)
 
 
 def _score(scores: pd.DataFrame, method: str, label: str) -> str:

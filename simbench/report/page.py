@@ -35,7 +35,7 @@ from simbench.report.texts import p_value
 LIMIT = 4_000_000
 OPENING = "firing-types"
 """The board that the page opens on, if it is there."""
-_PICTURES = 1_200_000
+_PICTURES = 900_000
 _WHOLE, _VALIDATION = 500_000, 400_000
 _ROWS = 900_000
 _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
