@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -324,23 +324,19 @@ def _export_traces(
 
 
 def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:
-    from simbench.benchmark.estimate import estimate, total
+    from simbench.benchmark.estimate import estimate
 
-    costs = {
-        f"{scenario.name} v{scenario.version}": total(
-            estimate(list(group)) for _, group in groupby(units, key=lambda u: (u.seed, u.level))
-        )
-        for scenario, units in plans.items()
-    }
-    if len(costs) > 1:
-        costs["all"] = total(costs.values())
+    parts = {f"{scenario.name} v{scenario.version}": plans[scenario] for scenario in plans}
+    everything = [unit for units in parts.values() for unit in units]
+    if len(parts) > 1:
+        parts["all"] = everything
+    costs = {name: estimate(units) for name, units in parts.items()}
     rows = [
         [name, f"{c.n_recordings} ({c.n_recordings_cached} cached)",
-         f"{c.n_units} ({c.n_units_cached} cached)", f"{c.core_s / 60:.1f}",
+         f"{c.n_fits} ({c.n_fits_cached} cached)", f"{c.core_s / 60:.1f}",
          f"{c.disk_bytes / 1e6:.0f}"]
         for name, c in costs.items()
     ]  # fmt: skip
     header = ["scenario", "cultures", "fits", "core minutes (rough)", "new disk (MB)"]
     print_table("plan, over all levels and seeds", header, rows)
-    units = [unit for group in plans.values() for unit in group]
-    typer.echo("methods: " + ", ".join(dict.fromkeys(unit.method for unit in units)))
+    typer.echo("methods: " + ", ".join(dict.fromkeys(unit.method for unit in everything)))
