@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, make_board
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, is_replication, make_board
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.seeds import stream
 from simbench.core.text import number
@@ -65,7 +65,9 @@ def figures(results: Path) -> dict[str, Figure]:
         (str(rows["scenario"].iloc[0]), level_tables.axis_name(find_scenario(rows, folder)), levels)
         for folder, rows in tables.items()
         for levels in itertools.islice(level_scores(rows).values(), 1)
-        if str(rows["scenario"].iloc[0]) in set(summary["scenario"])
+        if str(rows["scenario"].iloc[0]) not in UNRANKED_SCENARIOS
+        and not is_replication(rows)
+        and len(scores_by_culture(rows)[OVERALL]) >= min_cultures(2)
     ]
     if curves:
         drawn["curves"] = draw_robustness(curves)

@@ -27,7 +27,7 @@ from simbench.scoring.disentanglement import cka
 
 N_ROWS = 8
 _FIRST, _ALWAYS = "spikes", ("pca", "trace-stats", "untrained")
-_N_NEURONS = 300
+_N_NEURONS, _DPI = 300, 130
 _NAME_LETTERS = 20  # per line; as many fit beside one row
 _READ_BY = {"culture": ("culture_accuracy", "none")}
 
@@ -78,7 +78,7 @@ def draw_gallery(
     columns = 3 if "rate_hz" in dataset.labels else 2
     figure, axes = plt.subplots(
         len(latents), columns, figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
-        layout="constrained",
+        layout="constrained", dpi=_DPI,
     )  # fmt: skip
     targets = dataset.scenario.targets if dataset.scenario else ("firing_type",)
     classes = [name for name in targets if is_class(dataset.labels, name)]

@@ -32,10 +32,10 @@ from simbench.report.style import FAMILY_COLORS
 from simbench.report.summary import witnesses
 from simbench.report.texts import p_value
 
-LIMIT = 4_000_000
+LIMIT = 6_000_000
 OPENING = "firing-types"
 """The board that the page opens on, if it is there."""
-_PICTURES = 900_000
+_PICTURES = 1_600_000
 _WHOLE, _VALIDATION = 500_000, 400_000
 _ROWS = 900_000
 _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
@@ -57,7 +57,7 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Returns
     -------
     Path
-        The page, 4 MB or less, with the summary and what `simbench validate` left in ``validation``
+        The page, 6 MB or less, with the summary and what `simbench validate` left in ``validation``
         in the folder. The same rows and pictures give the same bytes.
     """
     folder = Path(folder)

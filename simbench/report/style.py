@@ -43,7 +43,7 @@ _OTHER_COLORS = ["#0072B2", "#7F3C8D", "#6B4F2A", "#4B6E00"]
 def use_style() -> None:
     """Set seaborn's theme and the palette; text of 7 to 8 points, to be shown at its size."""
     look = {
-        "figure.dpi": 150, "savefig.dpi": 200, "axes.spines.top": False,
+        "figure.dpi": 200, "savefig.dpi": "figure", "axes.spines.top": False,
         "axes.spines.right": False, "svg.hashsalt": "simbench", "font.size": 8,
     }  # fmt: skip
     sns.set_theme(context="paper", style="ticks", palette=PALETTE, font_scale=0.85, rc=look)

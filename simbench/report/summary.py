@@ -61,8 +61,9 @@ def summarise(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> pd.Data
         significantly below the best of the scenario's whole leaderboard. Scenarios of one
         ``culture_set`` see the same cultures, and are one witness.
         Left out are replications, the ablation, and scenarios with too few test cultures to tell
-        any two methods apart. The others are sorted by the recovery of their best method, highest
-        first. "best linear" is the linear method that scores highest on the cultures shown.
+        their methods apart, such as ladders. The others are sorted by the recovery of their best
+        method, highest first. "best linear" is the linear method that scores highest on the
+        cultures shown.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
@@ -80,7 +81,7 @@ def _lines(scenario: str, board: Board) -> list[dict]:
     if (
         scenario in UNRANKED_SCENARIOS
         or board.is_replication
-        or len(board.scores.get(target, ())) < min_cultures(2)
+        or len(board.scores.get(target, ())) < min_cultures(max(2, len(board.ranked)))
     ):
         return []
     scored = board.table[board.table[target, "score"].notna()]

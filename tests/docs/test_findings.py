@@ -19,7 +19,10 @@ README, FOUND = "README.md", "docs/explanation/what-was-found.md"
 REAL, AVAE = "docs/explanation/what-real-cells-say.md", "docs/explanation/the-avae.md"
 LEVEL, ABOVE, BELOW = "level with", "above", "below"
 
-# Page, its words, and what has to hold for them: scenario, target, one method, relation, another.
+LADDERS = ("noise-ladder", "haze", "frame-rate", "indicators", "batch", "duration")
+
+# Page, its words, and what has to hold for them: scenario (at one level), target, one method,
+# relation, another.
 FINDINGS = [
     (README, "is level with them, and below the best linear method", [
         ("firing-types", "firing_type", "avae-published", LEVEL, "pca"),
@@ -108,6 +111,12 @@ FINDINGS = [
         ("tracks", "topology", "avae", LEVEL, "window-discriminants"),
         ("tracks", "topology", "avae-published", LEVEL, "pca"),
     ]),
+    (FOUND, "`trace-stats` is level with the `avae`, and so is the published AVAE, itself level "
+     "with `pca`", [
+        ("tracks-as-grown", "topology", "trace-stats", LEVEL, "avae"),
+        ("tracks-as-grown", "topology", "avae-published", LEVEL, "avae"),
+        ("tracks-as-grown", "topology", "avae-published", LEVEL, "pca"),
+    ]),
     (FOUND, "from the `avae` above `spectrum` and above the best linear method, and level with "
      "`window-discriminants` and `spectrum+population`", [
         ("excitation", "inhibitory", "avae", ABOVE, "spectrum"),
@@ -119,6 +128,53 @@ FINDINGS = [
      "with `trace-stats`", [
         ("excitation", "inhibitory", "avae[population=False]", BELOW, "avae"),
         ("excitation", "inhibitory", "avae-published", LEVEL, "trace-stats"),
+    ]),
+    (FOUND, "Over its levels, on all six, the `avae` is level with `window-discriminants`", [
+        (ladder, "firing_type", "avae", LEVEL, "window-discriminants") for ladder in LADDERS
+    ]),
+    (FOUND, "above `spectrum` over the levels of noise, haze, frame rate and indicator, and level "
+     "with it over batch effects and durations", [
+        *((ladder, "firing_type", "avae", ABOVE, "spectrum") for ladder in LADDERS[:4]),
+        *((ladder, "firing_type", "avae", LEVEL, "spectrum") for ladder in LADDERS[4:]),
+    ]),
+    (FOUND, "on recordings of 15 s (`duration`) the `avae` is level with `trace-stats`", [
+        ("noise-ladder@8.0", "firing_type", "avae", LEVEL, "trace-stats"),
+        ("duration@15.0", "firing_type", "avae", LEVEL, "trace-stats"),
+    ]),
+    (FOUND, "the `avae` is level with `trace-stats` and below `window-discriminants`, and "
+     "`spectrum` is level with chance", [
+        ("indicators@jGCaMP8m", "firing_type", "avae", LEVEL, "trace-stats"),
+        ("indicators@jGCaMP8m", "firing_type", "avae", BELOW, "window-discriminants"),
+        ("indicators@jGCaMP8m", "firing_type", "spectrum", LEVEL, "chance"),
+    ]),
+    (FOUND, "with 300 s per culture it is above `spectrum`", [
+        ("duration@300.0", "firing_type", "avae", ABOVE, "spectrum"),
+    ]),
+    (FOUND, "level with `pca` over the levels of noise, haze, indicator and duration, and above it "
+     "over those of frame rate and batch effects", [
+        *((ladder, "firing_type", "avae-published", LEVEL, "pca")
+          for ladder in ("noise-ladder", "haze", "indicators", "duration")),
+        *((ladder, "firing_type", "avae-published", ABOVE, "pca")
+          for ladder in ("frame-rate", "batch")),
+    ]),
+    (FOUND, "On firing type the `avae` is above `spectrum` at each of these numbers, and level "
+     "with `window-discriminants`", [
+        (f"label-efficiency@{n}", "firing_type", "avae", relation, other)
+        for n in (2, 5, 10, 20, 50)
+        for relation, other in ((ABOVE, "spectrum"), (LEVEL, "window-discriminants"))
+    ]),
+    (FOUND, "below `spectrum` with two labelled cultures, and level with it with 50", [
+        ("label-efficiency@2", "in_degree", "avae", BELOW, "spectrum"),
+        ("label-efficiency@50", "in_degree", "avae", LEVEL, "spectrum"),
+    ]),
+    (REAL, "On rate and on the irregularity of intervals `spectrum` is above the `avae`", [
+        ("recorded-cultures", name, "spectrum", ABOVE, "avae") for name in ("log_rate", "isi_cv")
+    ]),
+    (REAL, "on the share of spikes in bursts they are level", [
+        ("recorded-cultures", "burst_fraction", "spectrum", LEVEL, "avae"),
+    ]),
+    (REAL, "is told from the `avae` and from `spectrum` above `trace-stats`", [
+        ("recorded-cultures", "region", name, ABOVE, "trace-stats") for name in ("avae", "spectrum")
     ]),
     (REAL, "the `avae` is below them, and below the shipped `avae-pretrained`", [
         ("recorded-cells", OVERALL, "avae", BELOW, "spectrum"),
@@ -147,7 +203,9 @@ FINDINGS = [
 
 @cache
 def board_of(scenario):
-    rows = read_rows(ROOT / "results" / scenario)
+    name, _, level = scenario.partition("@")
+    rows = read_rows(ROOT / "results" / name)
+    rows = rows[rows["level"] == level] if level else rows
     return rows, make_board(rows)
 
 
@@ -186,6 +244,10 @@ def test_words_on_ranks_are_those_of_the_table():
     assert dict(kept) == {(False, "tau"): 3, (True, "concordance"): 3, (True, "tau"): 1}
     page = words_of(REAL)
     assert "Of the three on tau of the twins two were missed" in page
+    suite = table[table["kind"] == "suite"].assign(ladder=lambda t: t["board"].isin(LADDERS))
+    means = suite.pivot_table("tau", "target", "ladder")
+    assert (means[True] < means[False]).all()
+    assert "whose eight test cultures order few methods surely: they agree least" in page
     above = (table["tau_low"] > 0).groupby(table["board"]).sum()
     assert above["held-out cultures"] == above["held-out cultures less split by neuron"] == 4
     assert "with intervals of tau above zero for all four labels" in page
