@@ -46,10 +46,10 @@ def estimate(units: Sequence[Unit]) -> Estimate:
     seconds = n_bytes = 0.0
     recordings: dict[Path, bool] = {}
     cultures: set[Path] = set()
-    sizes = {}
+    sizes = {}  # neurons, and samples of their traces
     for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
         folders = recording_folders(scenario, seed)
-        neurons, samples = sizes[scenario, seed] = _size(scenario, seed)
+        _, samples = sizes[scenario, seed] = _size(scenario, seed)
         there = {folder: folder.is_dir() for folder in folders if folder not in recordings}
         recordings |= there
         n_bytes += samples * _BYTES_PER_SAMPLE * list(there.values()).count(False) / len(folders)

@@ -41,6 +41,7 @@ from simbench.scoring.targets import check_targets
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]
 _log = logging.getLogger(__name__)
+# what a fit imports: PyTorch's optimizers take their compiler along
 _PRELOAD = ("torch", "torch._dynamo", "simbench.methods.embedding", "simbench.scoring.protocols")
 
 

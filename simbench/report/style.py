@@ -37,6 +37,7 @@ METHOD_COLORS = {
     "window-discriminants": "#56B4E9", "avae": "#D55E00", "spikes-frames": "#000000",
 }  # fmt: skip
 _SVG_FONTS = ["Arial", "DejaVu Sans", "sans-serif"]
+_BARE_GROUP = re.compile(r"<g>((?:(?!</?g\b).)*)</g>")  # without attributes it says nothing
 _OTHER_COLORS = ["#0072B2", "#7F3C8D", "#6B4F2A", "#4B6E00"]
 
 
@@ -93,8 +94,8 @@ def small_svg(figure: Figure) -> str:
     plt.close(figure)
     needed = set(re.findall(r"#(\w+)", drawn))
     short = re.sub(r"<[^>]*>", lambda tag: _short_tag(tag[0], needed), drawn).replace("> <", "><")
-    while short != (short := re.sub(r"<g>((?:(?!</?g\b).)*)</g>", r"\1", short)):
-        pass  # a group without attributes says nothing
+    while _BARE_GROUP.search(short):
+        short = _BARE_GROUP.sub(r"\1", short)
     return short.replace("<svg ", f"<svg font-family='{', '.join(_SVG_FONTS)}' ", 1)
 
 

@@ -167,8 +167,10 @@ FINDINGS = [
         ("label-efficiency@2", "in_degree", "avae", BELOW, "spectrum"),
         ("label-efficiency@50", "in_degree", "avae", LEVEL, "spectrum"),
     ]),
-    (REAL, "On rate and on the irregularity of intervals `spectrum` is above the `avae`", [
-        ("recorded-cultures", name, "spectrum", ABOVE, "avae") for name in ("log_rate", "isi_cv")
+    (REAL, "On rate and on the irregularity of intervals `spectrum` is above the `avae`, as on "
+     "measured cells", [
+        (scenario, name, "spectrum", ABOVE, "avae")
+        for scenario in ("recorded-cultures", "recorded-cells") for name in ("log_rate", "isi_cv")
     ]),
     (REAL, "on the share of spikes in bursts they are level", [
         ("recorded-cultures", "burst_fraction", "spectrum", LEVEL, "avae"),

@@ -198,6 +198,8 @@ def test_figures_are_sound_whatever_the_names(text):
         assert not [node for node in tree.iter() if node.tag.endswith(("script", "image"))]
         links = [v for node in tree.iter() for k, v in node.items() if k.endswith("href")]
         assert all(link.startswith("#") for link in links)
+        there = {f"#{node.get('id')}" for node in tree.iter()}
+        assert {*links, *re.findall(r"url\((#\w+)\)", svg)} <= there
 
 
 def test_download_holds_the_very_rows(results, text):
