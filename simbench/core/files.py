@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from simbench.core.errors import SimbenchError, first_problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -157,6 +160,15 @@ def read_array(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
         if shape is not None and array.shape != shape:
             raise ValueError(f"shape {array.shape}, expected {shape}")
     return array
+
+
+def read_table(path: Path, **how: Any) -> "pd.DataFrame":
+    """Read a CSV by `pandas.read_csv`, every number to its last bit."""
+    import pandas as pd
+
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
+        how["float_precision"] = "round_trip"  # later versions do so always, and warn of the word
+    return pd.read_csv(path, **how)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import reading
+from simbench.core.files import read_table, reading
 
 
 def read_edges(path: str, n_neurons: int) -> tuple[sparse.csr_array, sparse.csr_array | None]:
@@ -53,7 +52,7 @@ def _read_matrix(path: str) -> tuple[sparse.csr_array, bool]:
 
 
 def _read_table(path: str, n_neurons: int) -> tuple[sparse.csr_array, bool]:
-    table = pd.read_csv(Path(path))
+    table = read_table(Path(path))
     if list(table) not in (["pre", "post"], ["pre", "post", "weight"]):
         raise ValueError(f"columns {', '.join(map(str, table))}; allowed: pre,post[,weight]")
     ends = table[["pre", "post"]].to_numpy()

@@ -12,7 +12,14 @@ import pandas as pd
 from scipy import sparse
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import check_files, checksum, read_array, read_model, reading
+from simbench.core.files import (
+    check_files,
+    checksum,
+    read_array,
+    read_model,
+    read_table,
+    reading,
+)
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
 from simbench.scenario.recipe import Positive, Recipe
@@ -244,12 +251,11 @@ def read_labels(path: Path, text: list[str], n_neurons: int) -> pd.DataFrame:
     """Read a label table whose columns ``text`` hold text; it has one row per neuron."""
     with reading(path):
         header = pd.read_csv(path, nrows=0).columns
-        labels = pd.read_csv(
+        labels = read_table(
             path,
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values={name: [""] for name in header if name not in text},
-            float_precision="round_trip",
         )
         if len(labels) != n_neurons:
             raise ValueError(f"{len(labels)} rows, expected one for each of {n_neurons} neurons")

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from pydantic import BaseModel
@@ -10,6 +12,7 @@ from simbench.core.files import (
     read_array,
     read_json,
     read_model,
+    read_table,
     write_text,
 )
 
@@ -163,3 +166,13 @@ def test_a_file_that_does_not_fit_its_model_is_one_line(tmp_path, text, complain
 def test_a_file_is_read_into_its_model(tmp_path):
     (tmp_path / "x.json").write_text('{"x": 1}')
     assert read_model(tmp_path / "x.json", Point) == Point(x=1)
+
+
+def test_a_table_is_read_to_the_last_bit_and_without_a_warning(tmp_path):
+    rng = np.random.default_rng(0)
+    written = rng.standard_normal(2000) * 10.0 ** rng.integers(-8, 8, 2000)
+    (tmp_path / "table.csv").write_text("x\n" + "\n".join(map(repr, written.tolist())))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = read_table(tmp_path / "table.csv")
+    assert np.array_equal(read["x"], written)

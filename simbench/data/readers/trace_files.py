@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import checksum, files_of, reading
+from simbench.core.files import checksum, files_of, read_table, reading
 from simbench.data.dataset import Dataset
 from simbench.data.provenance import provenance
 from simbench.data.readers.ground_truth_files import UNIT, read_ground_truth
@@ -100,9 +100,7 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
 def _read_table(path: Path, neurons: list[str]) -> pd.DataFrame:
     """The rows in the order of the neurons, without their names."""
     with reading(path):
-        table = pd.read_csv(
-            path, keep_default_na=False, na_values=[""], float_precision="round_trip"
-        )
+        table = read_table(path, keep_default_na=False, na_values=[""])
     if "neuron" not in table:
         if len(table) != len(neurons):
             raise SimbenchError(
