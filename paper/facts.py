@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, is_replication, make_board
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, is_replication, leaderboard
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.seeds import stream
 from simbench.core.text import number
@@ -135,7 +135,7 @@ def _methods(rows: pd.DataFrame) -> list[list[str]]:
 
 
 def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
-    board, trees = make_board(rows), make_board(rows, "nonlinear")
+    board, trees = leaderboard(rows), leaderboard(rows, "nonlinear")
     seeds = sorted(set(rows["seed"]))
     n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
     is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in UNRANKED_SCENARIOS

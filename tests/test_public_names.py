@@ -21,7 +21,11 @@ import simbench
 scenario: simbench.Scenario = simbench.load_scenario("quickstart")
 dataset: simbench.Dataset = simbench.simulate(scenario, seed=1)
 rows = simbench.run(simbench.plan([scenario], ["pca"], seeds=[1]))
-print(simbench.leaderboard(rows), simbench.leaderboard(simbench.read_rows("results/quickstart")))
+print(simbench.leaderboard(rows).table, simbench.leaderboard(simbench.read_rows("results")))
+simbench.validate("optics", Path("recordings"), Path("out"))
+held: simbench.Dataset = simbench.load_dataset("firing-types-seed1")
+print(simbench.evaluate(simbench.embed(simbench.get_method("pca"), held), held).columns)
+print(held.to_xarray(), held.to_pynapple())
 written: list[Path] = simbench.export(dataset, "exported", "csv")
 mine: simbench.Dataset = simbench.import_spikes("mine.npz")
 print(simbench.list_scenarios().index, simbench.list_methods().index)
@@ -69,7 +73,12 @@ def test_objects_show_themselves_in_one_line(small_dataset):
     assert str(scenario.replicates * len(scenario.conditions)) in shown
     line = repr(small_dataset)
     assert "2 recordings, 1 for testing, 24 neurons, 10 s, 20 Hz" in line
-    for text in (shown, line, repr(small_dataset.blind())):
+    recording = small_dataset.recordings[0]
+    assert "12 neurons, 10 s, 20 Hz, with truth" in repr(recording)
+    assert "of 12 neurons" in repr(recording.truth)
+    assert f"{len(recording.truth.spikes.times)} spikes, 10 s" in repr(recording.truth.spikes)
+    parts = [recording, recording.truth, recording.truth.spikes, small_dataset.blind()]
+    for text in (shown, line, *map(repr, parts)):
         assert "\n" not in text
         assert len(text) < 200
     assert scenario.question.split()[0] in scenario._repr_html_()
@@ -112,7 +121,10 @@ def test_a_missing_library_is_one_line(library, small_dataset, monkeypatch):
 def test_a_run_in_three_lines(tiny):
     rows = simbench.run(simbench.plan([tiny], ["pca"], seeds=[1]))
     board = simbench.leaderboard(rows)
-    assert {FLOOR, CEILING, "pca"} <= set(board.index)
+    assert {FLOOR, CEILING, "pca"} <= set(board.table.index)
+    assert "\n" not in repr(board)
+    assert "first pca" in repr(board)
+    assert "<td>" in board._repr_html_()
 
 
 def test_validate_knows_three_questions(tmp_path):

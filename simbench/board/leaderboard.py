@@ -103,7 +103,7 @@ def is_replication(rows: pd.DataFrame) -> bool:
 class Board:
     """What the rows of one scenario say with one probe.
 
-    ``table`` is that of `leaderboard`; ``scores`` those of `scores_by_culture`; ``p_values`` holds
+    ``table`` is described at `leaderboard`, ``scores`` at `scores_by_culture`; ``p_values`` holds
     the Holm-adjusted Wilcoxon p of all pairs of methods without the controls, by target and for
     "all targets". In a replication methods keep the order of the run; none is ranked or compared.
     """
@@ -135,7 +135,7 @@ class Board:
         return list(self.table.index[~is_unranked(self.table["method", "family"])])
 
 
-def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
+def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing type") -> Board:
     """One line per method: scores on held-out cultures, placed between chance and the true spikes.
 
     Parameters
@@ -143,11 +143,13 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
     rows : DataFrame
         Rows of one scenario (``simbench.benchmark.run.run``), any number of seeds and levels.
     probe : {"linear", "nonlinear"}
+    within : str
+        What numbers are scored within, for figures.
 
     Returns
     -------
-    DataFrame
-        Index: method, best first by mean recovery, controls last; a replication
+    Board
+        ``table`` has the index method, best first by mean recovery, controls last; a replication
         (`is_replication`) has no rank, letters or mean recovery. Columns for each target:
         ``score``, ``low`` and ``high`` (95 % bootstrap interval over fits and test cultures),
         ``chance``, ``ceiling``, ``recovery`` with ``recovery_low`` and ``recovery_high`` (floor and
@@ -160,14 +162,6 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear") -> pd.DataFrame:
         interval, ``is_best`` and ``letters``, ``coverage`` (share of targets, seeds and levels
         scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``,
         and, where it was counted for any method, ``settings_tried``.
-    """
-    return make_board(rows, probe).table
-
-
-def make_board(rows: pd.DataFrame, probe: str = "linear", within: str = "firing type") -> Board:
-    """The leaderboard of rows, with the scores and tests behind it; as `leaderboard`.
-
-    ``within`` says in figures what numbers are scored within.
     """
     check_comparable(rows)
     scores = scores_by_culture(rows, probe)

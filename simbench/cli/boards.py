@@ -11,7 +11,7 @@ from simbench.cli.common import Folder, Jobs, app
 from simbench.core.console import print_table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from simbench.board.leaderboard import Board
 
 
 @app.command(epilog="Example: simbench leaderboard results/quickstart")
@@ -66,12 +66,12 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def print_leaderboard(title: str, board: "DataFrame") -> None:
+def print_leaderboard(title: str, board: "Board") -> None:
     from simbench.report.texts import readable
 
-    is_ranked = board["method", "rank"].notna().any()
+    is_ranked = board.table["method", "rank"].notna().any()
     what = "recovery of the truth" if is_ranked else "not ranked: scores"
-    print_table(f"{title}: {what} on held-out cultures", *readable(board))
+    print_table(f"{title}: {what} on held-out cultures", *readable(board.table))
 
 
 def write_overview(folder: Path, page: Path | None = None) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from simbench.core.errors import SimbenchError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpikeTrains:
     """Spike times of every neuron of a culture.
 
@@ -28,6 +28,12 @@ class SpikeTrains:
     offsets: np.ndarray
     duration: float
     lead_in: "SpikeTrains | None" = None
+
+    def __repr__(self) -> str:
+        n_neurons = len(self.offsets) - 1
+        return (
+            f"<SpikeTrains of {n_neurons} neurons: {len(self.times)} spikes, {self.duration:g} s>"
+        )
 
     @classmethod
     def from_events(

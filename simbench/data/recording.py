@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from simbench.imaging.dff import delta_f_over_f
 from simbench.scenario.recipe import Positive, Recipe
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Truth:
     """What is known of a recording, and a method must not see.
 
@@ -53,8 +53,12 @@ class Truth:
     summary: dict[str, Any]
     neuropil: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        held = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        return f"<Truth of {len(self.labels)} neurons: {', '.join(held)}>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Recording:
     """Traces of one culture; its truth is loaded only when asked for.
 
@@ -74,8 +78,13 @@ class Recording:
     name: str
     fluorescence: np.ndarray
     frame_rate: float
-    load_truth: Callable[[], Truth] | None = field(default=None, repr=False)
+    load_truth: Callable[[], Truth] | None = None
     group: str = ""
+
+    def __repr__(self) -> str:
+        what = "no truth" if self.load_truth is None else "with truth"
+        size = f"{self.n_neurons} neurons, {self.duration_s:g} s, {self.frame_rate:g} Hz"
+        return f"<Recording {self.name}: {size}, {what}>"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", self.group or self.name)

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import Board, flat_table, is_replication, make_board
+from simbench.board.leaderboard import Board, flat_table, is_replication, leaderboard
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
@@ -97,7 +97,7 @@ def view_data(
     rows: pd.DataFrame, probe: str, axis: str, within: str = "firing type"
 ) -> dict[str, Any]:
     """Table, figures and tests of one board with one probe."""
-    board = make_board(rows, probe, within)
+    board = leaderboard(rows, probe, within)
     targets = board.targets
     tested = targets if len(targets) == 1 else [OVERALL, *targets]
     letters = board.table["method", "letters"]

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbench.benchmark.rows import read_rows, row_files
-from simbench.board.leaderboard import TAUGHT, Board, flat_table, make_board, pairwise
+from simbench.board.leaderboard import TAUGHT, Board, flat_table, leaderboard, pairwise
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.console import track
 from simbench.core.files import write_text
@@ -30,7 +30,7 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
 
     ``scenario``, where it is known, names the axis of its levels.
     """
-    board = make_board(rows, within=level_tables.stratum_name(scenario))
+    board = leaderboard(rows, within=level_tables.stratum_name(scenario))
     for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
     for name, figure in row_figures(board, rows, scenario).items():

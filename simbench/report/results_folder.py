@@ -45,7 +45,7 @@ def check_folder(
         )
 
 
-def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> pd.DataFrame:
+def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> Board:
     """Write rows, tables and figures of one scenario; return the leaderboard.
 
     Parameters
@@ -66,7 +66,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     folders = recording_folders(shown, seed)
     if all(folder.is_dir() for folder in folders):  # not where shares of a run were collected
         _write_pictures(folder, rows, board, (level, shown), open_dataset(shown, seed, folders))
-    return board.table
+    return board
 
 
 def _write_pictures(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, boards, make_board
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, boards, leaderboard
 from simbench.board.shared_cultures import culture_sets
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
@@ -66,7 +66,7 @@ def summarise(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> pd.Data
         cultures shown.
     """
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
-    lines = [line for name, mine in newest.items() for line in _lines(name, make_board(mine))]
+    lines = [line for name, mine in newest.items() for line in _lines(name, leaderboard(mine))]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
     sets = culture_sets(s for s in scenarios if s.name in set(summary["scenario"]))
     summary["culture_set"] = summary["scenario"].map(sets).fillna(summary["scenario"])

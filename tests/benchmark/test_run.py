@@ -118,7 +118,7 @@ def test_a_failure_is_a_row_and_is_not_kept(tiny, tmp_path):
     ((method, traceback),) = told
     assert method == name
     assert 'raise RuntimeError("no' in traceback
-    table = leaderboard(rows)
+    table = leaderboard(rows).table
     assert table.loc[name, ("method", "status")] == "RuntimeError: no luck"
     assert np.isnan(table.loc[name, ("method", "recovery")])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simbench.benchmark.rows import read_rows
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.page import write_page
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
@@ -43,5 +43,5 @@ def test_page_of_5000_rows(benchmark, results):
 
 def test_leaderboard_of_one_scenario(benchmark, results):
     rows = read_rows(results / "s-0-0")
-    board = benchmark(make_board, rows)
+    board = benchmark(leaderboard, rows)
     assert len(board.ranked) == 12

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from simbench import SimbenchError
-from simbench.board.leaderboard import boards, flat_table, leaderboard, make_board, pairwise
+from simbench.board.leaderboard import boards, flat_table, leaderboard, pairwise
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.report.texts import leaderboard_text, readable
 
@@ -32,7 +32,7 @@ def spread(mean, n=12):
 
 
 def test_numbers_are_those_of_the_rows():
-    table = leaderboard(pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")]))
+    table = leaderboard(pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")])).table
     assert list(table.index) == ["better", "m"]
     line = table.loc["m", "firing_type"]
     assert line["score"] == pytest.approx(0.7)
@@ -44,7 +44,7 @@ def test_numbers_are_those_of_the_rows():
 
 def test_overall_recovery_is_the_mean_over_targets_culture_by_culture():
     rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.8, 0.6], target="in_degree")])
-    about = leaderboard(rows).loc["m", "method"]
+    about = leaderboard(rows).table.loc["m", "method"]
     # cultures cancel each other, so the interval has no width
     assert about["recovery"] == pytest.approx(0.5)
     assert (about["recovery_low"], about["recovery_high"]) == pytest.approx((0.5, 0.5))
@@ -55,7 +55,7 @@ def test_a_missing_target_is_missing_and_not_averaged_away():
         made_rows([0.6, 0.8]), made_rows([0.6, 0.8], target="in_degree"),
         made_rows([0.9, 0.9], "half"),
     ])  # fmt: skip
-    table = leaderboard(rows)
+    table = leaderboard(rows).table
     assert np.isnan(table.loc["half", ("method", "recovery")])
     assert table["method", "coverage"].to_dict() == {"m": 1.0, "half": 0.5}
     assert list(table.index) == ["m", "half"]
@@ -64,7 +64,7 @@ def test_a_missing_target_is_missing_and_not_averaged_away():
 
 def test_a_missing_seed_is_missing_and_not_averaged_away():
     rows = pd.concat([made_rows([0.6]), made_rows([0.6], seed=1), made_rows([0.9], "lucky")])
-    table = leaderboard(rows)
+    table = leaderboard(rows).table
     assert np.isnan(table.loc["lucky", ("firing_type", "score")])
     assert table.loc["lucky", ("method", "coverage")] == 0.5
     assert table.loc["m", ("firing_type", "score")] == pytest.approx(0.6)
@@ -73,14 +73,14 @@ def test_a_missing_seed_is_missing_and_not_averaged_away():
 def test_a_failed_unit_counts_in_the_coverage_of_all():
     failed = made_rows([0.5], "m").iloc[[0]]
     failed = failed.assign(seed=1, status="failed", error="no | luck", target=None, metric=None)
-    table = leaderboard(pd.concat([made_rows([0.6]), failed]))
+    table = leaderboard(pd.concat([made_rows([0.6]), failed])).table
     assert table.loc["m", ("method", "coverage")] == 0.5
     assert table.loc["m", ("method", "status")] == "no | luck"
 
 
 def test_a_board_on_which_nobody_is_complete_shows_dashes():
     rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.9, 0.9], "lone", seed=9)])
-    board = make_board(rows)
+    board = leaderboard(rows)
     assert board.targets == ["firing_type"]
     assert board.table["method", "rank"].isna().all()
     header, cells = readable(board.table)
@@ -90,7 +90,7 @@ def test_a_board_on_which_nobody_is_complete_shows_dashes():
 
 def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
     rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.7, 0.9], "better")])
-    table = leaderboard(rows.assign(ceiling=0.4))
+    table = leaderboard(rows.assign(ceiling=0.4)).table
     assert table["method", "rank"].isna().all()
     assert table.loc["better", ("firing_type", "score")] == pytest.approx(0.8)
     assert table["firing_type", "letters"].ne("").all()
@@ -99,15 +99,15 @@ def test_without_room_between_floor_and_ceiling_nobody_has_a_rank():
 def test_failures_alone_make_a_table_too():
     failed = made_rows([0.5]).iloc[[0]]
     failed = failed.assign(status="failed", error="no | luck", target=None, metric=None)
-    text = leaderboard_text(make_board(failed))
+    text = leaderboard_text(leaderboard(failed))
     assert "failed: no \\| luck" in text
 
 
 def test_controls_stand_below_the_ranking():
     rows = pd.concat([made_rows([0.9], "oracle", family="control"), made_rows([0.6, 0.8])])
-    table = leaderboard(rows)
+    table = leaderboard(rows).table
     assert list(table.index) == ["m", "oracle"]
-    assert "| 1 | m |" in leaderboard_text(make_board(rows))
+    assert "| 1 | m |" in leaderboard_text(leaderboard(rows))
     assert table.loc["oracle", ("method", "letters")] == ""
 
 
@@ -118,7 +118,7 @@ def test_letters_part_what_twelve_cultures_can_part():
         made_rows(spread(0.8), "best"), made_rows(list(np.array(spread(0.8)) + wobble), "equal"),
         made_rows(spread(0.6), "worse"),
     ])  # fmt: skip
-    board = make_board(rows)
+    board = leaderboard(rows)
     ties, is_best = board.table["method", "letters"], board.table["method", "is_best"]
     assert ties["best"] == ties["equal"] == "a"
     assert ties["worse"] == "b"
@@ -137,7 +137,7 @@ def test_a_culture_at_several_levels_is_one_culture():
     ])  # fmt: skip
     scores = scores_by_culture(rows)["firing_type"]["m"]
     assert scores.tolist() == pytest.approx([0.6, 0.8])
-    assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
+    assert leaderboard(rows).table.loc["m", ("firing_type", "score")] == pytest.approx(0.7)
 
 
 def test_a_culture_without_the_label_keeps_its_place_and_is_left_out():
@@ -148,14 +148,14 @@ def test_a_culture_without_the_label_keeps_its_place_and_is_left_out():
         made_rows([None, 0.6, None, 0.8], "n", **low),
         made_rows([0.7, 0.8, None, 1.0], "n", **high),
     ])  # fmt: skip
-    board = make_board(rows)
+    board = leaderboard(rows)
     assert board.scores["firing_type"]["m"].tolist() == pytest.approx([0.6, 0.6, 0.8])
     assert board.scores["firing_type"].index.tolist() == [(0, 0), (0, 1), (0, 3)]
     pair = pairwise(board).iloc[0]
     assert (pair["n_cultures"], abs(pair["difference"])) == (3, pytest.approx(0.1))
     assert pair["p_adjusted"] == pytest.approx(0.25)  # three cultures on one side
     other = [made_rows([0.6] * 4, m, "in_degree", **at) for m in "mn" for at in (low, high)]
-    overall = make_board(pd.concat([rows, *other])).scores[OVERALL]
+    overall = leaderboard(pd.concat([rows, *other])).scores[OVERALL]
     assert overall.index.tolist() == [(0, 0), (0, 1), (0, 3)]
     assert overall["m"].tolist() == pytest.approx([0.25, 0.25, 0.5])
 
@@ -163,7 +163,7 @@ def test_a_culture_without_the_label_keeps_its_place_and_is_left_out():
 def test_further_metrics_stay_out_of_the_ranking():
     further = made_rows([0.1, 0.1]).assign(metric="ari")
     rows = pd.concat([made_rows([0.6, 0.8]), further])
-    assert leaderboard(rows).loc["m", ("firing_type", "score")] == pytest.approx(0.7)
+    assert leaderboard(rows).table.loc["m", ("firing_type", "score")] == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_further_metrics_stay_out_of_the_ranking():
 )
 def test_rows_that_do_not_belong_together_are_refused(change, complaint):
     with pytest.raises(SimbenchError, match=complaint):
-        leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)]))
+        leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)])).table
 
 
 def test_versions_make_boards_of_their_own_newest_first():
@@ -195,11 +195,11 @@ def test_versions_make_boards_of_their_own_newest_first():
         "s v1, scoring v1",
     ]
     for _, mine in boards(rows):
-        assert len(leaderboard(mine)) == 1
+        assert len(leaderboard(mine).table) == 1
 
 
 def test_tables_for_people_and_for_programs():
-    table = leaderboard(made_rows([0.6, 0.8], n_parameters=31_000, seconds=90.0))
+    table = leaderboard(made_rows([0.6, 0.8], n_parameters=31_000, seconds=90.0)).table
     header, cells = readable(table)
     assert dict(zip(header, cells[0])) | {"leakage gap": ""} == {
         "": "1", "method": "m", "recovery": "0.50", "ties": "a",
@@ -213,7 +213,7 @@ def test_tables_for_people_and_for_programs():
 
 def test_the_table_says_how_many_settings_were_tried():
     one = made_rows([0.6, 0.8], settings_tried=12.0)
-    header, cells = readable(leaderboard(pd.concat([one, made_rows([0.6, 0.7], "other")])))
+    header, cells = readable(leaderboard(pd.concat([one, made_rows([0.6, 0.7], "other")])).table)
     assert header[-1] == "settings tried"
     assert [line[-1] for line in cells] == ["12", "not counted"]
 
@@ -222,7 +222,7 @@ def test_interval_of_the_score_agrees_with_scipy():
     from scipy.stats import bootstrap
 
     values = np.random.default_rng(0).normal(0.7, 0.1, 20)
-    line = leaderboard(made_rows(list(values))).loc["m", "firing_type"]
+    line = leaderboard(made_rows(list(values))).table.loc["m", "firing_type"]
     expected = bootstrap(
         (values,), np.mean, n_resamples=9999, method="percentile", rng=1
     ).confidence_interval
@@ -234,7 +234,7 @@ def test_the_leakage_gap_is_what_chance_has_not():
     rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.5, 0.5], "chance", family="control")])
     is_neuron = (rows["split"] == "neuron") & (rows["method"] == "chance")
     rows.loc[is_neuron, "value"] = 0.52
-    assert leaderboard(rows).loc["m", ("firing_type", "leakage_gap")] == pytest.approx(0.105)
+    assert leaderboard(rows).table.loc["m", ("firing_type", "leakage_gap")] == pytest.approx(0.105)
 
 
 def trained(values, deviations, method="m", **others):
@@ -249,8 +249,8 @@ def test_intervals_hold_the_spread_between_trainings():
     """Cultures that hardly differ, trainings that do: their s.d. and nothing else is left."""
     values = list(0.7 + np.linspace(-1e-3, 1e-3, 12))
     deviations = [-0.04, -0.02, 0.0, 0.02, 0.04]
-    steady = leaderboard(trained(values, [0.0] * 5)).loc["m", "firing_type"]
-    shaky = leaderboard(trained(values, deviations)).loc["m", "firing_type"]
+    steady = leaderboard(trained(values, [0.0] * 5)).table.loc["m", "firing_type"]
+    shaky = leaderboard(trained(values, deviations)).table.loc["m", "firing_type"]
     assert steady["high"] - steady["low"] < 0.002
     sd = np.std(deviations, ddof=1)  # five in seed 0, one in seed 1
     expected = 2 * 1.96 * sd * np.sqrt(1 / 5 + 1) / 2
@@ -261,16 +261,16 @@ def test_a_lead_that_a_training_could_turn_is_no_lead():
     values, ahead = spread(0.7), spread(0.71)
     once = pd.concat([made_rows(v, m, seed=s) for m, v in (("a", ahead), ("b", values))
                       for s in (0, 1)])  # fmt: skip
-    assert leaderboard(once)["firing_type", "is_best"].to_dict() == {"a": True, "b": False}
+    assert leaderboard(once).table["firing_type", "is_best"].to_dict() == {"a": True, "b": False}
     often = pd.concat([trained(ahead, [-0.04, 0, 0.04], "a"), trained(values, [0, 0, 0], "b")])
-    assert leaderboard(often)["firing_type", "is_best"].all()
-    assert leaderboard(often)["firing_type", "letters"].eq("a").all()
+    assert leaderboard(often).table["firing_type", "is_best"].all()
+    assert leaderboard(often).table["firing_type", "letters"].eq("a").all()
 
 
 def test_the_votes_of_cultures_are_tested_exactly():
     votes = [1.0] * 55 + [0.0] * 5
     rows = made_rows(votes, target="topology", metric="vote_accuracy", chance=0.5)
-    line = leaderboard(rows).loc["m", "topology"]
+    line = leaderboard(rows).table.loc["m", "topology"]
     assert line["score"] == pytest.approx(55 / 60)
     assert line["vote_p"] == pytest.approx(5e-12, rel=0.1)  # sum of binomial(60, k) / 2**60, k > 54
 
@@ -278,7 +278,7 @@ def test_the_votes_of_cultures_are_tested_exactly():
 @pytest.mark.parametrize("track", ["pretrained", "taught-elsewhere"])
 def test_tracks_of_their_own_are_listed_and_not_ranked(track):
     rows = pd.concat([made_rows([0.6, 0.8]), made_rows([0.8, 0.9], "elsewhere", family=track)])
-    board = make_board(rows)
+    board = leaderboard(rows)
     assert list(board.table.index) == ["m", "elsewhere"]
     assert np.isnan(board.table.loc["elsewhere", ("method", "rank")])
     assert board.ranked == ["m"]
@@ -287,11 +287,11 @@ def test_tracks_of_their_own_are_listed_and_not_ranked(track):
 
 def test_recovery_is_given_against_both_ends():
     taught = made_rows([0.75, 0.85], "traces-taught", family="control")
-    table = leaderboard(pd.concat([made_rows([0.6, 0.7]), taught]))
+    table = leaderboard(pd.concat([made_rows([0.6, 0.7]), taught])).table
     line = table.loc["m", "firing_type"]
     assert line["recovery"] == pytest.approx(0.15 / 0.4)
     assert line["recovery_of_traces"] == pytest.approx(0.15 / 0.3)
     assert table.loc["traces-taught", ("firing_type", "recovery_of_traces")] == pytest.approx(1)
     header, cells = readable(table)
     assert dict(zip(header, cells[0]))["share of what traces hold"] == "0.50"
-    assert "recovery_of_traces" not in leaderboard(made_rows([0.6, 0.7]))["firing_type"]
+    assert "recovery_of_traces" not in leaderboard(made_rows([0.6, 0.7])).table["firing_type"]

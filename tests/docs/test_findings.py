@@ -8,7 +8,7 @@ import pytest
 from blocks import ROOT
 
 from simbench.benchmark.rows import read_rows
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.board.reality_boards import verdicts
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 
@@ -208,7 +208,7 @@ def board_of(scenario):
     name, _, level = scenario.partition("@")
     rows = read_rows(ROOT / "results" / name)
     rows = rows[rows["level"] == level] if level else rows
-    return rows, make_board(rows)
+    return rows, leaderboard(rows)
 
 
 @cache

@@ -8,7 +8,7 @@ import torch
 from simbench import SimbenchError, SpikeTrains
 from simbench.benchmark.plan import plan
 from simbench.benchmark.run import run
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.data.reference_latents import spike_latents
 from simbench.methods.avae.encoder_decoder import mixture_cdf
 from simbench.methods.controls.taught import (
@@ -95,7 +95,7 @@ def test_the_learning_curve_is_drawn_from_rows(tiny, tmp_path):
     assert (tmp_path / "taught.svg").is_file()
     curve = pd.read_csv(tmp_path / "taught.csv").set_index(["target", "level"])["score"]
     assert list(curve["firing_type"].index) == [4, 8, 16]
-    board = make_board(rows).table
+    board = leaderboard(rows).table
     for name, n in zip(names, (4, 8, 16)):
         for target in tiny.targets:
             assert curve[target, n] == pytest.approx(board.loc[name, (target, "score")], abs=1e-5)

@@ -3,7 +3,7 @@ import pytest
 from made import made_rows
 
 from simbench import load_scenario
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.figures import draw_cost
 from simbench.report.level_tables import cost_table, has_sizes
 from simbench.report.result_tables import row_figures, table_texts
@@ -53,7 +53,7 @@ def test_the_drawing_goes_through_the_costs(rows, tmp_path):
 
 def test_only_a_scenario_of_sizes_has_costs(rows):
     assert has_sizes(load_scenario("scale"))
-    board = make_board(rows)
+    board = leaderboard(rows)
     for scenario, has_costs in ((load_scenario("scale"), True), (load_scenario("duration"), False)):
         assert has_sizes(scenario) is has_costs
         texts = table_texts(board, rows, scenario)

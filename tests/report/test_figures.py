@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.collections import PathCollection
 
 from simbench.benchmark.rows import read_rows
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.core.files import validated
 from simbench.data.simulation import simulate
 from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise, draw_traces
@@ -49,7 +49,7 @@ def boxes(texts, figure):
 def test_labels_of_floor_and_ceiling_stay_clear_of_axes_and_names(ceiling):
     # all scores just above the floor: it lies at the left edge, where the axis is
     rows = made_rows({name: (family, place / 20) for name, (family, place) in METHODS.items()})
-    figure = drawn(draw_leaderboard(make_board(rows.assign(ceiling=ceiling))))
+    figure = drawn(draw_leaderboard(leaderboard(rows.assign(ceiling=ceiling))))
     for axis in figure.axes:
         found = boxes([*axis.texts, axis.title], figure)
         assert {"floor", "ceiling"} <= set(found)
@@ -60,7 +60,7 @@ def test_labels_of_floor_and_ceiling_stay_clear_of_axes_and_names(ceiling):
 
 
 def test_points_stand_at_the_scores_and_controls_are_lines():
-    board = make_board(made_rows())
+    board = leaderboard(made_rows())
     figure = draw_leaderboard(board)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == board.ranked
@@ -72,7 +72,7 @@ def test_points_stand_at_the_scores_and_controls_are_lines():
 
 @pytest.mark.parametrize("draw", [draw_leaderboard, draw_pairwise])
 def test_widths_are_those_of_a_journal_and_text_is_readable(draw, ladder):
-    figure = drawn(draw(make_board(ladder)))
+    figure = drawn(draw(leaderboard(ladder)))
     assert any(figure.get_figwidth() == pytest.approx(width) for width in (COLUMN, PAGE))
     sizes = [t.get_fontsize() for t in figure.findobj(plt.Text) if t.get_text()]
     assert min(sizes) >= 5
@@ -80,7 +80,7 @@ def test_widths_are_those_of_a_journal_and_text_is_readable(draw, ladder):
 
 
 def test_pairwise_shows_the_p_values_of_the_board():
-    board = make_board(made_rows())
+    board = leaderboard(made_rows())
     figure = draw_pairwise(board)
     shown = {t.get_text() for t in figure.axes[0].texts}
     p = board.p_values["all targets"].to_numpy()
@@ -99,7 +99,7 @@ def test_curves_go_through_the_scores_of_their_levels(ladder):
     assert table["x"].tolist() == [0.3, 1.2, 5.0]
     assert (table["low"] < table["score"]).all()
     assert (table["score"] < table["high"]).all()
-    figure = drawn(draw_curves(make_board(ladder), levels, "noise"))
+    figure = drawn(draw_curves(leaderboard(ladder), levels, "noise"))
     (line,) = (x for x in figure.axes[0].lines if x.get_label() == "avae")
     np.testing.assert_allclose(line.get_ydata(), expected)
     assert line.get_color() == METHOD_COLORS["avae"]
@@ -138,7 +138,7 @@ def test_a_scenario_is_the_rows_own_or_none(tmp_path):
 
 def test_figures_are_the_same_bytes_every_time(tmp_path):
     for name in ("one", "two"):
-        figure = draw_leaderboard(make_board(made_rows()))
+        figure = draw_leaderboard(leaderboard(made_rows()))
         save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
@@ -155,7 +155,7 @@ def test_a_name_of_60_letters_leaves_the_axes_their_room(kept):
     rows = rows[rows["method"].str.contains(kept)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for kind, figure in row_figures(make_board(rows), rows, None).items():
+        for kind, figure in row_figures(leaderboard(rows), rows, None).items():
             drawn(figure)
             areas = [axis.get_window_extent() for axis in figure.axes]
             assert sum(area.width for area in areas) > 0.5 * figure.bbox.width

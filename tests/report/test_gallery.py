@@ -9,7 +9,7 @@ import pytest
 from made import METHODS, failed_row, made_rows
 from scipy.stats import ortho_group
 
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.figures import draw_similarity
 from simbench.report.gallery import N_ROWS, choose_methods, draw_gallery, lay_out, similarity
 from simbench.report.style import PAGE, save
@@ -21,7 +21,7 @@ NO_SCORES = made_rows().iloc[:0]
 def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
     methods = METHODS | {f"method{i}": ("outside", 0.9 - i / 100) for i in range(12)}
     methods |= {"untrained": ("control", 0.2)}
-    board = make_board(made_rows(methods))
+    board = leaderboard(made_rows(methods))
     chosen = choose_methods(board, set(methods))
     assert len(chosen) == N_ROWS
     assert chosen[0] == "spikes"
@@ -33,7 +33,7 @@ def test_the_oracle_comes_first_and_the_yardsticks_are_never_left_out():
 
 def test_a_method_is_shown_once():
     methods = METHODS | {"avae[beta=0]": ("learned", 0.85), "ica[n_components=3]": ("linear", 0.6)}
-    chosen = choose_methods(make_board(made_rows(methods)), set(methods))
+    chosen = choose_methods(leaderboard(made_rows(methods)), set(methods))
     assert {"avae", "ica[n_components=3]"} < set(chosen)
     assert "avae[beta=0]" not in chosen
 
@@ -41,7 +41,7 @@ def test_a_method_is_shown_once():
 def test_methods_that_failed_are_not_shown():
     rows = made_rows()
     rows = rows[rows["method"] != "avae"]
-    board = make_board(pd.concat([rows, failed_row(rows, "avae", "out of memory")]))
+    board = leaderboard(pd.concat([rows, failed_row(rows, "avae", "out of memory")]))
     assert "avae" not in choose_methods(board, set(METHODS))
 
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from simbench import SimbenchError
 from simbench.benchmark.rows import PARQUET_FILE, ROWS_FILE, read_rows, read_text, row_files
-from simbench.board.leaderboard import leaderboard, make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.cli import app
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
@@ -141,7 +141,7 @@ def test_links_are_http_or_nothing(link, safe):
 
 
 def test_table_shows_the_numbers_of_the_leaderboard(read):
-    table = leaderboard(made_rows(scenario="types", version=2))
+    table = leaderboard(made_rows(scenario="types", version=2)).table
     lines = [line for line in read.lines if len(line) > 5 and line[1].startswith("avae")]
     best = table.loc["avae"]
     shown = lines[1]  # after the two of `ladder` come those of version 2
@@ -185,7 +185,7 @@ def test_figures_are_those_of_the_board_with_either_probe(text, results):
     assert [title for title, _ in shown] == ["From floor to ceiling"] * 2
     rows = read_rows(results / "types-2")
     for (_, svg), probe in zip(shown, ("linear", "nonlinear")):
-        assert svg == small_svg(draw_leaderboard(make_board(rows, probe)))
+        assert svg == small_svg(draw_leaderboard(leaderboard(rows, probe)))
 
 
 def test_figures_are_sound_whatever_the_names(text):
@@ -359,7 +359,7 @@ def test_every_board_is_there_as_csv(text, results):
     (link,) = (a for a in links if a["download"] == "types-v1-nonlinear.csv")
     found = pd.read_csv(io.StringIO(unquote(link["href"].partition(",")[2])), index_col="method")
     rows = read_rows(results / "types-1")
-    expected = leaderboard(rows, "nonlinear")
+    expected = leaderboard(rows, "nonlinear").table
     assert list(found.index) == list(expected.index)
     np.testing.assert_allclose(found["recovery"], expected["method", "recovery"], rtol=1e-5)
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from simbench.benchmark.rows import COLUMNS
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.figures import draw_curves
 from simbench.report.level_tables import has_reconstruction, level_scores, reconstruction_table
 from simbench.report.page_data import view_data
@@ -67,7 +67,7 @@ def test_noisy_trace_is_known_from_score_and_skill():
 
 def test_text_has_one_line_a_method():
     rows = made_rows()
-    texts = table_texts(make_board(rows), rows, None)
+    texts = table_texts(leaderboard(rows), rows, None)
     assert "| avae | 0.700 | 0.400 | 91.0% | -1.50 | 3 s |" in texts["reconstruction.md"]
     assert "| windowed-pca | 0.500 | 0.200 | – | – | 3 s |" in texts["reconstruction.md"]
     assert texts["reconstruction.md"].splitlines()[-1].startswith("| the noisy trace | 0.")
@@ -89,7 +89,7 @@ def test_rows_without_reconstruction_have_no_such_table():
 
 def test_the_board_ranks_nobody_and_the_curves_show_the_trace():
     rows = made_rows()
-    board = make_board(rows)
+    board = leaderboard(rows)
     assert board.targets == []
     assert board.table["method", "rank"].isna().all()
     levels = level_scores(rows)

@@ -6,7 +6,7 @@ import pytest
 from made import made_rows, write_folder
 
 from simbench.benchmark.run import Unit, run
-from simbench.board.leaderboard import flat_table, make_board, pairwise
+from simbench.board.leaderboard import flat_table, leaderboard, pairwise
 from simbench.report.level_tables import over_levels, replication_table
 from simbench.report.page import write_page
 from simbench.report.result_tables import table_texts
@@ -66,11 +66,11 @@ def test_the_text_names_the_replication_and_its_confounding(rows):
     assert "confounded" in text
     assert text.count("| avae |") == 1 + len(LEVELS)
     assert "0.0004" in text
-    assert {"replication.md", "replication.csv"} < set(table_texts(make_board(rows), rows, None))
+    assert {"replication.md", "replication.csv"} < set(table_texts(leaderboard(rows), rows, None))
 
 
 def test_nobody_is_ranked_compared_or_placed(rows):
-    board = make_board(rows)
+    board = leaderboard(rows)
     assert board.is_replication
     table = board.table
     assert table["method", "rank"].isna().all()
@@ -86,7 +86,7 @@ def test_nobody_is_ranked_compared_or_placed(rows):
 
 def test_the_same_scores_without_a_published_protocol_are_ranked(rows):
     others = rows[~rows["metric"].isin(("published_ari", "published_mse"))]
-    board = make_board(others)
+    board = leaderboard(others)
     assert not board.is_replication
     assert board.table["method", "rank"].dropna().tolist() == [1, 2, 3, 4]
     assert leaderboard_text(board).splitlines()[2].startswith("| 1 | avae |")
@@ -115,4 +115,4 @@ def test_a_run_scores_both_protocols(tiny, tiny_dataset):
     for control in ("chance", "spikes"):
         assert table.loc[(control, ""), "type, clusters (ARI): held out"] <= 1
         assert np.isnan(table.loc[(control, ""), "type, clusters (ARI): as published"])
-    assert make_board(rows).is_replication
+    assert leaderboard(rows).is_replication

@@ -10,7 +10,7 @@ from PIL import Image
 
 from simbench import SimbenchError
 from simbench.benchmark.rows import read_rows
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.result_tables import rebuild, row_figures, table_texts
 from simbench.report.style import save
 
@@ -85,7 +85,7 @@ def test_rows_of_two_versions_are_refused(tmp_path):
 
 def test_pngs_look_the_same_with_fewer_colours(results, tmp_path):
     rows = read_rows(results / "made-0")
-    figure = row_figures(make_board(rows), rows, None)["leaderboard"]
+    figure = row_figures(leaderboard(rows), rows, None)["leaderboard"]
     buffer = io.BytesIO()
     figure.savefig(buffer, bbox_inches="tight", format="png")
     save(figure, tmp_path / "small.png")
@@ -99,7 +99,7 @@ def test_pngs_look_the_same_with_fewer_colours(results, tmp_path):
 
 def test_texts_are_those_that_were_written(results):
     rows = read_rows(results / "ladder-1")
-    texts = table_texts(make_board(rows), rows, None)
+    texts = table_texts(leaderboard(rows), rows, None)
     assert set(texts) == {"leaderboard.csv", "leaderboard.md", "pairwise.csv", "curves.csv"}
     for name, text in texts.items():
         assert (results / "ladder-1" / name).read_text() == text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simbench.benchmark.rows import PARQUET_FILE, read_rows
-from simbench.board.leaderboard import make_board
+from simbench.board.leaderboard import leaderboard
 from simbench.report.level_tables import find_scenario, rows_and_scenarios, stratum_name
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
@@ -33,7 +33,7 @@ def shelf(request):
     """Folder, rows and board of a scenario."""
     rows = read_rows(request.param / "rows.jsonl.gz")
     within = stratum_name(find_scenario(rows, request.param))
-    return request.param, rows, make_board(rows, within=within)
+    return request.param, rows, leaderboard(rows, within=within)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def test_numbers_are_those_of_the_leaderboards(rows):
     summary = summarise(rows)
     assert set(summary["shown_as"]) == {BEST_LINEAR, "trace-stats", "avae"}
     for line in summary.to_dict(orient="records"):
-        table = leaderboard(rows[rows["scenario"] == line["scenario"]])
+        table = leaderboard(rows[rows["scenario"] == line["scenario"]]).table
         cells = table.loc[line["method"], line["target"]]
         for key in ("score", "low", "high", "recovery", "is_best", "chance", "ceiling"):
             assert line[key] == cells[key]
@@ -34,7 +34,7 @@ def test_it_shows_the_first_target_and_the_best_linear_method(rows):
     summary = summarise(rows).set_index(["scenario", "shown_as"])
     assert summary.loc["a-hard-one", "target"].eq("in_degree").all()
     assert summary.loc["easy", "target"].eq("firing_type").all()
-    table = leaderboard(rows[rows["scenario"] == "easy"])
+    table = leaderboard(rows[rows["scenario"] == "easy"]).table
     best = table.loc[["pca", "fa"], ("firing_type", "score")].idxmax()
     assert summary.loc[("easy", BEST_LINEAR), "method"] == best
 

@@ -32,7 +32,7 @@ def test_a_submission_has_the_scores_of_evaluate_exactly(rows, tiny, tiny_datase
     about = rows.iloc[0]
     assert (about["method"], about["family"], about["seconds"]) == ("Spike2Vec", "submission", 0)
     assert about["scenario_digest"] == tiny.digest() == card.scenario_digest
-    assert leaderboard(rows).index.tolist() == ["Spike2Vec"]
+    assert leaderboard(rows).table.index.tolist() == ["Spike2Vec"]
 
 
 def test_rows_say_how_many_settings_the_authors_tried(rows, latents_file, tiny, card):
