@@ -178,7 +178,7 @@ def test_further_metrics_stay_out_of_the_ranking():
 )
 def test_rows_that_do_not_belong_together_are_refused(change, complaint):
     with pytest.raises(SimbenchError, match=complaint):
-        leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)])).table
+        leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)]))
 
 
 def test_versions_make_boards_of_their_own_newest_first():
