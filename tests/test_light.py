@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from made_files import write_cells
 
 from simbench.benchmark.rows import read_rows
 from simbench.methods.registry import METHODS
@@ -51,7 +53,10 @@ def light(tmp_path_factory):
 def folder(light):
     done = light("simulate", TINY, "-o", "data", "--seed", 1)
     assert done.returncode == 0, done.stderr
-    return Path(light("import os; print(os.getcwd())", program=["-c"]).stdout.strip())
+    folder = Path(light("import os; print(os.getcwd())", program=["-c"]).stdout.strip())
+    np.savez(folder / "mine.npz", times=[1.0, 2.5], neurons=[0, 1], duration=10.0)
+    write_cells(folder / "recordings")
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -59,13 +64,16 @@ def folder(light):
     [
         ("verify", "data"),
         ("export", "data", "exported", "--to", "csv"),
+        ("export", "data", "caiman", "--to", "caiman"),
+        ("import", "mine.npz", "--spikes", "-o", "mine"),
+        ("validate", "optics", "recordings", "-o", "validation"),
         ("list", "methods"),
         ("leaderboard", ROOT / "results" / "quickstart"),
         ("run", "all", "--dry-run", "-m", "all"),
         ("check", "method", "spectrum"),
         ("cache", "info"),
     ],
-    ids=lambda command: command[0],
+    ids=lambda command: " ".join(map(str, command[::3])),
 )
 def test_what_trains_no_network_works(light, folder, command):
     done = light(*command)
@@ -86,6 +94,8 @@ def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
     assert not [made for made in rows["versions"] if "torch" in made]
     again = light("reproduce", folder / "runs" / "tiny" / "rows.jsonl.gz", "--row", 1)
     assert again.returncode == 0, again.stderr
+    paged = light("report", folder / "runs")
+    assert paged.returncode == 0, paged.stderr
 
 
 @pytest.mark.parametrize("name", ["avae", "avae[beta=0]", "traces-taught"])

@@ -36,6 +36,14 @@ def test_numpy_and_torch_are_capped_on_python_3_11_alone():
     assert not allowed("brian2", "3.12")("2.9.0")
 
 
+@pytest.mark.parametrize("page", ["docs/how-to/install.md", ".github/workflows/tests.yml"])
+def test_the_build_without_cuda_is_chosen_within_the_caps(page):
+    """An index beside the first one: pip takes the newest allowed, and of one version +cpu."""
+    text = (ROOT / page).read_text(encoding="utf-8").lower().replace("_", "-")
+    assert re.search(r"extra-index-url:? https://download\.pytorch\.org/whl/cpu", text)
+    assert "pip install torch" not in text
+
+
 def test_the_distribution_has_a_name_of_its_own():
     assert PROJECT["name"] == "simbench-calcium"
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
@@ -78,7 +86,9 @@ def test_the_citation_is_one():
 def test_the_workflow_covers_three_systems_and_three_pythons():
     yaml = pytest.importorskip("yaml")
     text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
-    matrix = yaml.safe_load(text)["jobs"]["full"]["strategy"]["matrix"]
+    jobs = yaml.safe_load(text)["jobs"]
+    matrix = jobs["full"]["strategy"]["matrix"]
     assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
     said = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if " :: 3." in line]
     assert matrix["python"] == said
+    assert set(jobs["same-data"]["steps"][1]["with"]["python-version"].split()) == set(said)
