@@ -73,6 +73,13 @@ def test_what_is_released_is_described(released):
     assert NAME in (released / "README.md").read_text()
 
 
+def test_the_metadata_are_valid(released, caplog):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    about = mlcroissant.Dataset(released / "croissant.json").metadata
+    assert {file.name for file in about.distribution} == {f"{NAME}.zip", "tiny-1.0-seed1.zip"}
+    assert not caplog.records  # no warning
+
+
 def test_a_deposit_is_fetched_once(registry, server, released, tiny):
     pytest.importorskip("pooch")
     dataset = simbench.load_dataset(NAME)

@@ -19,6 +19,13 @@ from simbench.scenario.scenario import Scenario
 RELEASED = ("firing-types", "topologies", "noise-ladder")
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 CROISSANT = "http://mlcommons.org/croissant/1.0"
+_CROISSANT_TERMS = (
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileProperty", "fileObject",
+    "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField",
+    "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate",
+    "separator", "source", "subField", "transform",
+)  # fmt: skip
+"""Words of Croissant 1.0 that are the same in its vocabulary: loaders ask for all of them."""
 _DATED = (1980, 1, 1, 0, 0, 0)
 
 
@@ -80,7 +87,10 @@ def croissant(sums: dict[str, str], sizes: dict[str, int], seed: int) -> dict[st
         "@context": {
             "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
             "cr": "http://mlcommons.org/croissant/", "dct": "http://purl.org/dc/terms/",
-            "conformsTo": "dct:conformsTo", "citeAs": "cr:citeAs",
+            "rai": "http://mlcommons.org/croissant/RAI/", "conformsTo": "dct:conformsTo",
+            **{name: f"cr:{name}" for name in _CROISSANT_TERMS},
+            **{name: {"@id": f"cr:{name}", "@type": "@json"} for name in ("data", "examples")},
+            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
         },
         "@type": "sc:Dataset",
         "conformsTo": CROISSANT,
