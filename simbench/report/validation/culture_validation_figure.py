@@ -45,9 +45,9 @@ def draw_cultures(
     use_style()
     mature = real[real["days_in_vitro"].between(*MATURE_DAYS)]
     colours = dict(zip(sorted(mature["region"].unique()), PALETTE))
-    typical = {region: _typical(some) for region, some in mature.groupby("region")}
+    typical = {region: typical(some) for region, some in mature.groupby("region")}
     rasters = [
-        (f"real, {region}", _spikes(folder, file), colours[region])
+        (f"real, {region}", spikes_of(folder, file), colours[region])
         for region, file in typical.items()
     ]
     rasters += [(name, spikes, "0.15") for name, spikes in simulated[:_MOST_RASTERS]]
@@ -56,7 +56,7 @@ def draw_cultures(
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(0.55 * n_rows, 3))[:, 0]
     panels = np.ravel(above.subplots(n_rows, 2, sharex=True, squeeze=False))
     for axes, (title, spikes, colour) in zip(panels, rasters):
-        _draw_raster(axes, title, spikes, colour)
+        draw_raster(axes, title, spikes, colour)
     for axes in panels[len(rasters) :]:
         axes.set_axis_off()
     for axes, name in zip(np.ravel(below.subplots(3, 3)), STATISTICS):
@@ -66,19 +66,21 @@ def draw_cultures(
     return figure
 
 
-def _typical(some: pd.DataFrame) -> str:
+def typical(some: pd.DataFrame) -> str:
     """The recording whose statistics are nearest to the medians."""
     values = some[list(STATISTICS)]
     distance = ((values - values.median()) / values.std()).abs().sum(axis=1)
     return str(some.loc[distance.idxmin(), "file"])
 
 
-def _spikes(folder: Path, file: str) -> SpikeTrains:
+def spikes_of(folder: Path, file: str) -> SpikeTrains:
+    """Spikes of one of the electrode recordings below a folder, by the name of its file."""
     data = read_electrodes(next(folder.rglob(f"{file}.h5")))
     return SpikeTrains(data["times"], data["offsets"], float(data["duration"][0]))
 
 
-def _draw_raster(axes: Axes, title: str, spikes: SpikeTrains, colour: str) -> None:
+def draw_raster(axes: Axes, title: str, spikes: SpikeTrains, colour: str) -> None:
+    """Spikes of the first half minute, the busiest cells above."""
     rank = np.empty(spikes.n_neurons, dtype=int)
     rank[np.argsort(spikes.counts, kind="stable")] = np.arange(spikes.n_neurons)
     seen = spikes.times < RASTER_S

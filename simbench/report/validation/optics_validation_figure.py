@@ -37,7 +37,7 @@ def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
         own = table[table["indicator"] == name]
         best = own[own["model"] == ("in vivo" if "in vivo" in set(own["model"]) else "culture")]
         row = best.sort_values("r").iloc[len(best) // 2]
-        _draw_example(axes, named[row["cell"]], str(row["model"]), row)
+        draw_example(axes, named[row["cell"]], str(row["model"]), row)
     rows[0].legend(frameon=False, fontsize=6.5, loc="upper right", ncols=3)
     rows[-1].set(xlabel="time (s); spikes below each trace", xlim=(0, _WINDOW_S))
     for axes, what in zip(right.subplots(2, 1, sharex=True), ("r", "gain")):
@@ -45,7 +45,7 @@ def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
     return figure
 
 
-def _draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
+def draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
     """The half minute of a cell in which it fires most, measured and simulated."""
     name = cell.indicator if model == "culture" else f"{cell.indicator}-in-vivo"
     recording = max(cell.recordings, key=lambda t: t.spikes.counts[0])
