@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,16 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from typing_extensions import TypedDict
 
 from simbench import __version__
-from simbench.benchmark.plan import Unit
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError, first_problem
 from simbench.core.files import digest_of, reading, write_bytes
 from simbench.methods.registry import find_entry
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import VERSION
-from simbench.scoring.evaluate import place
+from simbench.scoring.recovery import with_recovery
+
+if TYPE_CHECKING:
+    from simbench.benchmark.plan import Unit
 
 ROWS_FILE = "rows.jsonl.gz"
 PARQUET_FILE = "rows.parquet"
@@ -107,7 +109,7 @@ _ROW: TypeAdapter[Any] = TypeAdapter(Annotated[Row, AfterValidator(_is_whole)])
 
 
 def rows_of_units(
-    results: Mapping[Unit, Mapping[str, Any]], floor: str, ceiling: str
+    results: Mapping["Unit", Mapping[str, Any]], floor: str, ceiling: str
 ) -> pd.DataFrame:
     """Rows of finished units, placed between the floor and the ceiling of their dataset.
 
@@ -127,7 +129,7 @@ def rows_of_units(
         if len(known) == 1 and units[1] not in results:
             known.append(known[0].assign(value=1.0))
         if len(scores) and len(known) == 2:
-            scores = place(scores, *known)
+            scores = with_recovery(scores, *known)
         entry = find_entry(unit.method)
         about = {"method": unit.method, "family": entry.family, **result}
         about["settings_tried"] = entry.settings_tried

@@ -10,13 +10,11 @@ from sklearn import config_context
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
 from simbench.data.reference_latents import random_latents, spike_latents
-from simbench.scoring import HEADLINE
 from simbench.scoring.checks import check_latents
 from simbench.scoring.latent_rows import Row, rows_of_latents
 from simbench.scoring.probes import PROBES
+from simbench.scoring.recovery import with_recovery
 from simbench.scoring.targets import check_targets
-
-_KEYS = ["target", "metric", "probe", "split"]
 
 
 def evaluate(
@@ -56,7 +54,7 @@ def evaluate(
         raise SimbenchError("evaluate: the dataset needs training cultures and test cultures")
     check_targets(dataset, targets)
     scores = score(latents, dataset, targets, probes)
-    return place(scores, *_floor_and_ceiling(dataset, targets, tuple(probes)))
+    return with_recovery(scores, *_floor_and_ceiling(dataset, targets, tuple(probes)))
 
 
 def score(
@@ -73,23 +71,6 @@ def score_rows(
     # latents are checked; scikit-learn would check them again in each of some hundred small fits
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return rows_of_latents(latents, dataset, targets, probes)
-
-
-def place(scores: pd.DataFrame, floor: pd.DataFrame, ceiling: pd.DataFrame) -> pd.DataFrame:
-    """Place scores between a floor and a ceiling: adds ``chance``, ``ceiling``, ``recovery``.
-
-    They are NaN where floor or ceiling have no such score.
-    """
-    known = scores["chance"] if "chance" in scores else pd.Series(dtype=float)  # of a vote
-    scores = scores.drop(columns="chance", errors="ignore")
-    for name, reference in {"chance": floor, "ceiling": ceiling}.items():
-        values = reference[[*_KEYS, "value"]].rename(columns={"value": name})
-        scores = scores.merge(values, on=_KEYS, how="left", validate="many_to_one")
-    scores["chance"] = known.reindex(scores.index).fillna(scores["chance"])
-    span = scores["ceiling"] - scores["chance"]
-    has_recovery = scores["metric"].isin(HEADLINE) & (span > 0)
-    scores["recovery"] = (scores["value"] - scores["chance"]) / span.where(has_recovery)
-    return scores
 
 
 @lru_cache(maxsize=4)

@@ -12,9 +12,10 @@ from simbench.data.recording import clean_trace
 from simbench.data.traces import Traces
 from simbench.methods.embedding import reconstruct
 from simbench.scenario.scenario_file import load_scenario
-from simbench.scoring.evaluate import place, score
+from simbench.scoring.evaluate import score
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.protocols import PROTOCOLS, score_reconstruction
+from simbench.scoring.recovery import with_recovery
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 
@@ -86,7 +87,7 @@ def test_scores_without_counterpart_have_no_floor_and_no_ceiling(tiny_dataset):
             "split": ["culture"], "value": [0.5], "per_culture": [[0.5]],
         }
     )  # fmt: skip
-    placed = place(pd.concat([scores, other], ignore_index=True), scores, scores)
+    placed = with_recovery(pd.concat([scores, other], ignore_index=True), scores, scores)
     assert len(placed) == len(scores) + 1
     assert placed.iloc[-1][["chance", "ceiling", "recovery"]].isna().all()
     assert placed.iloc[:-1]["chance"].notna().any()
