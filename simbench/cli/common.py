@@ -64,14 +64,14 @@ def simbench(
 
 def _check_jobs(n_jobs: int) -> int:
     if n_jobs == 0:
-        raise SimbenchError("--n-jobs 0: allowed: 1 or more, or -1 for one a core")
+        raise SimbenchError("--n-jobs 0: allowed: 1 or more, or -1 for one per core")
     return n_jobs
 
 
 Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
 Jobs = Annotated[
     int,
-    typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Worker processes; -1: one a core."),
+    typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Worker processes; -1: one per core."),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR")]
 CacheDir = Annotated[

@@ -28,7 +28,7 @@ _INDEX = "index.json"
 
 
 class RecordedIndex(Recipe):
-    """What is known of the recordings before one is opened; lists have one value a recording."""
+    """What is known of the recordings before one is opened; lists have one value per recording."""
 
     groups: list[str]
     """Culture or animal."""

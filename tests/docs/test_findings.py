@@ -24,7 +24,7 @@ LADDERS = ("noise-ladder", "haze", "frame-rate", "indicators", "batch", "duratio
 # Page, its words, and what has to hold for them: scenario (at one level), target, one method,
 # relation, another.
 FINDINGS = [
-    (README, "is level with them, and below the best linear method", [
+    (README, "is level with principal components there, and below the best linear method", [
         ("firing-types", "firing_type", "avae-published", LEVEL, "pca"),
         ("firing-types", "firing_type", "avae-published", BELOW, "best linear"),
     ]),

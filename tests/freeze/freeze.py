@@ -57,18 +57,16 @@ def scenario_digests() -> dict[str, dict[str, str]]:
     }
 
 
-def help_texts() -> dict[str, Any]:
-    """What ``--help`` says of every command: its text, its parameters, and their texts."""
-    commands = typer.main.get_command(app).commands
+def help_texts(command: Any = None) -> dict[str, Any]:
+    """What ``--help`` says of a command and those below it: text, parameters, and their texts."""
+    command = command or typer.main.get_command(app)
     return {
-        name: {
-            "help": command.help,
-            "parameters": {
-                " ".join(p.opts): [getattr(p, "help", None), str(p.default), p.required]
-                for p in command.params
-            },
-        }
-        for name, command in commands.items()
+        "help": command.help,
+        "parameters": {
+            " ".join(p.opts): [getattr(p, "help", None), str(p.default), p.required]
+            for p in command.params
+        },
+        "commands": {n: help_texts(below) for n, below in getattr(command, "commands", {}).items()},
     }
 
 
