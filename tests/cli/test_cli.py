@@ -19,6 +19,7 @@ from simbench.benchmark.rows import read_rows, read_text
 from simbench.cli import app
 from simbench.cli.choices import Backend, Probe
 from simbench.core.parallel import BACKENDS
+from simbench.culture import planning
 from simbench.scoring.probes import PROBES
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -246,10 +247,22 @@ def test_run_stands_first():
 
 def test_more_or_less_is_said(tmp_path):
     run = ("run", TINY, "-m", "pca", "--seed", 41, "--out", tmp_path)
-    said = simbench("-v", *run).stderr.splitlines()
+    said = simbench(*run, "-v").stderr.splitlines()
     assert "fit pca on tiny, seed 41: done" in said
     assert "score pca on tiny, seed 41: done" in said
     assert simbench("-q", *run).stderr == ""
+
+
+def test_a_missing_compiler_is_said_unless_quiet(tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "COMPILE_S", 0.0)  # a short simulation is worth it
+    monkeypatch.setattr(planning, "_marker", lambda *_: tmp_path / "cold")
+    simulate = ("simulate", TINY, "--seed", 43, "-j", 1, "-o")
+    said = [
+        simbench(*simulate, tmp_path / str(number), *quiet, CXX="no-such-compiler",
+                 SIMBENCH_CACHE=str(tmp_path / f"cache{number}")).stderr
+        for number, quiet in enumerate(([], ["-q"]))
+    ]  # fmt: skip
+    assert said == ["no C++ compiler found: simulating with Brian2's NumPy target\n", ""]
 
 
 def test_without_arguments_it_helps():
