@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="simbench: do the latents of a method recover the physics that made the traces?",
-    epilog="Example: simbench run quickstart",
+    epilog="Example: simbench run quickstart -v",
 )
 
 
@@ -54,8 +54,7 @@ def simbench(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
     ] = False,
     verbose: Annotated[
-        bool,
-        typer.Option(*_ANYWHERE[:2], help="Say each piece of work, before or after the command."),
+        bool, typer.Option(*_ANYWHERE[:2], help="Say each piece of work as it is done.")
     ] = False,
     quiet: Annotated[
         bool, typer.Option(*_ANYWHERE[2:], help="Results and errors alone: no notes, no bars.")
