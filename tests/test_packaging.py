@@ -83,6 +83,11 @@ def test_the_citation_is_one():
     assert citation["version"] == released[0]
 
 
+def test_the_citation_file_obeys_its_schema():
+    cffconvert = pytest.importorskip("cffconvert")
+    cffconvert.Citation((ROOT / "CITATION.cff").read_text(encoding="utf-8")).validate()
+
+
 def test_the_workflow_covers_three_systems_and_three_pythons():
     yaml = pytest.importorskip("yaml")
     text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ one folder for each scenario. The proposed one is read as data: nothing of it is
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 
 from simbench import SimbenchError, load_scenario
@@ -72,12 +73,18 @@ def _same(path: Path, other: Path) -> bool:
 def main() -> int:
     """Write the answer, in which the seed never stands; exit code 1 if there are no scores."""
     proposed, accepted, out = map(Path, sys.argv[1:])
-    seed = int(os.environ[SEED])
+    seed, code = os.environ.get(SEED, "").strip(), 1
     try:
-        text, code = answer(proposed, accepted, seed), 0
+        if not re.fullmatch("[1-9][0-9]*", seed):
+            seed = "(secret)"  # what is set in its place is not repeated either
+            raise SimbenchError(f"{SEED} is no whole number; a maintainer has to set it")
+        text, code = answer(proposed, accepted, int(seed)), 0
     except SimbenchError as error:
-        text, code = f"Not scored: {error}\n", 1
-    text = text.replace(str(proposed), "submissions").replace(str(seed), "(secret)")
+        text = f"Not scored: {' '.join(str(error).split())}\n"
+    except Exception as error:
+        text = f"Not scored: {type(error).__name__}, which a maintainer has to look into\n"
+        print(traceback.format_exc().replace(seed, "(secret)"), file=sys.stderr)
+    text = text.replace(str(proposed), "submissions").replace(seed, "(secret)")
     out.write_text(text, encoding="utf-8")
     return code
 

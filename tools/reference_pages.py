@@ -74,9 +74,9 @@ def scenario_page() -> str:
     recipes = {"Scenario": schema} | schema["$defs"]
     text = (
         "# Scenario files\n\nA scenario is a TOML file. These are all its keys, with their units "
-        "and the values that they have where a file doesn't say. A default without a source is a "
-        "choice of simbench's. [scenario.schema.json](scenario.schema.json) says the same to "
-        "editors; see [Write a scenario](../how-to/write-a-scenario.md).\n\n"
+        "and the values that they have where a file doesn't say. A default that no publication "
+        "gives is *chosen*. [scenario.schema.json](scenario.schema.json) says the same to editors; "
+        "see [Write a scenario](../how-to/write-a-scenario.md).\n\n"
     )
     for recipe, place in _TABLE_OF.items():
         text += f"## {f'[{place}]' if place else 'At the top'}\n\n"

@@ -51,6 +51,7 @@ class Row(TypedDict):
     scenario: str
     """Its name."""
     scenario_version: int
+    """Its version; rows of different versions are not compared."""
     scenario_digest: str
     """SHA-256 of all keys of the scenario that can change a score, at this level."""
     level: str
@@ -64,6 +65,7 @@ class Row(TypedDict):
     target: str | None
     """Label that was to be recovered."""
     metric: str | None
+    """Name of the score (`simbench list metrics`)."""
     probe: str | None
     """`linear` or `nonlinear`; `none` for metrics without a probe."""
     split: str | None
@@ -93,6 +95,7 @@ class Row(TypedDict):
     peak_memory_mb: _Number
     """Largest resident memory of the method's process, MB."""
     status: Literal["ok", "failed"]
+    """`failed`: the method raised an error, took too long or ended its process."""
     error: str | None
     """Of a failed method: one line."""
     scoring_version: int

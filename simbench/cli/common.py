@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from simbench.scenario.scenario import Scenario
 
 _FIRST = ("run", "list", "leaderboard", "simulate", "export")
+_ANYWHERE = ("--verbose", "-v", "--quiet", "-q")
 
 
 class _RunFirst(TyperGroup):
     """Commands in the order in which they are first needed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take options of all commands from behind the command, too."""
+        return super().parse_args(ctx, sorted(args, key=lambda word: word not in _ANYWHERE))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(self.commands, key=lambda name: (*_FIRST, name).index(name))
@@ -33,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="simbench: do the latents of a method recover the physics that made the traces?",
-    epilog="Example: simbench run quickstart",
+    epilog="Example: simbench run quickstart -v",
 )
 
 
@@ -49,10 +54,10 @@ def simbench(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say each piece of work as it is done.")
+        bool, typer.Option(*_ANYWHERE[:2], help="Say each piece of work as it is done.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Results and errors alone: no notes, no bars.")
+        bool, typer.Option(*_ANYWHERE[2:], help="Results and errors alone: no notes, no bars.")
     ] = False,
 ) -> None:
     """Do the latents of a method recover the physics that made the traces?"""

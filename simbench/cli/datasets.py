@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from simbench.cli.choices import Drawable, scenario_names
+from simbench.cli.choices import Drawable, deposit_names, scenario_names
 from simbench.cli.common import (
     CacheDir,
     Folder,
@@ -140,7 +140,11 @@ def show(
 
 
 @app.command(epilog="Example: simbench fetch firing-types-seed1")
-def fetch(name: Annotated[str, typer.Argument(help="Of a deposited dataset.")]) -> None:
+def fetch(
+    name: Annotated[
+        str, typer.Argument(help="Of a deposited dataset.", autocompletion=deposit_names)
+    ],
+) -> None:
     """Bring a deposited dataset into the cache, and say in which folder it is."""
     from simbench.data.deposits import fetch_dataset
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simbench.cli.boards import print_leaderboard, write_overview
-from simbench.cli.choices import Backend, CacheAction, Checkable, method_names, scenario_names
+from simbench.cli.choices import (
+    Backend,
+    CacheAction,
+    Checkable,
+    label_names,
+    method_names,
+    method_names_or_all,
+    scenario_names_or_all,
+)
 from simbench.cli.common import (
     CacheDir,
     Folder,
@@ -44,14 +52,14 @@ def _check_timeout(seconds: float | None) -> float | None:
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SCENARIO]...", autocompletion=scenario_names,
+        metavar="[SCENARIO]...", autocompletion=scenario_names_or_all,
         help="Names, .toml files or all; default: quickstart.",
     ),
 ]  # fmt: skip
 Methods = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", "-m", autocompletion=method_names,
+        "--method", "-m", autocompletion=method_names_or_all,
         help="Name, path.py:Class or all; can be repeated.",
     ),
 ]  # fmt: skip
@@ -86,8 +94,11 @@ DatasetFolder = Annotated[
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", help="Label of the dataset to recover; can be repeated."),
-]
+    typer.Option(
+        "--target", autocompletion=label_names,
+        help="Label of the dataset to recover; can be repeated.",
+    ),
+]  # fmt: skip
 Seconds = Annotated[float | None, typer.Option(help="Cut the dataset into windows of this length.")]
 FrameRate = Annotated[
     float | None, typer.Option("--frame-rate", help="Average the frames of windows to this, Hz.")

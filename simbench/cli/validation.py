@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simbench.cli.choices import method_names, scenario_names
+from simbench.cli.choices import method_names_or_all, scenario_names
 from simbench.cli.common import CacheDir, Jobs, Seed, app, resumable, use_cache
 from simbench.core.console import print_table, progress_bars
 
@@ -60,7 +60,7 @@ def ranks(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            "--method", "-m", autocompletion=method_names,
+            "--method", "-m", autocompletion=method_names_or_all,
             help="Name or path.py:Class; default: all; can be repeated.",
         ),
     ] = None,

@@ -87,6 +87,8 @@ def run_jobs(
     """
     if _cluster is not None:
         for key, future in _on_cluster(function, jobs):
+            if type(future.exception()).__name__ == "KilledWorker":
+                raise UnitFailed("worker process died: out of memory?")
             yield key, future.result()
         return
     from joblib import Parallel, delayed, parallel_config
@@ -200,13 +202,22 @@ def _on_cluster(
 def _alone_on_worker(
     function: Callable[..., Any], job: tuple[Any, ...], timeout_s: float | None
 ) -> Any:
+    from distributed import Event, get_worker
+
     if multiprocessing.current_process().daemon:
         raise SimbenchError(
             "this dask worker can't start a process; start it with "
             "DASK_DISTRIBUTED__WORKER__DAEMON=False"
         )
-    ((_, future),) = _in_processes(function, {0: job}, 1, timeout_s, (), 1)
-    return future.result()
+    begun = Event(get_worker().get_current_task())
+    if begun.is_set():  # dask gives the next worker what one that died was doing
+        raise UnitFailed("its process died: out of memory?")
+    begun.set()
+    try:
+        ((_, future),) = _in_processes(function, {0: job}, 1, timeout_s, (), 1)
+        return future.result()
+    finally:
+        begun.clear()
 
 
 def _explained(error: BaseException, timeout_s: float | None) -> BaseException:

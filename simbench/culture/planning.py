@@ -1,6 +1,6 @@
 """Which cultures run in one block, and on which of Brian2's targets."""
 
-import warnings
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from simbench.culture.model import Network
 from simbench.culture.rate_search import simulated_s
 from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 
+_log = logging.getLogger(__name__)
 # Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken
 MOST_NEURONS = 8000
 COMPILE_S = 30.0
@@ -54,7 +55,7 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     """Cheapest of Brian2's targets for these cultures; compiles once, before workers need it.
 
     All targets give the same spikes, so only cost decides: NumPy for a small first run, Cython
-    as soon as the work outweighs compiling. Without a C++ compiler it is NumPy, and a warning
+    as soon as the work outweighs compiling. Without a C++ compiler it is NumPy, and a note
     says so.
 
     Returns
@@ -68,7 +69,7 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     if saved / n_workers <= COMPILE_S * len(cold):
         return "numpy"
     if cold and not compiler_found():
-        warnings.warn("no C++ compiler found: simulating with Brian2's NumPy target", stacklevel=2)
+        _log.warning("no C++ compiler found: simulating with Brian2's NumPy target")
         return "numpy"
     for model in cold:
         _compile(*model)

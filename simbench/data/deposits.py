@@ -2,15 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, RootModel
 
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError, needs_extra
 from simbench.core.files import read_json, validated
-from simbench.data.dataset import Dataset
 from simbench.scenario.recipe import Recipe
+
+if TYPE_CHECKING:
+    from simbench.data.dataset import Dataset
 
 REGISTRY_VARIABLE = "SIMBENCH_REGISTRY"
 _REGISTRY = Path(__file__).with_name("deposits.json")
@@ -68,6 +70,8 @@ def fetch_dataset(name: str) -> Path:
     return manifests[0].parent
 
 
-def load_dataset(name: str) -> Dataset:
+def load_dataset(name: str) -> "Dataset":
     """A deposited dataset by name, fetched once and then read from the cache."""
+    from simbench.data.dataset import Dataset  # slow to load: names are completed without it
+
     return Dataset.load(fetch_dataset(name))

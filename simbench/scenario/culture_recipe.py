@@ -13,6 +13,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum
 from simbench.scenario.presets import CULTURES
 from simbench.scenario.recipe import (
+    CHOSEN,
     YOUNGER,
     Finite,
     Fraction,
@@ -48,42 +49,51 @@ class FiringTypeRecipe(Recipe):
     """Parameters of a custom firing type (Izhikevich 2003)."""
 
     a: Positive
+    """Rate at which the recovery variable follows the potential, 1/ms."""
     b: Finite
+    """Value to which the recovery variable goes, relative to the potential."""
     c_mV: Finite
+    """Potential after a spike."""
     d: Finite
+    """What a spike adds to the recovery variable, in units of the Izhikevich current."""
 
 
 class WiringRecipe(Recipe):
     """Which neurons have synapses onto which."""
 
-    topology: Literal[
+    topology: Annotated[Literal[
         "flat", "tracks", "squares", "height-map",
         "random", "small-world", "scale-free", "modular", "distance", "custom",
-    ] = "flat"  # fmt: skip
+    ], _SIMULATOR] = "flat"  # fmt: skip
+    """Ground on which axons grow (the first four), a graph with `mean_in_degree`, or `edges`."""
     mean_in_degree: Positive | None = None
-    """Mean in-degree, reached within 5 %. None keeps all links of a grown wiring."""
+    """Mean number of presynaptic partners, reached within 5 %. None keeps all links of a grown
+    wiring."""
     # Grown wirings (flat, tracks, squares, height-map)
     axon_length_mm: Annotated[Positive, _SIMULATOR] = 0.1
     """Scale L of the Rayleigh distribution of axon lengths."""
     dendrite_radius_um: Annotated[Positive, _SIMULATOR] = 150.0
+    """Mean radius of the disc in which a neuron's dendrites meet axons."""
     dendrite_radius_sd_um: Annotated[NonNegative, _SIMULATOR] = 20.0
+    """S.d. of this radius over neurons."""
     link_probability: Annotated[Fraction, _SIMULATOR] = 0.5
     """Probability with which a link that an axon could make is kept."""
     feature_um: Annotated[Positive, _SIMULATOR] = 150.0
     """Width of a track, or side of a raised square; gaps are as wide."""
     feature_height_mm: Annotated[NonNegative, _SIMULATOR] = 0.1
+    """Mean height of tracks or squares."""
     feature_height_sd: Annotated[NonNegative, _SIMULATOR] = 0.02
     """Relative spread of the heights of tracks or squares."""
     height_map: str | None = None
     """Path of an image or .npy array (mm) that spans the dish, for topology `height-map`."""
     # Graphs
-    rewiring: Fraction = 0.1
+    rewiring: Annotated[Fraction, CHOSEN] = 0.1
     """small-world: share of links moved to a random target."""
-    n_modules: Annotated[int, Field(ge=2)] = 4
+    n_modules: Annotated[int, Field(ge=2), CHOSEN] = 4
     """modular: number of equal blocks."""
-    within_module: Fraction = 0.8
+    within_module: Annotated[Fraction, CHOSEN] = 0.8
     """modular: share of links that stay inside the block."""
-    length_constant_mm: Positive = 0.2
+    length_constant_mm: Annotated[Positive, CHOSEN] = 0.2
     """distance: decay length of the exponential connection kernel."""
     edges: str | None = None
     """Path of the matrix (.npz, pre x post) or edge list (.csv: pre,post[,weight]) for `custom`."""
@@ -113,8 +123,10 @@ class SynapseRecipe(Recipe):
     """Strength, depression and delay of the synapses."""
 
     excitatory_weight: Annotated[NonNegative, _SIMULATOR] = 6.0
+    """Mean peak of the current that a spike gives, at full resource, in units of the Izhikevich
+    current."""
     inhibitory_weight: Annotated[NonNegative, _SIMULATOR] = 12.0
-    """Magnitude; an inhibitory neuron inhibits whoever it reaches."""
+    """Magnitude, in the same units; an inhibitory neuron inhibits whoever it reaches."""
     weight_jitter: Annotated[NonNegative, _SIMULATOR] = 0.1
     """Relative s.d. of single weights."""
     weight_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
@@ -126,12 +138,15 @@ class SynapseRecipe(Recipe):
     mean stays. A single weight of a hundred times the mean makes a neuron follow one other, spike
     for burst, at rates that no cell is recorded at."""
     decay_ms: Annotated[Positive, _DEPRESSION] = 10.0
+    """Time constant with which a synapse's current decays."""
     slow_share: Annotated[Fraction, YOUNGER] = 0.0
     """Share of an excitatory current, at its peak, that decays with `slow_decay_ms`."""
-    slow_decay_ms: Annotated[Positive, YOUNGER] = 100.0
+    slow_decay_ms: Annotated[Positive, YOUNGER, CHOSEN] = 100.0
+    """Time constant of the slow share, as of NMDA receptors."""
     depression: Annotated[Fraction, _DEPRESSION] = 0.8
     """Share beta of the resource that a spike uses up; 0 switches depression off."""
     recovery_s: Annotated[Positive, _DEPRESSION] = 8.0
+    """Time constant with which the resource comes back."""
     conduction_velocity_mm_per_ms: Positive | None = None
     """The delay of a link is its length over this velocity. None: one step for all links."""
 
@@ -142,23 +157,31 @@ class CultureRecipe(Recipe):
     preset: Annotated[Literal["cortical", "hippocampal"] | None, YOUNGER] = None
     """Real culture whose firing the values of missing keys imitate
     (`simbench.scenario.presets.CULTURES`)."""
-    n_neurons: Annotated[int, Field(ge=2, le=10**7)] = 2250
+    n_neurons: Annotated[int, Field(ge=2, le=10**7), _SIMULATOR] = 2250
+    """Neurons of the dish; with `density_per_mm2` they set its size."""
     density_per_mm2: Annotated[Positive, _SIMULATOR] = 250.0
+    """Neurons per area of the round dish."""
     min_spacing_um: Annotated[NonNegative, _SIMULATOR] = 7.5
-    duration_s: Positive = 60.0
-    settle_s: NonNegative = 10.0
+    """Smallest distance between two somata."""
+    duration_s: Annotated[Positive, CHOSEN] = 60.0
+    """Length of the recording."""
+    settle_s: Annotated[NonNegative, CHOSEN] = 10.0
     """Time simulated before the recording starts, in which activity and calcium settle."""
-    dt_ms: Positive = 1.0
+    dt_ms: Annotated[Positive, _SIMULATOR] = 1.0
     """Integration step. Rates at 1 ms (the reference) are about 10 % below those at 0.2 ms."""
     inhibitory_fraction: Annotated[Fraction, _SIMULATOR] = 0.2
-    excitatory_types: dict[str, Fraction] = Field(default={"RS": 1.0})
+    """Share of inhibitory neurons."""
+    excitatory_types: Annotated[dict[str, Fraction], _SIMULATOR] = Field(default={"RS": 1.0})
     """Shares of firing types among excitatory neurons; they add up to 1."""
-    inhibitory_types: dict[str, Fraction] = Field(default={"FS": 1.0})
+    inhibitory_types: Annotated[dict[str, Fraction], _SIMULATOR] = Field(default={"FS": 1.0})
+    """The same among inhibitory neurons."""
     custom_types: dict[str, FiringTypeRecipe] = Field(default={})
+    """Firing types beside those of Izhikevich 2003, by name."""
     parameter_jitter: Annotated[NonNegative, _SIMULATOR] = 0.05
     """Relative s.d. of each neuron's own a, b, c, d."""
     noise_sigma: Annotated[NonNegative, _SIMULATOR] = 2.25
-    """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt."""
+    """Intensity of the synaptic noise; the noise drive has variance 2 sigma / dt, in units of the
+    Izhikevich current, with dt in ms."""
     drive_log_sd: Annotated[NonNegative, YOUNGER] = 0.0
     """S.d. of the natural logarithm of each neuron's own noise_sigma, whose mean stays: neurons
     differ in the spontaneous releases that reach them, and rates in cultures are lognormal."""
@@ -172,7 +195,9 @@ class CultureRecipe(Recipe):
     """If given, a constant input per firing type that gives all types this rate is found; with the
     same caution."""
     wiring: WiringRecipe = WiringRecipe()
+    """How the neurons are linked."""
     synapses: SynapseRecipe = SynapseRecipe()
+    """What the links are like."""
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from simbench.scenario.presets import CAMERAS, INDICATOR_NAMES, NU_PER_SD
-from simbench.scenario.recipe import Fraction, NonNegative, Positive, Recipe, source
+from simbench.scenario.recipe import CHOSEN, Fraction, NonNegative, Positive, Recipe, source
 
 # In a frame of a cell at rest: active cells are much brighter, and Poisson numbers end at 9e18.
 MOST_PHOTONS = 1e12
@@ -17,27 +17,35 @@ class IndicatorRecipe(Recipe):
     """A custom calcium indicator: Hill response to summed calcium."""
 
     rise_ms: Positive
+    """Time constant with which the calcium of a spike rises."""
     decay_ms: Positive
+    """Time constant with which it decays."""
     hill: Positive
+    """Hill exponent; 1 responds in proportion to little calcium."""
     half_saturation: Positive
     """Calcium, in units of one spike's peak before the rise, at half of the largest dF/F."""
     max_dff: Positive
+    """Largest dF/F, a ratio: 1 is twice the light at rest."""
 
 
 class ImagingRecipe(Recipe):
     """An indicator, cells and a camera. Cells differ by default, as they were measured to; all else
     is off."""
 
-    preset: Literal["cells", "ideal", "culture-widefield", "two-photon", "harsh"] = "cells"
+    preset: Annotated[
+        Literal["cells", "ideal", "culture-widefield", "two-photon", "harsh"], CHOSEN
+    ] = "cells"
     """Gives the values of missing keys (`simbench.scenario.presets.CAMERAS`): "cells" that differ
     before a perfect camera, "ideal" cells all alike, or a real camera."""
     indicator: Annotated[
         Annotated[str, Tag("preset")] | Annotated[IndicatorRecipe, Tag("custom")],
         Discriminator(lambda value: "preset" if isinstance(value, str) else "custom"),
+        CHOSEN,
     ] = "GCaMP6s"
     """Name of a preset (`simbench list indicators`), or a custom one."""
-    frame_rate_hz: Positive = 20.0
-    exposure: Annotated[float, Field(gt=0, le=1)] = 1.0
+    frame_rate_hz: Annotated[Positive, CHOSEN] = 20.0
+    """Frames per second of the camera."""
+    exposure: Annotated[float, Field(gt=0, le=1), CHOSEN] = 1.0
     """Share of the frame time in which light is collected."""
     photons_per_s: Positive | None = None
     """Detected photons per cell and second of exposure at rest. None with `nu` None: no noise."""
@@ -54,31 +62,36 @@ class ImagingRecipe(Recipe):
     """S.d. of the natural logarithm of the cells' baseline light."""
     drift_sd: NonNegative = 0.0
     """S.d. of the natural logarithm of a cell's slowly drifting baseline."""
-    drift_time_s: Positive = 30.0
+    drift_time_s: Annotated[Positive, CHOSEN] = 30.0
+    """Time constant of the drift, an Ornstein-Uhlenbeck process."""
     # The light
     bleach_fraction: Fraction = 0.0
     """Share of the light that bleaches with the time constant `bleach_time_s`."""
-    bleach_time_s: Positive = 600.0
+    bleach_time_s: Annotated[Positive, source("CaLab")] = 600.0
+    """Time constant of that share."""
     slow_bleach_fraction: Fraction = 0.0
     """Share of the light that bleaches with `slow_bleach_time_s`."""
-    slow_bleach_time_s: Positive = 3600.0
+    slow_bleach_time_s: Annotated[Positive, CHOSEN] = 3600.0
+    """Time constant of that share."""
     haze: NonNegative = 0.0
     """Factor a in the share of a neighbour's light that reaches a cell:
     a exp(-(distance / haze_sigma_mm)^2)."""
     haze_sigma_mm: Annotated[Positive, source("Stetter et al. 2012")] = 0.0316
+    """Distance over which haze falls to 1/e."""
     neuropil: NonNegative = 0.0
     """Mean light of the neuropil, in baselines of a cell."""
-    neuropil_sd: NonNegative = 0.3
+    neuropil_sd: Annotated[NonNegative, CHOSEN] = 0.3
     """S.d. of the natural logarithm of the neuropil's light over time."""
     neuropil_time_s: Annotated[Positive, source("photon-mosaic")] = 5.0
-    neuropil_radius_mm: Positive = 0.2
+    """Time constant of the neuropil's light, an Ornstein-Uhlenbeck process."""
+    neuropil_radius_mm: Annotated[Positive, CHOSEN] = 0.2
     """Length over which neighbours share the neuropil's course."""
     flicker_sd: NonNegative = 0.0
     """Relative s.d. of the illumination from frame to frame, shared by all cells."""
     # The detector; a cell's region counts as one pixel
     read_noise: NonNegative = 0.0
     """S.d. in photoelectrons per cell and frame."""
-    camera_gain: Positive = 1.0
+    camera_gain: Annotated[Positive, CHOSEN] = 1.0
     """Counts per photoelectron."""
     offset: NonNegative = 0.0
     """Counts in the dark, added before digitisation and subtracted from the traces."""

@@ -16,7 +16,7 @@ UNITS = {
 def scenario_schema() -> dict[str, Any]:
     """JSON schema (draft 2020-12) of a scenario file.
 
-    A key has its ``unit`` where it has one, and the ``source`` of a default that was published.
+    A key has its ``unit`` where it has one, and the ``source`` of its default, unless this is off.
     """
     schema = Scenario.model_json_schema()
     for recipe in (schema, *schema["$defs"].values()):

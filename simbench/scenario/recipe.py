@@ -11,9 +11,12 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def source(text: str) -> Any:
-    """Marks a key whose default was published: where, for the schema and the reference."""
+    """Marks where the default of a key is from, for the schema and the reference."""
     return Field(json_schema_extra={"source": text})
 
+
+CHOSEN = source("chosen")
+"""Marks a key whose default no publication gives."""
 
 # Marks a key that came after others were published: at its default it is not digested
 YOUNGER = "younger"

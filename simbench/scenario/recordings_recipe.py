@@ -33,6 +33,7 @@ class RecordingsRecipe(Recipe):
     seconds: Positive | None = None
     """Length of the windows that are cut. None: recordings are alike as they are."""
     frame_rate_hz: Positive | None = None
+    """Rate to which the frames of a window are averaged."""
     per_recording: Annotated[int, Field(ge=1)] | None = None
     """Most windows of a recording."""
     imaged: bool = False

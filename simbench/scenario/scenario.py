@@ -12,7 +12,7 @@ from simbench.scenario.axes import expand, refuse_duplicates, split_keys, value_
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
-from simbench.scenario.recipe import YOUNGER, Fraction, Positive, Recipe
+from simbench.scenario.recipe import CHOSEN, YOUNGER, Fraction, Positive, Recipe
 from simbench.scenario.recordings_recipe import RecordingsRecipe
 
 _BUDGETS = ("n_components", "latents_per_minute", "labelled_cultures")
@@ -22,7 +22,8 @@ _Values = Annotated[list[Any], Field(min_length=1)]
 class SplitRecipe(Recipe):
     """Which cultures are for testing: the same share of every condition."""
 
-    test_fraction: Annotated[Fraction, Field(gt=0, lt=1)] = 0.5
+    test_fraction: Annotated[Fraction, Field(gt=0, lt=1), CHOSEN] = 0.5
+    """Share of the cultures that are for testing."""
     train_with: dict[str, Any] = Field(default={})
     """Dotted keys and their values in the training cultures, where these differ from the test
     cultures: ``{"imaging.indicator": "GCaMP6s"}``."""
@@ -96,24 +97,30 @@ class Scenario(Recipe):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Lower case, digits and hyphens; the folder of the results is called so."""
     version: Annotated[int, Field(ge=1)]
+    """Rises with every change of a key that can change a score."""
     question: str
     """What the scenario asks, in a paragraph. Not part of the digest."""
     replicates: Annotated[int, Field(ge=0, le=10**6)] = 0
     """Cultures per condition; 0 where recordings are given."""
     culture: CultureRecipe | None = None
+    """Neurons, wiring and duration of a culture."""
     imaging: ImagingRecipe | None = None
+    """Indicator, cells and camera."""
     recordings: Annotated[RecordingsRecipe | None, YOUNGER] = None
     """Recordings of others in place of `culture`."""
     axes: dict[str, _Values] = Field(default={})
+    """Dotted keys and their values, of which each combination is a condition."""
     levels: dict[str, _Values] = Field(default={})
-    protocols: Annotated[list[Literal["latents", "reconstruction", "published"]], YOUNGER] = Field(
-        default=["latents"], min_length=1
-    )
+    """Dotted keys and their values, of which each combination is scored by itself."""
+    protocols: Annotated[
+        list[Literal["latents", "reconstruction", "published"]], YOUNGER, CHOSEN
+    ] = Field(default=["latents"], min_length=1)
     """What is scored (`simbench.scoring.protocols`)."""
     targets: list[str] = Field(default=[])
     """Labels to recover; at least one if latents are scored."""
-    nuisances: list[str] = Field(default=["culture"])
+    nuisances: Annotated[list[str], CHOSEN] = Field(default=["culture"])
     """Labels that a good latent does not hold."""
     within: Annotated[str | None, YOUNGER] = None
     """Numbers are scored within the classes of this label; by default the firing type, if known."""
@@ -123,7 +130,7 @@ class Scenario(Recipe):
     normal_scores: Annotated[bool, YOUNGER] = False
     """Whether probes read normal scores (ranks on the scale of a normal variable) of numbers from
     normal scores of at most 16 latents: heavy tails of real cells break a regression of values."""
-    n_components: Annotated[int, Field(ge=1)] = 8
+    n_components: Annotated[int, Field(ge=1), CHOSEN] = 8
     """Latent values per neuron, for every method that has this parameter."""
     latents_per_minute: Annotated[Positive | None, YOUNGER] = None
     """Latent values per neuron and minute that a reconstruction may use, for every method that has
@@ -137,6 +144,7 @@ class Scenario(Recipe):
     variants: list[str] = Field(default=[])
     """Methods with other settings that "all" includes. Not part of the digest."""
     split: SplitRecipe = SplitRecipe()
+    """Which cultures are for testing."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":

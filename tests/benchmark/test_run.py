@@ -13,6 +13,7 @@ from simbench.benchmark.plan import CONTROLS, Unit, plan
 from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
 from simbench.benchmark.run import latents_of, run
 from simbench.board.leaderboard import leaderboard
+from simbench.core.parallel import parallel_backend
 from simbench.methods import registry
 from simbench.scoring import HEADLINE
 
@@ -149,6 +150,30 @@ def test_a_method_that_kills_its_process_fails_alone(rows, tiny, tmp_path):
     assert made.loc[f"{path}:Exits", "error"] == "SystemExit: 3"
     for name in ("pca", *CONTROLS):
         assert (made.loc[name, "status"] == "ok").all()
+
+
+DEADLY_TO_WORKERS = """
+import psutil
+
+class Kills:
+    def transform(self, X):
+        return X
+
+    def fit(self, X):
+        for parent in psutil.Process().parents()[:2]:
+            parent.kill()
+"""
+
+
+def test_a_method_that_kills_its_dask_worker_is_a_failed_row(rows, tiny, tmp_path):
+    pytest.importorskip("distributed")
+    path = tmp_path / "deadly.py"
+    path.write_text(DEADLY_TO_WORKERS)
+    with parallel_backend("dask"):
+        made = run(plan([tiny], [f"{path}:Kills", "pca"], seeds=[1])).set_index("method")
+    assert made.loc[f"{path}:Kills", "status"] == "failed"
+    assert made.loc[f"{path}:Kills", "error"] == "UnitFailed: its process died: out of memory?"
+    assert (made.loc["pca", "status"] == "ok").all()
 
 
 SLOW = """

@@ -19,9 +19,14 @@ from simbench.benchmark.rows import read_rows, read_text
 from simbench.cli import app
 from simbench.cli.choices import Backend, Probe
 from simbench.core.parallel import BACKENDS
+from simbench.culture import planning
 from simbench.scoring.probes import PROBES
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
+REFUSE_ALL = (
+    "simulate ", "show culture ", "import a --scenario ", "release out -s ", "score a --scenario ",
+    "accept a --scenario ", "validate cultures x -s ", "check method ",
+)  # fmt: skip
 HEAVY = {"brian2", "torch", "pandas", "matplotlib", "sklearn", "numba", "scipy"}
 
 
@@ -242,10 +247,22 @@ def test_run_stands_first():
 
 def test_more_or_less_is_said(tmp_path):
     run = ("run", TINY, "-m", "pca", "--seed", 41, "--out", tmp_path)
-    said = simbench("-v", *run).stderr.splitlines()
+    said = simbench(*run, "-v").stderr.splitlines()
     assert "fit pca on tiny, seed 41: done" in said
     assert "score pca on tiny, seed 41: done" in said
     assert simbench("-q", *run).stderr == ""
+
+
+def test_a_missing_compiler_is_said_unless_quiet(tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "COMPILE_S", 0.0)  # a short simulation is worth it
+    monkeypatch.setattr(planning, "_marker", lambda *_: tmp_path / "cold")
+    simulate = ("simulate", TINY, "--seed", 43, "-j", 1, "-o")
+    said = [
+        simbench(*simulate, tmp_path / str(number), *quiet, CXX="no-such-compiler",
+                 SIMBENCH_CACHE=str(tmp_path / f"cache{number}")).stderr
+        for number, quiet in enumerate(([], ["-q"]))
+    ]  # fmt: skip
+    assert said == ["no C++ compiler found: simulating with Brian2's NumPy target\n", ""]
 
 
 def test_without_arguments_it_helps():
@@ -262,10 +279,19 @@ def test_without_arguments_it_helps():
         ("run quickstart -m avae-p", {"avae-published", "avae-pretrained"}),
         ("cache ", {"info", "prune", "clear"}),
         ("simulate topolo", {"topologies"}),
+        ("run al", {"all"}),
+        ("run -m al", {"all"}),
+        ("validate ranks x -m al", {"all"}),
+        *((f"{command}al", set()) for command in REFUSE_ALL),
+        ("run --dataset x --target isi_cv", {"isi_cv", "isi_cv2"}),
+        ("fetch ", {"here-seed1"}),
     ],
 )
-def test_the_shell_completes_choices_and_names(words, found):
+def test_the_shell_completes_choices_and_names(words, found, tmp_path):
     """Without the libraries that simulate, fit or draw."""
+    deposits = {"here-seed1": "https://example.org/a.zip", "nowhere-seed1": ""}
+    known = {name: {"url": url, "sha256": "0" * 64} for name, url in deposits.items()}
+    (tmp_path / "deposits.json").write_text(json.dumps(known))
     code = (
         "import sys\n"
         f"for name in {sorted(HEAVY)}: sys.modules[name] = None\n"
@@ -275,7 +301,8 @@ def test_the_shell_completes_choices_and_names(words, found):
     )
     words = f"simbench {words}"
     asked = {"_SIMBENCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
-             "COMP_CWORD": str(len(words.split(" ")) - 1)}  # fmt: skip
+             "COMP_CWORD": str(len(words.split(" ")) - 1),
+             "SIMBENCH_REGISTRY": str(tmp_path / "deposits.json")}  # fmt: skip
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | asked
     )

@@ -1,10 +1,11 @@
 import os
+import re
 import time
 
 import pytest
 
 from simbench import SimbenchError
-from simbench.core.parallel import parallel_backend, run_alone, run_jobs
+from simbench.core.parallel import UnitFailed, parallel_backend, run_alone, run_jobs
 
 
 def double(number):
@@ -17,9 +18,11 @@ def double(number):
     return 2 * number
 
 
-def kill_worker(number):
+def kill_worker(number, begun=None):
     """As a machine without memory does: ends the dask worker above the process of a job."""
     if number == 1:
+        if begun:
+            begun.write_text(begun.read_text() + "x")
         import psutil
 
         for parent in psutil.Process().parents()[:2]:
@@ -82,12 +85,22 @@ def test_a_scheduler_without_dask_is_refused():
         pass
 
 
-def test_a_job_that_kills_its_dask_worker_is_one_failed_result():
+def test_a_job_that_kills_its_dask_worker_is_one_failed_result_and_not_tried_again(tmp_path):
     pytest.importorskip("distributed")
+    begun = tmp_path / "begun"
+    begun.touch()
     with parallel_backend("dask"):
-        found = dict(run_alone(kill_worker, {n: (n,) for n in range(4)}, 2))
+        found = dict(run_alone(kill_worker, {n: (n, begun) for n in range(4)}, 2))
     assert str(found.pop(1)) == "its process died: out of memory?"
     assert found == {0: 0, 2: 4, 3: 6}
+    assert begun.read_text() == "x"
+
+
+def test_a_shared_job_that_kills_every_dask_worker_is_one_line():
+    pytest.importorskip("distributed")
+    complaint = re.escape("worker process died: out of memory?")
+    with parallel_backend("dask"), pytest.raises(UnitFailed, match=f"^{complaint}$"):
+        dict(run_jobs(double, {3: (3,)}, 2))
 
 
 def test_an_unreachable_scheduler_is_refused(monkeypatch):

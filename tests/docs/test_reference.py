@@ -1,5 +1,6 @@
 """The reference has all that the code knows."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -22,6 +23,26 @@ sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import reference_pages
 
 RECIPES = (Scenario, CultureRecipe, WiringRecipe, SynapseRecipe, ImagingRecipe, IndicatorRecipe)
+
+PURE_NUMBER = re.compile(
+    "share|relative|logarithm|probability|number of|ratio|exponent|times their|baselines|units of"
+    "|same units|1/ms",
+    re.IGNORECASE,
+)
+
+
+def lines_of(page):
+    """Lines of the tables of a page with a column of meanings, each by the names of its columns."""
+    header, found = None, []
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if not line.startswith("|"):
+            header = None
+        elif header is None:
+            header = cells
+        elif "meaning" in header and set(line) - set("| -"):
+            found.append(dict(zip(header, cells, strict=True)))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +68,31 @@ def test_keys_of_scenarios_have_unit_default_and_source(pages):
     _, _, unit, default, allowed, _, source, _ = (cell.strip() for cell in line.split("|"))
     assert (unit, default, allowed) == ("1/mm^2", "`250.0`", "number above 0")
     assert source
+
+
+def test_no_meaning_is_empty(pages):
+    tables = [lines_of(page) for page in pages.values()]
+    lines = [line for table in tables for line in table if "meaning" in line]
+    assert any("`drift_time_s`" in line.values() for line in lines)
+    assert any("`scenario_version`" in line.values() for line in lines)
+    assert not [line for line in lines if not line["meaning"]]
+
+
+def test_every_number_of_a_scenario_has_a_unit_or_says_that_it_has_none(pages):
+    numbers = [
+        line for line in lines_of(pages["scenario.md"]) if "number" in line["allowed"].split()
+    ]
+    numbers = [line for line in numbers if not line["allowed"].startswith("whole")]  # counts
+    assert len(numbers) > len(ImagingRecipe.model_fields)
+    assert not [
+        line for line in numbers if not line["unit"] and not PURE_NUMBER.search(line["meaning"])
+    ]
+
+
+def test_every_default_that_is_not_off_has_a_source(pages):
+    off = {"", "needed", "its own", "`0`", "`0.0`", "`false`", "`{}`", "`[]`"}
+    given = [line for line in lines_of(pages["scenario.md"]) if line["default"] not in off]
+    assert not [line for line in given if not line["source of the default"]]
 
 
 def test_every_public_name_and_every_command_are_there(pages):

@@ -45,7 +45,7 @@ def answered(round_, tmp_path, monkeypatch, capsys):
     seed, _ = round_
     monkeypatch.setattr(scenario_file, "_SHIPPED", SCENARIOS)
 
-    def run(proposed, accepted=None):
+    def run(proposed, accepted=None, secret=str(seed)):
         for name, files in {"proposed": {**(accepted or {}), **proposed}, "main": accepted}.items():
             (tmp_path / name).mkdir()
             for path, content in (files or {}).items():
@@ -53,10 +53,11 @@ def answered(round_, tmp_path, monkeypatch, capsys):
                 (tmp_path / name / path).write_bytes(content)
         folders = [str(tmp_path / name) for name in ("proposed", "main", "out")]
         monkeypatch.setattr(sys, "argv", ["answer_submission.py", *folders])
-        monkeypatch.setenv("SIMBENCH_ROUND_SEED", str(seed))
+        monkeypatch.setenv("SIMBENCH_ROUND_SEED", secret)
         code = answer_submission.main()
         text = (tmp_path / "out").read_text()
-        assert str(seed) not in text + "".join(capsys.readouterr())
+        said = text + "".join(capsys.readouterr())
+        assert not secret or secret not in said
         return code, text
 
     return run
@@ -101,6 +102,21 @@ def test_a_name_with_markup_is_refused(answered, round_):
     found = answered({f"{SCENARIO}/![x](y).zip": round_[1]})
     refused(found, "a file is to have a name of letters")
     assert "![x]" not in found[1]
+
+
+@pytest.mark.parametrize("secret", ["", "12 34", "0x1f", "five"])
+def test_a_secret_that_is_missing_or_malformed_is_said(answered, round_, secret):
+    found = answered({f"{SCENARIO}/mine.zip": round_[1]}, secret=secret)
+    refused(found, "SIMBENCH_ROUND_SEED is no whole number")
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, MemoryError])
+def test_an_unexpected_error_is_one_line_without_the_seed(answered, round_, kind, monkeypatch):
+    def fail(submission, scenario, seed):
+        raise kind(f"broke\nat seed {seed}")
+
+    monkeypatch.setattr(answer_submission, "score_submission", fail)
+    refused(answered({f"{SCENARIO}/mine.zip": round_[1]}), f"{kind.__name__}, which a maintainer")
 
 
 def test_the_workflow_runs_nothing_of_the_pull_request():
