@@ -76,7 +76,7 @@ def _check_jobs(n_jobs: int) -> int:
 Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
 Jobs = Annotated[
     int,
-    typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Worker processes; -1: one per core."),
+    typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Workers; -1: one per core."),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR")]
 CacheDir = Annotated[
