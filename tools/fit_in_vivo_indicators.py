@@ -1,6 +1,7 @@
 """Fit the indicators of `simbench.scenario.presets.IN_VIVO_FITS` to real cells.
 
 python tools/fit_in_vivo_indicators.py FOLDER             # print the fits, as a table like presets'
+python tools/fit_in_vivo_indicators.py FOLDER --swap      # to the other half: SWAPPED_IN_VIVO_FITS
 python tools/fit_in_vivo_indicators.py FOLDER --test      # presets on the animals not fitted to
 
 FOLDER holds `ground_truth` (CASCADE). Every other animal of an indicator is fitted to, the others
@@ -94,10 +95,14 @@ def scores(cells: Sequence[Cell], indicator: Indicator) -> tuple[float, float, f
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="recordings of others")
-    parser.add_argument("--test", action="store_true", help="presets on animals not fitted to")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--test", action="store_true", help="presets on animals not fitted to")
+    either.add_argument("--swap", action="store_true", help="fit the half that tests")
     parser.add_argument("names", nargs="*", help="indicators; all by default")
     arguments = parser.parse_args()
     to_fit, to_test = halves(read_cells(arguments.folder))
+    if arguments.swap:
+        to_fit, to_test = to_test, to_fit
     if arguments.test:
         print(f"{'':10}cells  r of in vivo, culture preset  gain of both  s.d. of log gain")
     for name in arguments.names or list(IN_VIVO_FITS):

@@ -26,7 +26,7 @@ _OUT = Path("runs/validation")
 def optics(folder: Recordings, out: Out = _OUT) -> None:
     """Do spikes of real cells make their measured traces?"""
     columns = ["indicator", "model", "cells", "r", "gain", "ev", "ev_gain", "ev_decay"]
-    _validate("optics", folder, out, "cells that no preset was fitted to, medians", columns)
+    _validate("optics", folder, out, "medians over cells that no fit has seen", columns)
 
 
 @validate.command(epilog="Example: simbench validate cultures recordings -s firing-types")

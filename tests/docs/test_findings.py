@@ -11,6 +11,8 @@ from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import leaderboard
 from simbench.board.reality_boards import verdicts
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
+from simbench.report.validation.optics_report import GAIN_RULE, KEPT, MISSED, UNTOLD
+from simbench.report.validation.optics_validation import IN_VIVO, SWAPPED
 
 sys.path.append(str(ROOT / "paper"))
 from facts import relations
@@ -258,3 +260,52 @@ def test_words_on_ranks_are_those_of_the_table():
     assert (neuron["tau_high"] > 0).all()
     assert "order that the split by neuron gives can't be told from a random one" in page
     assert "in an order that can't be told from a random one" in words_of(README)
+
+
+def optics_of(model):
+    table = pd.read_csv(ROOT / "results" / "validation" / "optics.csv")
+    return table[table["model"] == model].set_index("indicator")
+
+
+def test_words_on_gains_are_those_of_the_table():
+    preset, swapped, page = optics_of(IN_VIVO), optics_of(SWAPPED), words_of(REAL)
+    by = preset.groupby("verdict").groups
+    assert f"median gain of {GAIN_RULE[0]} to {GAIN_RULE[1]}" in page
+    kept, missed, untold = (" and ".join(by[v][-2:]) for v in (KEPT, MISSED, UNTOLD))
+    first = by[KEPT][0]
+    assert f"kept for {first}, {kept}, and missed for {missed}, whose" in page
+    assert len(by[KEPT]) == 3
+    assert f"{untold} was tested on one animal" in page
+    off = preset.loc[by[MISSED]]
+    assert ((off["gain_low"] < GAIN_RULE[1]) & (off["gain_high"] > GAIN_RULE[0])).all()
+    assert set(swapped.index[swapped["verdict"] == KEPT]) == set(by[KEPT])
+    assert "is kept for the same three" in page
+    assert (preset["r"] >= optics_of("culture")["r"]).all()
+    assert "is kept for all six" in page
+
+
+def test_words_on_single_spikes_are_those_of_the_table():
+    preset, culture, page = optics_of(IN_VIVO), optics_of("culture"), words_of(REAL)
+    share = preset["peak_simulated"] / preset["peak"]
+    assert (share < 1).all()
+    assert len(share) == 6
+    assert set(share.index[share < 0.5]) == {"GCaMP6s", "GCaMP6f", "jGCaMP7f", "jGCaMP8s"}
+    assert "too little, for all six indicators: to less than half of the measured peak for " in page
+    bright = culture[culture.index.str.startswith("jGCaMP8")]
+    assert (bright["peak_simulated"] / bright["peak"] - 1).abs().max() < 0.2
+    assert "a culture preset of jGCaMP8, whose peaks are within a fifth of the measured" in page
+
+
+def test_words_on_published_indicators_are_those_of_the_table():
+    table = pd.read_csv(ROOT / "results" / "validation" / "published.csv")
+    explained = table.pivot_table("ev_gain", "indicator", "change")
+    more = explained.sub(explained["published"], axis=0)
+    new = more.index.str.startswith("j")
+    assert (explained["decays fitted"] > explained["preset"] - 0.02)[new].all()
+    assert (more["zero moved"] < 0.01).all()
+    assert (more["line"] < 0.05).all()
+    assert (more.loc[~new, ["decays fitted", "curve fitted"]] > 0.05).all(axis=None)
+    page = words_of(REAL)
+    assert "they explain as much as the presets for jGCaMP7f and jGCaMP8." in page
+    assert "the zero of dF/F explains nothing more, and taking out saturation little" in page
+    assert "For GCaMP6 decay and saturation curve were off" in page

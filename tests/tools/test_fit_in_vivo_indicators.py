@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from simbench.data.readers.measured_cells import (
     without_drift,
 )
 from simbench.imaging.indicators import frame_dff
-from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS
+from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS, SWAPPED_IN_VIVO_FITS
 
 TOOLS = Path(__file__).parents[2] / "tools"
 sys.path.append(str(TOOLS))
+import ablate_published_indicators as ablation  # noqa: E402
 import fit_in_vivo_indicators as tool  # noqa: E402
 
 RATE_HZ, SECONDS = 15.0, 90.0
@@ -58,11 +60,33 @@ def test_no_animal_is_on_both_sides():
     assert [cell.animal for cell in to_test] == ["1", "1"]
 
 
+def test_what_was_off_with_a_published_indicator_is_seen():
+    cells = [made_cell(seed) for seed in range(3)]
+    table = ablation.compare("jGCaMP8s", cells[:2], cells[2:]).set_index("change")
+    explained = table["ev_gain"]
+    assert explained["published"] < explained["decays fitted"] - 0.05
+    assert explained["both fitted"] == pytest.approx(1, abs=0.03)
+    assert explained["curve fitted"] < explained["both fitted"] - 0.05
+    assert "decays fitted" in ablation.text_of(table.reset_index())
+
+
+def test_a_zero_that_moves_changes_the_size_alone():
+    cell = made_cell(0)
+    (recording,) = cell.recordings
+    lifted = replace(cell, recordings=(replace(recording, fast_dff=recording.fast_dff + 0.5),))
+    before, after = (ablation.measured(c) for c in (cell, ablation.zero_moved(lifted)))
+    found = ablation.agreement(before, after)
+    assert found.gain == pytest.approx(1.5, rel=0.03)
+    assert found.r > 0.99
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("name", IN_VIVO_FITS)
-def test_real_cells_give_the_presets(real, name):
-    cells = [cell for cell in halves(read_cells(real))[0] if cell.indicator == name]
-    np.testing.assert_allclose(tool.fit(name, cells), IN_VIVO_FITS[name], rtol=0.05)
+def test_real_cells_give_the_fits_of_both_halves(real, name, half):
+    cells = [cell for cell in halves(read_cells(real))[half] if cell.indicator == name]
+    fits = (IN_VIVO_FITS, SWAPPED_IN_VIVO_FITS)[half]
+    np.testing.assert_allclose(tool.fit(name, cells), fits[name], rtol=0.05)
 
 
 @pytest.mark.parametrize("name", IN_VIVO_FITS)

@@ -13,6 +13,10 @@ from simbench.data.readers.ground_truth_files import read_ground_truth
 from simbench.data.recording import Recording, true_spikes
 from simbench.imaging.dff import running_baseline
 
+SOURCE = (
+    "Chen et al. 2013, Dana et al. 2019, Huang et al. 2021, Rupprecht et al. 2021 and Zhang et al. "
+    "2023, collected by CASCADE (Rupprecht et al. 2021, doi 10.1038/s41593-021-00895-5)"
+)
 COMPARED_HZ = 15.0
 FEWEST_SPIKES = 10
 
@@ -54,21 +58,20 @@ class Cell:
 
 
 def read_cells(folder: str | Path) -> list[Cell]:
-    """The cells of the folder ``ground_truth`` that fire 10 spikes or more, in order of files.
+    """The cells of ground truth that fire 10 spikes or more, in order of files.
 
     Parameters
     ----------
     folder : str or Path
-        Of recordings of others.
+        ``ground_truth``, or a folder that holds it.
 
     Raises
     ------
     SimbenchError
-        If the folder is missing or holds no such cell, or a file is damaged.
+        If the folder holds no such cell, or a file is damaged.
     """
-    below = Path(folder) / "ground_truth"
-    if not below.is_dir():
-        raise SimbenchError(f"{below}: missing; allowed: a folder that holds ground_truth")
+    folder = Path(folder)
+    below = folder / "ground_truth" if (folder / "ground_truth").is_dir() else folder
     cells = []
     for path in files_of(below, (".mat",)):
         found = read_ground_truth(path)

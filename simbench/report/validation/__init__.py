@@ -32,7 +32,8 @@ def validate(
         ``scenarios`` behave like real ones? "ranks": does the order of ``methods`` in ``results``
         carry over to real cells?
     folder
-        Recordings of others, with folders ``ground_truth`` and ``cultures``.
+        Recordings of others, with folders ``ground_truth`` and ``cultures``; for optics and
+        cultures that folder itself will do.
     out
         Folder for tables and figure.
     seeds
@@ -54,7 +55,7 @@ def validate(
         raise SimbenchError(f"validate {folder}: no such folder")
     check_writable(out)
     if what == "optics":
-        from simbench.report.validation.optics_validation import validate_optics
+        from simbench.report.validation.optics_report import validate_optics
 
         return validate_optics(folder, out, progress)
     if what == "cultures":

@@ -1,46 +1,41 @@
 """The optics against real cells: their spikes through the indicators, beside measured traces."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simbench.core.files import write_text
-from simbench.core.text import markdown_table, number
 from simbench.data.readers.measured_cells import (
     Cell,
     CellRecording,
     averaged,
     halves,
-    read_cells,
     without_drift,
 )
 from simbench.imaging.camera import measure_nu
 from simbench.imaging.dff import running_baseline
-from simbench.imaging.indicators import Indicator, frame_dff, get_indicator
-from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS, NU_PER_SD
+from simbench.imaging.indicators import (
+    Indicator,
+    frame_dff,
+    get_indicator,
+    hill_response,
+    in_vivo_indicator,
+)
+from simbench.scenario.presets import CULTURE_FITS, IN_VIVO_FITS, NU_PER_SD, SWAPPED_IN_VIVO_FITS
 
-LINEAR = "best linear kernel"
+IN_VIVO, SWAPPED = "in vivo", "in vivo, halves swapped"
+LINEAR, SIGMOID = "best linear kernel", "linear kernel and sigmoid"
 _LINEAR_DECAYS_MS = np.geomspace(30, 8000, 8)
-_DECAY_REACH = np.log(4)
+DECAY_REACH = np.log(4)
 _DRIFT_S = 30.0
 _SILENCE_S = 2.0
 _SMOOTH_S = 0.05
 _GRID_HZ = 100.0
-_FEWEST_ALONE = 10
-
-_INTRODUCTION = """\
-Real spikes through the indicators, against the measured traces ({n} cells of {n_animals} animals; a
-cell without a named animal counts as one). Every other animal of an indicator was fitted to (by the
-presets in vivo and the linear kernel); all figures here are of the others. Traces are compared at
-about 15 Hz, an offset fitted, slow drift taken off measured and simulated ones alike. Medians over
-cells.
-
-r: correlation. EV: explained variance over its ceiling (1 - noise variance / variance, the noise
-from nu), of the preset as it is, with a gain for each cell, and with a factor on its decay times.
-"""
+FEWEST_ALONE = 10
+# Hill exponent, half-saturation and largest value (dF/F) of the sigmoid.
+_SIGMOID_START, _SIGMOID_BOUNDS = (1.2, 5.0, 10.0), ((0.4, 4.0), (0.05, 200.0), (0.05, 400.0))
 
 
 class Agreement(NamedTuple):
@@ -81,7 +76,7 @@ def fit_decay(cell: Cell, indicator: Indicator) -> tuple[float, float]:
     real = measured(cell)
     found = minimize_scalar(
         lambda log: -agreement(real, simulated_like(cell, indicator, float(np.exp(log)))).r,
-        bounds=(-_DECAY_REACH, _DECAY_REACH), method="bounded", options={"xatol": 0.01},
+        bounds=(-DECAY_REACH, DECAY_REACH), method="bounded", options={"xatol": 0.01},
     )  # fmt: skip
     return float(np.exp(found.x)), -float(found.fun)
 
@@ -120,20 +115,50 @@ def linear_kernel(cells: Sequence[Cell]) -> Indicator:
         return Indicator(LINEAR, "linear", "fitted", rise_ms, decays, lambda calcium: calcium)
 
     one = [linear(np.ones(1), np.array([decay])) for decay in _LINEAR_DECAYS_MS]
-    real = [measured(cell) for cell in cells]
-    sizes = [np.linalg.norm(trace) for trace in real]
-    columns = [
-        np.concatenate([simulated_like(c, i) / size for c, size in zip(cells, sizes)]) for i in one
-    ]
-    target = np.concatenate([trace / size for trace, size in zip(real, sizes)])
-    return linear(np.linalg.lstsq(np.array(columns).T, target)[0], _LINEAR_DECAYS_MS)
+    columns = [_weighed_alike(cells, indicator) for indicator in one]
+    weights = np.linalg.lstsq(np.array(columns).T, _weighed_alike(cells))[0]
+    return linear(weights, _LINEAR_DECAYS_MS)
 
 
-def single_spike(cell: Cell, indicator: Indicator | None = None) -> tuple[float, float]:
-    """Peak (dF/F) and half-decay (ms) of the mean around spikes with 2 s of silence on both sides.
+def sigmoid_kernel(linear: Indicator, cells: Sequence[Cell]) -> Indicator:
+    """A linear kernel followed by the Hill response that is nearest to cells, all weighed alike."""
+    from scipy.optimize import least_squares
+
+    def bent(logs: np.ndarray) -> Indicator:
+        hill = hill_response(*np.exp(logs))
+        return replace(linear, name=SIGMOID, response=lambda c: hill(np.maximum(c, 0, out=c)))
+
+    target = _weighed_alike(cells)
+    found = least_squares(
+        lambda logs: _weighed_alike(cells, bent(logs)) - target,
+        np.log(_SIGMOID_START), bounds=np.log(_SIGMOID_BOUNDS).T, diff_step=0.01,
+    )  # fmt: skip
+    return bent(found.x)
+
+
+def _weighed_alike(cells: Sequence[Cell], indicator: Indicator | None = None) -> np.ndarray:
+    """Traces of cells, measured or of an indicator, over the norms of the measured ones."""
+    parts = []
+    for cell in cells:
+        real = measured(cell)
+        trace = real if indicator is None else simulated_like(cell, indicator)
+        parts.append(trace / np.linalg.norm(real))
+    return np.concatenate(parts)
+
+
+class SingleSpike(NamedTuple):
+    """Peak (dF/F), time from spike to half of it, and from the peak to half of it (ms)."""
+
+    peak: float
+    half_rise_ms: float
+    half_decay_ms: float
+
+
+def single_spike(cell: Cell, indicator: Indicator | None = None) -> SingleSpike:
+    """What is seen in the mean around spikes with 2 s of silence on both sides.
 
     Of the measured trace, or of an indicator's. NaN where a cell has fewer than 10 such spikes.
-    Noise makes the peak of a mean too high.
+    Peak and decay are those of the mean over 50 ms; noise makes the peak too high.
     """
     ages = np.arange(-_SILENCE_S / 2, _SILENCE_S, 1 / _GRID_HZ)
     found = []
@@ -145,16 +170,21 @@ def single_spike(cell: Cell, indicator: Indicator | None = None) -> tuple[float,
         around = _alone(recording)[:, None] + ages
         found.append(np.interp(around, seconds, trace))
     windows = np.concatenate(found)
-    if len(windows) < _FEWEST_ALONE:
-        return np.nan, np.nan
+    if len(windows) < FEWEST_ALONE:
+        return SingleSpike(np.nan, np.nan, np.nan)
     width = round(_SMOOTH_S * _GRID_HZ)
-    mean = np.convolve(windows.mean(axis=0), np.ones(width) / width, "same")[width:-width]
-    after = ages[width:-width]
-    mean -= np.median(mean[after < 0])
+    sharp = windows.mean(axis=0)
+    smooth = np.convolve(sharp, np.ones(width) / width, "same")[width:-width]
+    sharp, after = sharp[width:-width], ages[width:-width]
+    rest = np.median(smooth[after < 0])
     start = int(np.searchsorted(after, 0))
-    top = start + int(mean[start : start + round(0.7 * _GRID_HZ)].argmax())
-    below = mean[top:] <= mean[top] / 2
-    return float(mean[top]), float(below.argmax() / _GRID_HZ * 1000) if below.any() else np.nan
+    top = start + int(smooth[start : start + round(0.7 * _GRID_HZ)].argmax())
+    half = (smooth[top] + rest) / 2
+    foot = top - 1 - int((sharp[:top] <= half)[::-1].argmax())
+    rise = np.interp(half, sharp[foot : foot + 2], after[foot : foot + 2])
+    below = smooth[top:] <= half
+    decay = below.argmax() / _GRID_HZ if below.any() else np.nan
+    return SingleSpike(float(smooth[top] - rest), float(rise * 1000), float(decay * 1000))
 
 
 def _alone(recording: CellRecording) -> np.ndarray:
@@ -172,10 +202,11 @@ def models_of(name: str, to_fit: Sequence[Cell]) -> dict[str, Indicator]:
     """What the cells of an indicator are compared with, by kind."""
     models = {"culture": get_indicator(name)} if name in CULTURE_FITS else {}
     if name in IN_VIVO_FITS:
-        models["in vivo"] = get_indicator(f"{name}-in-vivo")
+        models[IN_VIVO] = get_indicator(f"{name}-in-vivo")
     own = [cell for cell in to_fit if cell.indicator == name]
     if own and name in CULTURE_FITS:
         models[LINEAR] = linear_kernel(own)
+        models[SIGMOID] = sigmoid_kernel(models[LINEAR], own)
     return models
 
 
@@ -184,130 +215,52 @@ def compare_cells(
 ) -> pd.DataFrame:
     """Every test cell against every model of its indicator: a row for each.
 
+    And every cell that was fitted to against the fit to the test cells (``SWAPPED``).
+
     Returns
     -------
     DataFrame
         ``cell``, ``animal``, ``indicator``, ``model``; ``r``, ``gain``, ``ev``, ``ev_gain``,
         ``ev_decay``, ``r_decay``, ``decay`` (factor), ``nu`` (%/sqrt(Hz)), ``ceiling``, ``drift``
-        (log, in 30 s), and ``peak`` (dF/F) and ``half_decay_ms`` of single spikes, measured and
-        ``_simulated``.
+        (log, in 30 s), and ``peak`` (dF/F), ``half_rise_ms`` and ``half_decay_ms`` of single
+        spikes, measured and ``_simulated``.
     """
     to_fit, to_test = halves(cells)
-    names = {cell.indicator for cell in to_test}
-    models = {name: models_of(name, to_fit) for name in names}
+    models = {name: models_of(name, to_fit) for name in {cell.indicator for cell in to_test}}
+    swapped = {
+        name: {SWAPPED: in_vivo_indicator(name, row)} for name, row in SWAPPED_IN_VIVO_FITS.items()
+    }
+    pairs = [(cell, models[cell.indicator]) for cell in to_test]
+    pairs += [(cell, swapped.get(cell.indicator, {})) for cell in to_fit]
     rows = []
-    for done, cell in enumerate(to_test, 1):
-        real = measured(cell)
-        nu, ceiling = noise_of(cell)
-        peak, half_decay = single_spike(cell)
-        about = {
-            "cell": cell.name, "animal": cell.animal, "indicator": cell.indicator, "nu": nu,
-            "ceiling": ceiling, "drift": drift_of(cell), "peak": peak, "half_decay_ms": half_decay,
-        }  # fmt: skip
-        for kind, indicator in models[cell.indicator].items():
-            model = simulated_like(cell, indicator)
-            r, gain = agreement(real, model)
-            if not np.isfinite(r):
-                continue
-            decay, r_decay = fit_decay(cell, indicator)
-            peak_simulated, half_simulated = single_spike(cell, indicator)
-            left = real - model
-            rows.append(about | {
-                "model": kind, "r": r, "gain": gain, "decay": decay, "r_decay": r_decay,
-                "ev": (1 - float(left @ left) / float(real @ real)) / ceiling,
-                "ev_gain": r * abs(r) / ceiling, "ev_decay": r_decay * abs(r_decay) / ceiling,
-                "peak_simulated": peak_simulated, "half_decay_ms_simulated": half_simulated,
-            })  # fmt: skip
+    for done, (cell, kinds) in enumerate(pairs, 1):
+        rows += _rows_of(cell, kinds)
         if report:
-            report("cells", done, len(to_test))
+            report("cells", done, len(pairs))
     return pd.DataFrame(rows)
 
 
-def medians_by_indicator(table: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the cells of each indicator and model, and spreads of gain, decay and drift."""
-    summary = []
-    for (indicator, model), own in table.groupby(["indicator", "model"], sort=False):
-        gains = np.log(own["gain"][own["gain"] > 0])
-        inside = np.log(own["decay"])[np.abs(np.log(own["decay"])) < 0.99 * _DECAY_REACH]
-        medians = own.select_dtypes("number").median()
-        summary.append({
-            "indicator": indicator, "model": model, "cells": len(own),
-            "animals": own["animal"].nunique(), "r_lower_quartile": own["r"].quantile(0.25),
-            **medians, "log_gain_sd": gains.std(), "log_decay_sd": inside.std(),
-            "cells_with_single_spikes": int(own["peak"].notna().sum()),
+def _rows_of(cell: Cell, models: dict[str, Indicator]) -> list[dict]:
+    """A cell against models: a row for each that its spikes drive."""
+    real = measured(cell)
+    nu, ceiling = noise_of(cell)
+    about = {
+        "cell": cell.name, "animal": cell.animal, "indicator": cell.indicator, "nu": nu,
+        "ceiling": ceiling, "drift": drift_of(cell), **single_spike(cell)._asdict(),
+    }  # fmt: skip
+    rows = []
+    for kind, indicator in models.items():
+        model = simulated_like(cell, indicator)
+        r, gain = agreement(real, model)
+        if not np.isfinite(r):
+            continue
+        decay, r_decay = fit_decay(cell, indicator)
+        alone = single_spike(cell, indicator)._asdict()
+        left = real - model
+        rows.append(about | {
+            "model": kind, "r": r, "gain": gain, "decay": decay, "r_decay": r_decay,
+            "ev": (1 - float(left @ left) / float(real @ real)) / ceiling,
+            "ev_gain": r * abs(r) / ceiling, "ev_decay": r_decay * abs(r_decay) / ceiling,
+            **{f"{name}_simulated": value for name, value in alone.items()},
         })  # fmt: skip
-    return pd.DataFrame(summary).sort_values(["indicator", "model"], ignore_index=True)
-
-
-def validate_optics(
-    folder: Path, out: Path, report: Callable[[str, int, int], None] | None = None
-) -> pd.DataFrame:
-    """Compare the optics with real cells; writes ``optics.csv``, ``optics.md``, ``optics.png``.
-
-    Parameters
-    ----------
-    folder : Path
-        Of recordings of others, with ``ground_truth``.
-    out : Path
-    report : callable, optional
-        Told what is done, how much, and of how many.
-
-    Returns
-    -------
-    DataFrame
-        Of `medians_by_indicator`.
-    """
-    from simbench.report.style import save
-    from simbench.report.validation.optics_validation_figure import draw_validation
-
-    cells = read_cells(folder)
-    table = compare_cells(cells, report)
-    summary = medians_by_indicator(table)
-    write_text(out / "optics.csv", summary.to_csv(index=False, float_format="%.4g"))
-    write_text(out / "optics.md", optics_text(summary, table))
-    save(draw_validation(table, halves(cells)[1]), out / "optics.png")
-    return summary
-
-
-def optics_text(summary: pd.DataFrame, table: pd.DataFrame) -> str:
-    """What was found, in Markdown."""
-    fits = markdown_table(
-        ("indicator", "model", "cells", "animals", "r (lower quartile)", "gain", "EV as it is",
-         "EV, gain", "EV, gain and decay"),
-        [
-            (row.indicator, row.model, row.cells, row.animals,
-             f"{number(row.r)} ({number(row.r_lower_quartile)})",
-             *map(number, (row.gain, row.ev, row.ev_gain, row.ev_decay)))
-            for row in summary.itertuples()
-        ],
-        2,
-    )  # fmt: skip
-    presets = summary[summary["model"] != LINEAR]
-    spreads = markdown_table(
-        ("indicator", "model", "s.d. of log gain", "s.d. of log decay", "nu (%/√Hz)",
-         "ceiling of EV", "s.d. of log baseline, 30 s"),
-        [
-            (row.indicator, row.model,
-             *map(number, (row.log_gain_sd, row.log_decay_sd, row.nu, row.ceiling)),
-             number(row.drift, ".3f"))
-            for row in presets.itertuples()
-        ],
-        2,
-    )  # fmt: skip
-    alone = markdown_table(
-        ("indicator", "model", "cells", "peak, real / simulated", "half-decay (ms)"),
-        [
-            (row.indicator, row.model, row.cells_with_single_spikes,
-             f"{number(row.peak)} / {number(row.peak_simulated)}",
-             f"{number(row.half_decay_ms, '.0f')} / {number(row.half_decay_ms_simulated, '.0f')}")
-            for row in presets.itertuples()
-        ],
-        2,
-    )  # fmt: skip
-    animals = table.groupby("indicator")["animal"].nunique().sum()
-    introduction = _INTRODUCTION.format(n=table["cell"].nunique(), n_animals=animals)
-    return (
-        f"# Optics\n\n{introduction}\n{fits}\n## Spread between cells\n\n{spreads}\n"
-        f"## Single spikes\n\nMeans around spikes with 2 s of silence on both sides, of cells that "
-        f"have {_FEWEST_ALONE} or more.\n\n{alone}"
-    )
+    return rows

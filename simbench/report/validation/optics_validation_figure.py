@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from simbench.data.readers.measured_cells import Cell, CellRecording, without_drift
 from simbench.imaging.indicators import frame_dff, get_indicator
 from simbench.report.style import PAGE, PALETTE, use_style
+from simbench.report.validation.optics_validation import IN_VIVO, LINEAR, SIGMOID
 
 _WINDOW_S = 30.0
 _GAINS = (0.2, 0.5, 1, 2, 5, 10)
-_COLORS = {"culture": PALETTE[0], "in vivo": PALETTE[1], "best linear kernel": "0.6"}
+_COLORS = {"culture": PALETTE[0], IN_VIVO: PALETTE[1], LINEAR: "0.65", SIGMOID: "0.35"}
 
 
 def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
@@ -35,7 +36,7 @@ def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
     named = {cell.name: cell for cell in cells}
     for axes, name in zip(rows, indicators):
         own = table[table["indicator"] == name]
-        best = own[own["model"] == ("in vivo" if "in vivo" in set(own["model"]) else "culture")]
+        best = own[own["model"] == (IN_VIVO if IN_VIVO in set(own["model"]) else "culture")]
         row = best.sort_values("r").iloc[len(best) // 2]
         draw_example(axes, named[row["cell"]], str(row["model"]), row)
     rows[0].legend(frameon=False, fontsize=6.5, loc="upper right", ncols=3)
@@ -91,10 +92,10 @@ def _draw_cells(axes: Axes, table: pd.DataFrame, indicators: list[str], what: st
             values = table.loc[mine, what]
             if not len(values):
                 continue
-            x = place + (k - (len(models) - 1) / 2) * 0.27
-            jitter = rng.uniform(-0.07, 0.07, len(values))
+            x = place + (k - (len(models) - 1) / 2) * 0.21
+            jitter = rng.uniform(-0.06, 0.06, len(values))
             axes.scatter(x + jitter, values, s=4, color=_COLORS[model], alpha=0.6, linewidths=0)
-            axes.plot([x - 0.11, x + 0.11], [values.median()] * 2, color=_COLORS[model], lw=2)
+            axes.plot([x - 0.09, x + 0.09], [values.median()] * 2, color=_COLORS[model], lw=2)
         axes.plot([], [], color=_COLORS[model], lw=2, label=model)
     axes.set_xticks(range(len(indicators)), indicators, rotation=30, ha="right")
     if what == "gain":

@@ -22,6 +22,7 @@ from simbench.board.shared_cultures import culture_sets
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
+from simbench.data.readers.measured_cells import SOURCE
 from simbench.data.recorded import pinned
 from simbench.data.simulation import simulate
 from simbench.methods.registry import expand_names, find_entry
@@ -35,7 +36,8 @@ _INTRODUCTION = """\
 Does the order of methods on simulated data carry over to real cells? The boards are those of
 `{cells}` (measured traces; R² of labels of the spikes, within indicator; irregularity and
 bursts given the rate), {n_animals} animals (cells, where the animal is unknown) and
-{n_methods} methods, splits {seeds}.
+{n_methods} methods, splits {seeds}. Cells of
+{source}.
 
 tau: Kendall's tau-b of the methods' scores, with its 95 % bootstrap interval over animals and, of
 other boards, over their cultures too. One a family: tau with one method of each family, mean over
@@ -155,7 +157,7 @@ def ranks_text(
     )
     about = {
         "cells": CELLS, "n_animals": n_animals, "n_methods": len(methods),
-        "seeds": ", ".join(map(str, seeds)),
+        "seeds": ", ".join(map(str, seeds)), "source": SOURCE,
     }  # fmt: skip
     introduction = _INTRODUCTION.format(**about) + "\n" + _CONTRAST_NOTE.format(contrast=CONTRAST)
     parts = {

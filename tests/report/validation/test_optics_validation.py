@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from simbench.cli import app
 from simbench.core.errors import SimbenchError
 from simbench.culture.spikes import SpikeTrains
-from simbench.data.readers.measured_cells import read_cells
+from simbench.data.readers.measured_cells import SOURCE, Cell, CellRecording, read_cells
 from simbench.imaging.indicators import frame_dff, get_indicator, measure_response
+from simbench.report.validation import optics_report
 from simbench.report.validation import optics_validation as validation
 from simbench.scenario.presets import NU_PER_SD
 
@@ -77,6 +78,22 @@ def test_single_spikes_have_the_size_of_the_preset(rows):
     assert amplitude * 0.6 < culture["peak_simulated"] < amplitude  # frames and smoothing lower it
     assert culture["peak"] / culture["peak_simulated"] == pytest.approx(GAIN, rel=0.25)
     assert culture["half_decay_ms"] > culture["half_decay_ms_simulated"]
+    assert culture["half_rise_ms"] == pytest.approx(culture["half_rise_ms_simulated"], abs=5)
+
+
+def test_peak_and_half_times_of_a_known_course_are_found():
+    rate, rise_s, decay_s, peak = 100.0, 0.3, 0.4, 0.8
+    times = np.arange(3, 117, 4.5)
+    ages = (np.arange(SECONDS * rate) + 0.5) / rate
+    ages -= times[np.maximum(np.searchsorted(times, ages) - 1, 0)]
+    course = np.where(ages < rise_s, ages / rise_s, np.exp(-(ages - rise_s) / decay_s))
+    trace = 0.2 + peak * np.where(ages > 0, course, 0)
+    spikes = SpikeTrains.from_events(np.zeros(len(times), int), times, 1, SECONDS)
+    made = Cell("made", "made", "GCaMP6s", "1", (CellRecording(trace, rate, spikes, trace, rate),))
+    found = validation.single_spike(made)
+    assert found.peak == pytest.approx(peak, rel=0.06)  # smoothing lowers it
+    assert found.half_rise_ms == pytest.approx(1000 * rise_s / 2, abs=10)
+    assert found.half_decay_ms == pytest.approx(1000 * decay_s * np.log(2), abs=30)
 
 
 def test_the_linear_kernel_is_the_best_of_linear_cells(tmp_path):
@@ -92,18 +109,51 @@ def test_the_linear_kernel_is_the_best_of_linear_cells(tmp_path):
     assert mine > other
 
 
-def test_command_writes_table_and_figure(folder, tmp_path):
-    shown = CliRunner().invoke(app, ["validate", "optics", str(folder), "-o", str(tmp_path)])
+def test_a_sigmoid_after_the_kernel_is_nearer_to_cells_that_saturate(folder):
+    to_fit, (other,) = validation.halves(read_cells(folder))
+    kernel = validation.linear_kernel(to_fit)
+    real = validation.measured(other)
+    straight, bent = (
+        validation.agreement(real, validation.simulated_like(other, i)).r
+        for i in (kernel, validation.sigmoid_kernel(kernel, to_fit))
+    )
+    assert 1 - bent**2 < 0.7 * (1 - straight**2)
+
+
+def test_gains_are_held_against_the_rule_over_animals():
+    rng = np.random.default_rng(0)
+    gains = pd.DataFrame({"animal": np.repeat(np.arange(20), 5)})
+    gains["gain"] = np.exp(0.3 * rng.normal(size=20)[gains["animal"]])
+    low, high = optics_report.gain_interval(gains)
+    assert low < gains["gain"].median() < high
+    as_if_alone = optics_report.gain_interval(gains.assign(animal=np.arange(100)))
+    assert high - low > 1.3 * (as_if_alone[1] - as_if_alone[0])
+    assert optics_report.gain_verdict(gains) == optics_report.KEPT
+    assert optics_report.gain_verdict(gains.assign(gain=1.3)) == optics_report.MISSED
+    one = gains.assign(animal=1)
+    assert optics_report.gain_verdict(one) == optics_report.UNTOLD
+    assert np.isnan(optics_report.gain_interval(one)).all()
+
+
+@pytest.mark.parametrize("below", ["", "ground_truth"])
+def test_command_writes_table_and_figure(folder, tmp_path, below):
+    shown = CliRunner().invoke(
+        app, ["validate", "optics", str(folder / below), "-o", str(tmp_path)]
+    )
     assert shown.exit_code == 0
-    table = pd.read_csv(tmp_path / "optics.csv")
-    assert set(table["model"]) == {"culture", "in vivo", validation.LINEAR}
+    table = pd.read_csv(tmp_path / "optics.csv").set_index("model")
+    assert set(table.index) == {
+        "culture", validation.IN_VIVO, validation.SWAPPED, validation.LINEAR, validation.SIGMOID
+    }  # fmt: skip
+    assert set(table["verdict"].dropna()) == {optics_report.UNTOLD}
     text = (tmp_path / "optics.md").read_text(encoding="utf-8")
-    assert "jGCaMP8m | culture" in text
+    for words in ("jGCaMP8m | culture", "jGCaMP8m | halves swapped", SOURCE):
+        assert words in text
     assert Image.open(tmp_path / "optics.png").size[0] > 800
 
 
 def test_a_folder_without_ground_truth_is_one_line(tmp_path):
     bad = CliRunner().invoke(app, ["validate", "optics", str(tmp_path), "-o", str(tmp_path)])
     assert isinstance(bad.exception, SimbenchError)
-    assert "holds ground_truth" in str(bad.exception)
+    assert "holds no file that ends in .mat" in str(bad.exception)
     assert not list(tmp_path.iterdir())

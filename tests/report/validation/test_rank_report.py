@@ -10,6 +10,7 @@ from PIL import Image
 from simbench.benchmark import plan
 from simbench.core.errors import SimbenchError
 from simbench.core.files import validated
+from simbench.data.readers.measured_cells import SOURCE
 from simbench.report.validation import rank_report
 from simbench.report.validation.rank_report import groups_that_test, validate_ranks
 from simbench.scenario.scenario import Scenario
@@ -53,7 +54,7 @@ def test_boards_are_run_compared_and_written(made, tmp_path):
     kept = pd.read_csv(out / "ranks.csv")
     assert kept["tau"].to_numpy() == pytest.approx(table["tau"].to_numpy(), abs=1e-3, nan_ok=True)
     text = (out / "ranks.md").read_text(encoding="utf-8")
-    for word in ("## Registered in advance", "≥ 0.8", "recorded-cells-twins", *METHODS):
+    for word in ("## Registered in advance", "≥ 0.8", "recorded-cells-twins", SOURCE, *METHODS):
         assert word in text
     assert Image.open(out / "ranks.png").size[0] > 800
 
