@@ -8,6 +8,7 @@ from made_files import CELLS, write_cells
 from PIL import Image
 
 from simbench.benchmark import plan
+from simbench.benchmark.rows import read_rows
 from simbench.core.errors import SimbenchError
 from simbench.core.files import validated
 from simbench.data.readers.measured_cells import SOURCE
@@ -51,6 +52,8 @@ def test_boards_are_run_compared_and_written(made, tmp_path):
         "held-out cultures", "split by neuron", "split by neuron, boosted trees",
         "clusters tuned on labels",
     }  # fmt: skip
+    rows = read_rows(out / "abante2025-rows.jsonl.gz")
+    assert {*METHODS, "chance", "spikes"} <= set(rows["method"])
     kept = pd.read_csv(out / "ranks.csv")
     assert kept["tau"].to_numpy() == pytest.approx(table["tau"].to_numpy(), abs=1e-3, nan_ok=True)
     text = (out / "ranks.md").read_text(encoding="utf-8")
