@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.benchmark.rows import PARQUET_FILE, read_rows, read_text, row_files
+from simbench.benchmark.rows import PARQUET_FILE, read_rows, read_text, row_files, write_parquet
 from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
 from simbench.core import text
 from simbench.core.console import track
@@ -43,7 +43,7 @@ _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 _WIDTHS = (1400, 1000, 720, 480)
 
 
-def write_page(folder: Path, out: Path | None = None) -> Path:
+def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> Path:
     """Write the results of a folder as one self-contained HTML page.
 
     Parameters
@@ -53,6 +53,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
         same folders; or one such file.
     out : Path, optional
         File to write; by default ``index.html`` in the folder.
+    parquet : bool
+        Write all rows as ``rows.parquet`` beside the page, too, and link it there.
 
     Returns
     -------
@@ -66,12 +68,13 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
-    parquet = PARQUET_FILE if (path.parent / PARQUET_FILE).is_file() else ""
-    html = render(tables, lines, links, folder, parquet)
+    html = render(tables, lines, links, folder, PARQUET_FILE if parquet else "")
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
         raise SimbenchError(f"{folder}: {over}; make one page per scenario")
+    if parquet:
+        write_parquet(read_rows(folder), path.with_name(PARQUET_FILE))
     write_text(path, html)
     return path
 

@@ -370,18 +370,27 @@ def test_it_says_who_is_tied_with_whom(text):
     assert {"can’t be told apart from pca", "can’t be told apart from fa"} <= set(ties)
 
 
-def test_a_parquet_copy_is_linked_if_it_is_there(tmp_path):
+def test_a_parquet_copy_is_made_and_linked_if_asked_for(tmp_path):
     pytest.importorskip("pyarrow")
     write_folder(tmp_path, made_rows())
-    assert PARQUET_FILE not in write_page(tmp_path).read_text(encoding="utf-8")
     rows = read_rows(tmp_path)
-    assert CliRunner().invoke(app, ["report", str(tmp_path)]).exit_code == 0
+    command = ["report", str(tmp_path), "--parquet"]
+    assert CliRunner().invoke(app, command).exit_code == 0
     assert f'href="{PARQUET_FILE}"' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, command[:-1]).exit_code == 0
+    assert PARQUET_FILE not in (tmp_path / "index.html").read_text(encoding="utf-8")
     found = pd.read_parquet(tmp_path / PARQUET_FILE)
     assert list(found) == list(rows)
     np.testing.assert_array_equal(found["value"], rows["value"])
     assert list(found["per_culture"].iloc[0]) == rows["per_culture"].iloc[0]
     assert json.loads(found["versions"].iloc[0]) == rows["versions"].iloc[0]
+
+
+def test_a_parquet_copy_needs_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr("simbench.benchmark.rows.find_spec", lambda name: None)
+    write_folder(tmp_path, made_rows())
+    with pytest.raises(SimbenchError, match=r"rows\.parquet: needs `pip install '\.\[parquet\]'"):
+        write_page(tmp_path, parquet=True)
 
 
 def test_failures_alone_make_a_page_too(tmp_path):
