@@ -20,6 +20,7 @@ from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
+from simbench.methods.catalogue import TRACKS
 from simbench.report.page_data import (
     GROUPS,
     OTHERS,
@@ -31,6 +32,7 @@ from simbench.report.page_data import (
 from simbench.report.style import FAMILY_COLORS
 from simbench.report.summary import witnesses
 from simbench.report.texts import p_value
+from simbench.scoring.metric_catalogue import METRICS
 
 LIMIT = 6_000_000
 OPENING = "firing-types"
@@ -116,6 +118,7 @@ def render(
     opening = next((b["key"] for b in data if b["key"] == OPENING), data[0]["key"])
     return _template().render(
         boards=data, groups={g: mine for g, mine in groups.items() if mine}, opening=opening,
+        metrics=[each for name, each in METRICS.items() if name in set(rows["metric"])],
         cards=method_cards(rows, tables), n_rows=len(rows), links=links, parquet=parquet,
         **_of_all(home), rows=packed if len(packed) <= _ROWS else "",
         script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
@@ -213,5 +216,5 @@ def _template() -> Any:
     for write in (text.number, text.duration, text.memory, text.count, p_value):
         environment.filters[write.__name__] = _with_true_minus(write)
     environment.filters["sortable"] = lambda value: f"{value:.6g}" if np.isfinite(value) else ""
-    environment.globals["families"] = list(FAMILY_COLORS)
+    environment.globals |= {"families": list(FAMILY_COLORS), "tracks": TRACKS}
     return environment.get_template("page.html")
