@@ -1,6 +1,5 @@
 """Commands about results: leaderboard, report, reproduce."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,16 +31,15 @@ def leaderboard(
 def report(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write.")] = None,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="All rows as one Parquet file beside it, too.")
+    ] = False,
 ) -> None:
     """Make all tables and figures from the rows below a folder, and one page of everything."""
-    from simbench.benchmark.rows import PARQUET_FILE, read_rows, write_parquet
     from simbench.report.result_tables import rebuild
 
     rebuild(folder)
-    page = out or (folder if folder.is_dir() else folder.parent) / "index.html"
-    if find_spec("pyarrow"):
-        write_parquet(read_rows(folder), page.with_name(PARQUET_FILE))
-    write_overview(folder, page)
+    write_overview(folder, out, parquet)
 
 
 @app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
@@ -74,10 +72,10 @@ def print_leaderboard(title: str, board: "Board") -> None:
     print_table(f"{title}: {what} on held-out cultures", *readable(board.table))
 
 
-def write_overview(folder: Path, page: Path | None = None) -> None:
+def write_overview(folder: Path, page: Path | None = None, parquet: bool = False) -> None:
     """One table, one figure and one page of all results below a folder."""
     from simbench.report.page import write_page
     from simbench.report.summary import write_summary
 
     write_summary(folder)
-    typer.echo(f"Page of all results: {write_page(folder, page)}")
+    typer.echo(f"Page of all results: {write_page(folder, page, parquet)}")

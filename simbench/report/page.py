@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.benchmark.rows import PARQUET_FILE, read_rows, read_text, row_files
+from simbench.benchmark.rows import PARQUET_FILE, read_rows, read_text, row_files, write_parquet
 from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replication
 from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
+from simbench.methods.catalogue import TRACKS
 from simbench.report.page_data import (
     GROUPS,
     OTHERS,
@@ -31,6 +32,7 @@ from simbench.report.page_data import (
 from simbench.report.style import FAMILY_COLORS
 from simbench.report.summary import witnesses
 from simbench.report.texts import p_value
+from simbench.scoring.metric_catalogue import METRICS
 
 LIMIT = 6_000_000
 OPENING = "firing-types"
@@ -43,7 +45,7 @@ _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 _WIDTHS = (1400, 1000, 720, 480)
 
 
-def write_page(folder: Path, out: Path | None = None) -> Path:
+def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> Path:
     """Write the results of a folder as one self-contained HTML page.
 
     Parameters
@@ -53,6 +55,8 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
         same folders; or one such file.
     out : Path, optional
         File to write; by default ``index.html`` in the folder.
+    parquet : bool
+        Write all rows as ``rows.parquet`` beside the page, too, and link it there.
 
     Returns
     -------
@@ -66,12 +70,13 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
-    parquet = PARQUET_FILE if (path.parent / PARQUET_FILE).is_file() else ""
-    html = render(tables, lines, links, folder, parquet)
+    html = render(tables, lines, links, folder, PARQUET_FILE if parquet else "")
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
         raise SimbenchError(f"{folder}: {over}; make one page per scenario")
+    if parquet:
+        write_parquet(read_rows(folder), path.with_name(PARQUET_FILE))
     write_text(path, html)
     return path
 
@@ -113,6 +118,7 @@ def render(
     opening = next((b["key"] for b in data if b["key"] == OPENING), data[0]["key"])
     return _template().render(
         boards=data, groups={g: mine for g, mine in groups.items() if mine}, opening=opening,
+        metrics=[each for name, each in METRICS.items() if name in set(rows["metric"])],
         cards=method_cards(rows, tables), n_rows=len(rows), links=links, parquet=parquet,
         **_of_all(home), rows=packed if len(packed) <= _ROWS else "",
         script=script, style=style, script_hash=_hash(script), style_hash=_hash(style),
@@ -210,5 +216,5 @@ def _template() -> Any:
     for write in (text.number, text.duration, text.memory, text.count, p_value):
         environment.filters[write.__name__] = _with_true_minus(write)
     environment.filters["sortable"] = lambda value: f"{value:.6g}" if np.isfinite(value) else ""
-    environment.globals["families"] = list(FAMILY_COLORS)
+    environment.globals |= {"families": list(FAMILY_COLORS), "tracks": TRACKS}
     return environment.get_template("page.html")

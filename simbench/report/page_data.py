@@ -25,6 +25,7 @@ from simbench.report.style import small_svg
 from simbench.report.texts import REPLICATION_NOTE, replication_cells
 from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
+from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.statistics import min_cultures
 
 GROUPS = {
@@ -156,11 +157,21 @@ def _meaning(target: str, board: Board) -> str:
     return f"{metric_name(target, board)}: {meaning}"
 
 
+def _meaning_of_metric(target: str, metric: str) -> str:
+    """What a metric says, and of which label."""
+    words = METRICS[metric].meaning if metric in METRICS else _readable(metric)
+    return f"{words}. Label: {LABELS[target].meaning}" if target in LABELS else words
+
+
 def _replication(rows: pd.DataFrame) -> dict[str, Any]:
     """A published protocol and held-out cultures, mean over all levels and seeds."""
     means = level_tables.over_levels(level_tables.replication_table(rows))
-    lines = replication_cells(means)
-    return {"note": REPLICATION_NOTE, "columns": list(means.columns), "lines": lines}
+    meanings = {
+        name: _meaning_of_metric(target, metric)
+        for (target, metric, *_), name in level_tables.REPLICATED.items()
+    }
+    columns = {name: meanings[name] for name in means}
+    return {"note": REPLICATION_NOTE, "columns": columns, "lines": replication_cells(means)}
 
 
 def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
@@ -175,7 +186,8 @@ def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
         index="method", columns="what", values="value", aggfunc="mean", sort=False
     )
     lines = [[method, *(number(v, ".3g") for v in line)] for method, *line in table.itertuples()]
-    return {"columns": list(table.columns), "lines": lines}
+    meanings = dict(zip(what, map(_meaning_of_metric, mine["target"], mine["metric"])))
+    return {"columns": {name: meanings[name] for name in table}, "lines": lines}
 
 
 def _confusions(rows: pd.DataFrame, board: Board, target: str) -> Iterator[dict[str, Any]]:
@@ -251,6 +263,7 @@ def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, 
     known, cards = known_methods(), []
     for method, mine in rows.groupby("method", sort=True):
         entry, card = known.get(str(method)), submitted.get(method, {})
+        plain = known.get(str(method).partition("[")[0])  # the method without its settings
         facts = {key: value for key, value in card.items() if key not in ("name", "link")}
         if entry:
             facts = {"source": entry.source, "settings": entry.parameters}
@@ -258,7 +271,7 @@ def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, 
             facts["parameters"] = count(float(mine["n_parameters"].mean()))
         facts = {_readable(k): _plain(v) for k, v in facts.items() if v not in (None, "", {})}
         about = {"method": str(method), "family": str(mine["family"].iloc[0]), "facts": facts}
-        summary = entry.summary if entry else ""
+        summary = plain.summary if plain else ""
         cards.append({**about, "summary": summary, "link": safe_link(card.get("link"))})
     return cards
 

@@ -1,7 +1,9 @@
 """README and docs are true: every block runs, every command and every link is there."""
 
 import re
+import subprocess
 from itertools import chain
+from urllib.parse import unquote
 
 import pytest
 import typer
@@ -78,6 +80,18 @@ def test_every_link_leads_somewhere(page):
         assert target.exists() or target in made, path
 
 
+def test_links_of_the_committed_page_lead_to_committed_files():
+    listed = subprocess.run(
+        ["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a clone")
+    page = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
+    links = set(re.findall(r'href="(?!data:|#|https?:)([^"]*)"', page))
+    assert links
+    assert {f"results/{unquote(link)}" for link in links} <= set(listed.stdout.splitlines())
+
+
 def test_every_page_is_in_the_navigation():
     yaml = pytest.importorskip("yaml")
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
@@ -91,7 +105,7 @@ def test_the_site_is_built_strictly_and_published():
     text = (ROOT / ".github" / "workflows" / "docs.yml").read_text(encoding="utf-8")
     jobs = yaml.safe_load(text)["jobs"]
     commands = [step.get("run", "") for step in jobs["build"]["steps"]]
-    assert "mkdocs build --strict" in commands
+    assert {"mkdocs build --strict", "simbench report results --parquet"} <= set(commands)
     assert any("--nbmake examples" in command for command in commands)
     assert "deploy-pages" in str(jobs["publish"]["steps"])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
+from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, with_further, write_folder
 from PIL import Image
 
 EXTRA = {SCRIPT: ("outside", 0.4), IMAGE: ("submission", 0.45)}
@@ -14,7 +14,7 @@ EXTRA = {SCRIPT: ("outside", 0.4), IMAGE: ("submission", 0.45)}
 def results(tmp_path_factory) -> Path:
     """Results of three runs: two versions of one scenario, and one with levels and bad names."""
     folder = tmp_path_factory.mktemp("results")
-    ladder = made_rows(METHODS | EXTRA, "ladder", levels=("0.3", "1.2", "5.0"))
+    ladder = with_further(made_rows(METHODS | EXTRA, "ladder", levels=("0.3", "1.2", "5.0")))
     old = made_rows(scenario="types", targets=("firing_type",))
     new = made_rows(scenario="types", version=2)
     new = pd.concat([new, failed_row(new, "broken", "RuntimeError: <b>memory</b>")])

@@ -8,6 +8,7 @@ from simbench.core.seeds import stream
 from simbench.scenario.labels import LABELS
 
 METRICS = {"firing_type": "balanced_accuracy", "in_degree": "within_type_r2"}
+FURTHER = {"all targets": "cka", "firing_type": "kmeans_ari", "culture": "culture_accuracy"}
 # method: family, share of the way from floor to ceiling
 SCRIPT = "</script><script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
@@ -61,6 +62,16 @@ def made_rows(
 def _metric(target):
     known = LABELS.get(target)
     return "within_type_r2" if known and known.kind != "class" else "balanced_accuracy"
+
+
+def with_further(rows):
+    """The rows, with metrics of latents beside their scores, and with confusions."""
+    one = rows.drop_duplicates(["seed", "level", "method"]).assign(probe="none", recovery=None)
+    further = [one.assign(target=target, metric=metric) for target, metric in FURTHER.items()]
+    shares = {"RS": {"RS": 0.75, "CH": 0.25}, "CH": {"RS": 0.125, "CH": 0.875}}
+    is_class = (rows["metric"] == "balanced_accuracy") & (rows["split"] == "culture")
+    confusion = [shares if read else None for read in is_class]
+    return pd.concat([rows.assign(confusion=confusion), *further], ignore_index=True)
 
 
 def failed_row(rows, method, error):

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
+from made import FURTHER, IMAGE, METHODS, SCRIPT, failed_row, made_rows, write_folder
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -24,12 +24,22 @@ from simbench import SimbenchError
 from simbench.benchmark.rows import PARQUET_FILE, ROWS_FILE, read_rows, read_text, row_files
 from simbench.board.leaderboard import leaderboard
 from simbench.cli import app
+from simbench.methods.registry import find_entry
 from simbench.report.figures import draw_leaderboard
 from simbench.report.page import LIMIT, render, write_page
-from simbench.report.page_data import GROUPS, OTHERS, board_key, safe_link, view_data
+from simbench.report.page_data import (
+    GROUPS,
+    OTHERS,
+    board_key,
+    method_cards,
+    safe_link,
+    view_data,
+)
 from simbench.report.result_tables import rebuild
 from simbench.report.style import small_svg
+from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario_file import available_scenarios
+from simbench.scoring.metric_catalogue import METRICS
 
 
 class Reader(html.parser.HTMLParser):
@@ -313,6 +323,12 @@ def test_card_of_a_submission_is_shown(tmp_path):
     assert "https://doi.org/10.1000/182" in [a.get("href") for a in read.attributes("a")]
 
 
+def test_a_method_with_settings_is_described_as_the_method():
+    rows = made_rows({"pca[n_components=8]": ("linear", 0.3), "pca2": ("linear", 0.3)})
+    summaries = {card["method"]: card["summary"] for card in method_cards(rows, [])}
+    assert summaries == {"pca[n_components=8]": find_entry("pca").summary, "pca2": ""}
+
+
 def test_one_culture_and_no_ceiling_make_a_page_too(tmp_path):
     rows = made_rows(n_cultures=1).assign(ceiling=0.1)
     write_folder(tmp_path, rows)
@@ -364,24 +380,59 @@ def test_every_board_is_there_as_csv(text, results):
     np.testing.assert_allclose(found["recovery"], expected["method", "recovery"], rtol=1e-5)
 
 
+def test_every_heading_has_a_definition_or_names_a_method_with_a_card(read):
+    cards = {card["data-method"] for card in read.attributes("article")}
+    tables = {table["class"] for table in read.attributes("table")}
+    assert tables == {"leaderboard", "further", "confusion", "matrix"}
+    for heading in read.attributes("th"):
+        assert heading.get("title", "").strip() or heading.get("data-card") in cards, heading
+
+
+def test_metrics_are_explained_in_the_words_of_their_registry(read):
+    words = " ".join(" ".join(read.words).split())
+    titles = {heading.get("title") for heading in read.attributes("th")}
+    for target, metric in FURTHER.items():
+        assert METRICS[metric].meaning in words
+        label = f". Label: {LABELS[target].meaning}" if target in LABELS else ""
+        assert METRICS[metric].meaning + label in titles
+
+
+def test_a_published_protocol_is_explained_in_the_words_of_the_registry(tmp_path):
+    rows = made_rows(targets=("firing_type",)).query("probe == 'linear' and split == 'culture'")
+    old = rows.assign(metric="published_ari", split="neuron", probe="none")
+    write_folder(tmp_path, pd.concat([rows, old]))
+    headings = Reader(write_page(tmp_path).read_text(encoding="utf-8")).attributes("th")
+    expected = f"{METRICS['published_ari'].meaning}. Label: {LABELS['firing_type'].meaning}"
+    assert expected in {heading.get("title") for heading in headings}
+
+
 def test_it_says_who_is_tied_with_whom(text):
     board = text.split('id="types"')[1].split("</section>")[0]
     ties = [a.get("title", "") for a in Reader(board).attributes("td") if a.get("class") == "ties"]
     assert {"can’t be told apart from pca", "can’t be told apart from fa"} <= set(ties)
 
 
-def test_a_parquet_copy_is_linked_if_it_is_there(tmp_path):
+def test_a_parquet_copy_is_made_and_linked_if_asked_for(tmp_path):
     pytest.importorskip("pyarrow")
     write_folder(tmp_path, made_rows())
-    assert PARQUET_FILE not in write_page(tmp_path).read_text(encoding="utf-8")
     rows = read_rows(tmp_path)
-    assert CliRunner().invoke(app, ["report", str(tmp_path)]).exit_code == 0
+    command = ["report", str(tmp_path), "--parquet"]
+    assert CliRunner().invoke(app, command).exit_code == 0
     assert f'href="{PARQUET_FILE}"' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, command[:-1]).exit_code == 0
+    assert PARQUET_FILE not in (tmp_path / "index.html").read_text(encoding="utf-8")
     found = pd.read_parquet(tmp_path / PARQUET_FILE)
     assert list(found) == list(rows)
     np.testing.assert_array_equal(found["value"], rows["value"])
     assert list(found["per_culture"].iloc[0]) == rows["per_culture"].iloc[0]
     assert json.loads(found["versions"].iloc[0]) == rows["versions"].iloc[0]
+
+
+def test_a_parquet_copy_needs_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr("simbench.benchmark.rows.find_spec", lambda name: None)
+    write_folder(tmp_path, made_rows())
+    with pytest.raises(SimbenchError, match=r"rows\.parquet: needs `pip install '\.\[parquet\]'"):
+        write_page(tmp_path, parquet=True)
 
 
 def test_failures_alone_make_a_page_too(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from made import IMAGE, SCRIPT
 
 from simbench.benchmark.rows import read_text, row_files
+from simbench.methods.registry import find_entry
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -164,6 +165,48 @@ def test_definitions_show_on_hover_and_on_focus(tab, width):
     box = tab.locator("#tip").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= WIDTHS[width][0]
+
+
+def definition(tab):
+    assert tab.get_attribute(":focus", "aria-describedby") == "tip"
+    return tab.inner_text("#tip:visible")
+
+
+def test_the_keyboard_reaches_a_definition_of_every_heading(tab):
+    tab.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
+    tables = tab.locator(".board:visible table:visible")
+    assert tables.count() > 5
+    for table in tables.all():
+        for control in table.locator("th :is(button, a)").all():
+            control.focus()
+            assert definition(tab)
+        plain = table.locator("th:not(:has(button, a))").all()
+        assert table.locator("th[tabindex='0']").count() == 1
+        table.locator("th[tabindex='0']").focus()
+        for heading in plain:
+            assert heading.evaluate("heading => heading === document.activeElement")
+            assert "undefined" not in definition(tab)
+            tab.keyboard.press("ArrowRight")
+
+
+def test_focus_on_a_method_says_what_it_is_and_who_is_tied_with_it(tab):
+    tab.select_option("#scenario", "types")
+    tab.focus(f"{TABLE} tr[data-method=pca] a")
+    tied = "can’t be told apart from fa"
+    assert tab.inner_text("#tip") == f"pca: {find_entry('pca').summary}; {tied}"
+    tab.keyboard.press("Escape")
+    tab.hover(f"{TABLE} tr[data-method=pca] .ties")
+    assert tab.inner_text("#tip") == tied
+    tab.hover("h1")
+    assert tab.locator("#tip").is_hidden()
+
+
+def test_arrow_keys_pass_over_what_the_filter_hides(tab):
+    tab.fill("#filter", "fa")
+    tab.focus(".further:visible th[tabindex='0']")
+    for _ in tab.locator(".further:visible thead th").all():
+        tab.keyboard.press("ArrowDown")
+    assert tab.inner_text("#tip").startswith("fa: ")
 
 
 def test_a_board_is_saved_as_csv(tab, tmp_path):

@@ -89,15 +89,43 @@
     tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - own.width - 8))}px`;
     tip.style.top = `${box.bottom + own.height + 6 < innerHeight ? box.bottom + 6 : box.top - own.height - 6}px`;
   };
-  for (const element of all(".leaderboard [title]")) {
+  const cards = new Map(all(".card").map((card) => [card.dataset.method, all("p", card).at(-1).textContent]));
+  for (const heading of all("[data-card]")) {
+    const name = heading.dataset.card;
+    const ties = heading.parentElement.querySelector(".ties")?.title;
+    heading.title = `${name}: ${cards.get(name)}${ties ? `; ${ties}` : ""}`;
+  }
+  for (const element of all("table [title]")) {
     element.dataset.tip = element.title;
     element.removeAttribute("title");
-    element.setAttribute("aria-describedby", "tip");
-    for (const event of ["mouseenter", "focus"]) element.addEventListener(event, () => explain(element));
-    for (const event of ["mouseleave", "blur"]) element.addEventListener(event, hide);
+  }
+  for (const [event, react] of Object.entries({ mouseover: explain, focusin: explain, mouseout: hide, focusout: hide })) {
+    addEventListener(event, ({ target }) => {
+      const element = target.closest?.("[data-tip]");
+      if (element) react(element);
+    });
   }
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   addEventListener("scroll", () => { if (!tip.hidden) explain(explained); }, true);
+
+  // ---- headings that do nothing else: the Tab key stops once a table, arrow keys lead on from there ----
+  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  for (const table of all("table")) {
+    const stops = [];
+    for (const heading of all("th", table)) {
+      const control = heading.querySelector("button, a");
+      (control ?? heading).setAttribute("aria-describedby", "tip");
+      if (!control) heading.tabIndex = stops.push(heading) > 1 ? -1 : 0;
+    }
+    table.addEventListener("keydown", (event) => {
+      const shown = stops.filter((heading) => heading.getClientRects().length);
+      const now = shown.indexOf(event.target);
+      const next = now >= 0 && shown[now + steps[event.key]];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+  }
 
   // ---- sorting: missing values last, whatever the direction ----
   const sort = (table, column, header) => {
