@@ -34,8 +34,8 @@ GROUPS = {
     "where between the types": ("continuous",),
     "which wiring": ("topologies", "tracks", "tracks-as-grown"),
     "real cells and cultures": ("recorded-cells", "recorded-cells-twins", "recorded-cultures"),
-    "what noise, speed and light cost": (
-        "noise-ladder", "frame-rate", "duration", "haze", "indicators", "batch",
+    "what noise, speed, light and unlike cells cost": (
+        "noise-ladder", "frame-rate", "duration", "haze", "indicators", "batch", "cells",
     ),
     "how many labels, values, seconds": ("label-efficiency", "reconstruction", "scale"),
     "a published protocol, and what helps": (
