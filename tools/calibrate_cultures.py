@@ -2,10 +2,10 @@
 
 python tools/calibrate_cultures.py ranges FOLDER             # simbench/data/real_cultures.csv
 python tools/calibrate_cultures.py search FOLDER REGION LOG  # a generation at a time; resumes
-python tools/calibrate_cultures.py confirm FOLDER REGION     # the preset, fresh seeds, held-out
 
 FOLDER holds the electrode recordings (`simbench.data.real_cultures.SOURCE`). The search knows two
-thirds of the real cultures, the confirmation compares with the last third. Differential evolution
+thirds of the real cultures, `simbench validate cultures` compares with the last third, too.
+Differential evolution
 (scipy) over FREE; a generation is one block of cultures. What is made small: for each of nine
 statistics the excess of its distance over INSIDE, and a little of the distance itself, averaged
 over N_CULTURES cultures per recipe; a neuron above MOST_HZ costs 1. All seeds are from 1000 on.
@@ -29,7 +29,13 @@ from scipy.optimize import differential_evolution
 
 from simbench.culture.growth import Culture, grow_cultures
 from simbench.culture.planning import prepare_target
-from simbench.data.real_cultures import beside_real, mean_summary, measure_cultures, ranges_of
+from simbench.data.real_cultures import (
+    beside_real,
+    is_held_out,
+    mean_summary,
+    measure_cultures,
+    ranges_of,
+)
 from simbench.scenario.culture_recipe import CultureRecipe
 
 # Key, least, largest, and whether steps are factors
@@ -104,15 +110,9 @@ def misfit(found: list[dict[str, float]], region: str, ranges: pd.DataFrame) -> 
     return float(outside + 0.1 * distances.mean() + saturated)
 
 
-def split_cultures(folder: Path, held_out: bool) -> pd.DataFrame:
-    """Ranges of two thirds of the real cultures, or of the last third."""
-    recordings = measure_cultures(folder)
-    number = recordings["culture"].rank(method="dense").astype(int)
-    return ranges_of(recordings[(number % 3 == 0) == held_out])
-
-
 def search(folder: Path, region: str, log: Path) -> None:
-    ranges = split_cultures(folder, held_out=False)
+    recordings = measure_cultures(folder)
+    ranges = ranges_of(recordings[~is_held_out(recordings)])
 
     def objective(population: np.ndarray) -> np.ndarray:
         recipes = [recipe_of(values) for values in population.T]
@@ -142,22 +142,9 @@ def search(folder: Path, region: str, log: Path) -> None:
     )  # fmt: skip
 
 
-def confirm(folder: Path, region: str) -> None:
-    """Compare the preset's cultures, fresh seeds and three sizes, with the held-out third."""
-    ranges = split_cultures(folder, held_out=True)
-    for n_neurons in (80, 120, 200):
-        recipe = CultureRecipe.model_validate(
-            {"preset": region, "n_neurons": n_neurons, "duration_s": 120.0}
-        )
-        (found,) = summaries([recipe], 2000 + n_neurons, 6)
-        print(f"\n{region}, {n_neurons} neurons, mean of 6 cultures")
-        print(f"largest rate of a neuron: {max(one['largest_rate_hz'] for one in found):.1f} Hz")
-        print(beside_real(mean_summary(found), region, ranges).round(3).to_string(index=False))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["ranges", "search", "confirm"])
+    parser.add_argument("what", choices=["ranges", "search"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("region", nargs="?", choices=["cortical", "hippocampal"])
     parser.add_argument("log", nargs="?", type=Path)
@@ -166,10 +153,8 @@ def main() -> None:
         ranges_of(measure_cultures(args.folder)).to_csv(
             sys.stdout, index=False, float_format="%.4g"
         )
-    elif args.what == "search":
-        search(args.folder, args.region, args.log)
     else:
-        confirm(args.folder, args.region)
+        search(args.folder, args.region, args.log)
 
 
 if __name__ == "__main__":

@@ -123,13 +123,13 @@ def check(scenario: Scenario, seed: int) -> None:
     )  # fmt: skip
 
 
-def clue(scenario: Scenario) -> None:
+def clue(scenario: Scenario) -> pd.DataFrame:
     """Scores of one latent, log10 of each neuron's rate, on the whole scenario."""
     dataset = simulate(scenario, CLUE_SEED)
     rows = evaluate(dataset.labels[["log_rate"]].to_numpy(), dataset)
     some = rows[(rows["probe"] != "none") & (rows["split"] == "culture")]
     columns = ["target", "metric", "probe", "value", "chance", "ceiling"]
-    print(some.loc[some["recovery"].notna(), columns].round(3).to_string(index=False))
+    return some.loc[some["recovery"].notna(), columns]
 
 
 def main() -> None:
@@ -145,7 +145,7 @@ def main() -> None:
     elif args.what == "check":
         check(scenario, args.seed)
     else:
-        clue(scenario)
+        print(clue(scenario).round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from simbench.core.errors import SimbenchError
@@ -86,6 +87,11 @@ def ranges_of(recordings: pd.DataFrame, days: tuple[int, int] = MATURE_DAYS) -> 
     return pd.DataFrame(rows, columns=columns)
 
 
+def is_held_out(recordings: pd.DataFrame) -> pd.Series:
+    """Whether a recording is of a culture, every third one, that no preset was calibrated with."""
+    return recordings["culture"].rank(method="dense").astype(int) % 3 == 0
+
+
 @cache
 def real_ranges() -> pd.DataFrame:
     """Ranges of mature cultures as they come with simbench; made by tools/calibrate_cultures.py."""
@@ -125,6 +131,31 @@ def mean_summary(summaries: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each statistic over cultures."""
     table = pd.DataFrame(list(summaries))
     return {name: float(table[name].mean()) for name in STATISTICS if name in table}
+
+
+def told_inside(table: pd.DataFrame, distance: str = "distance") -> str:
+    """How many statistics lie in the range of real cultures, and which do not: one line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``statistic`` and a column of distances, as of `beside_real`.
+    distance : str
+        Which column.
+    """
+    known = table[table[distance].notna()]
+    outside = known.loc[known[distance].abs() > 1, "statistic"]
+    names = ", ".join(outside.str.replace("_(hz|s)$", "", regex=True).str.replace("_", " "))
+    which = f"; outside: {names}" if names else ""
+    return f"{len(known) - len(outside)} of {len(known)} statistics{which}"
+
+
+def share_inside(
+    summaries: Sequence[Mapping[str, float]], region: str, ranges: pd.DataFrame
+) -> float:
+    """Share of single cultures that lie in the range of real ones in all statistics."""
+    tables = [beside_real(summary, region, ranges) for summary in summaries]
+    return float(np.mean([(t["distance"].abs() <= 1).all() if len(t) else np.nan for t in tables]))
 
 
 def nearest_region(summary: Mapping[str, float], ranges: pd.DataFrame | None = None) -> str:

@@ -10,6 +10,7 @@ from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import TAUGHT, is_unranked
 from simbench.methods.catalogue import METHODS
 from simbench.methods.registry import split_settings
+from simbench.scenario.axes import split_keys
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import (
     SCENARIO_FILE,
@@ -30,6 +31,7 @@ _AXIS_NAMES = {
     "culture.duration_s": "duration (s)",
     _SIZE: "neurons per culture",
     "imaging.culture_gain_sd": "s.d. of ln culture gain",
+    "imaging.gain_sd": "spread of cells (s.d. of ln gain)",
     "imaging.haze_sigma_mm": "reach of the haze (mm)",
     "imaging.neuropil": "neuropil (baselines)",
     "imaging.indicator": "indicator",
@@ -85,7 +87,8 @@ def axis_name(scenario: Scenario | None) -> str:
     """What the levels of a scenario vary, with its unit."""
     if scenario is None or not scenario.levels:
         return "level"
-    return ", ".join(_AXIS_NAMES.get(key, key) for key in scenario.levels)
+    keys = (split_keys([joined])[0] for joined in scenario.levels)
+    return ", ".join(_AXIS_NAMES.get(key, key) for key in keys)
 
 
 def stratum_name(scenario: Scenario | None) -> str:

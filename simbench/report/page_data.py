@@ -17,6 +17,7 @@ from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
 from simbench.core.text import count, number
+from simbench.data.real_cultures import told_inside
 from simbench.methods.catalogue import UNRANKED_FAMILIES
 from simbench.methods.registry import known_methods
 from simbench.report import level_tables
@@ -35,8 +36,8 @@ GROUPS = {
     "where between the types": ("continuous",),
     "which wiring": ("topologies", "tracks", "tracks-as-grown"),
     "real cells and cultures": ("recorded-cells", "recorded-cells-twins", "recorded-cultures"),
-    "what noise, speed and light cost": (
-        "noise-ladder", "frame-rate", "duration", "haze", "indicators", "batch",
+    "what noise, speed, light and unlike cells cost": (
+        "noise-ladder", "frame-rate", "duration", "haze", "indicators", "batch", "cells",
     ),
     "how many labels, values, seconds": ("label-efficiency", "reconstruction", "scale"),
     "a published protocol, and what helps": (
@@ -240,13 +241,8 @@ def like_real(table: pd.DataFrame) -> dict[str, str]:
     table : DataFrame
         ``cultures.csv`` of `simbench validate`.
     """
-    said = {}
-    for scenario, mine in table.groupby("scenario"):
-        outside = mine[mine["distance"].abs() > 1]
-        names = ", ".join(map(_readable, outside["statistic"]))
-        which = f"; outside: {names}" if names else ""
-        said[str(scenario)] = f"{len(mine) - len(outside)} of {len(mine)} statistics{which}"
-    return said
+    whole = table[table["condition"].isna()]
+    return {str(scenario): told_inside(mine) for scenario, mine in whole.groupby("scenario")}
 
 
 def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, Any]]:

@@ -116,7 +116,8 @@ CAMERAS: dict[str, dict[str, float]] = {
 
 # Values of missing keys of a culture recipe by preset: cultures that fire like real ones of a
 # region, days 14 to 28 in vitro. Found by the search of tools/calibrate_cultures.py, whose text
-# says how they were chosen; its `confirm` compares them with cultures that it did not know.
+# says how they were chosen; `simbench validate cultures` compares them with cultures that it did
+# not know.
 CULTURES: dict[str, dict[str, Any]] = {
     "cortical": {
         "excitatory_types": {"RS": 0.6, "IB": 0.2, "CH": 0.2},

@@ -1,5 +1,7 @@
 """Scenarios that see the same cultures are one witness."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,10 +14,20 @@ from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 def test_ladders_see_the_cultures_of_one_scenario():
     sets = culture_sets(map(load_scenario, available_scenarios()))
-    ladders = ("noise-ladder", "haze", "frame-rate", "duration", "indicators", "batch", "ablation")
-    assert {sets[name] for name in ladders} == {"firing-types"}
+    assert {sets[name] for name in ("noise-ladder", "duration", "cells")} == {"firing-types"}
     own = ("excitation", "continuous", "firing-types-matched", "quickstart", "recorded-cells")
     assert [sets[name] for name in own] == list(own)
+
+
+def test_a_scenario_says_whose_cultures_it_shares():
+    scenarios = {name: load_scenario(name) for name in available_scenarios()}
+    sets = culture_sets(scenarios.values())
+    for name, owner in sets.items():
+        said = re.findall(r"the first (\d+) of\s`([\w-]+)`", scenarios[name].question)
+        shared = [(str(scenarios[name].replicates), owner)]
+        assert said == (shared if owner != name else []), name
+    assert "`scale` shares the first two" in scenarios["label-efficiency"].question
+    assert sets["scale"] == "label-efficiency"
 
 
 def test_conditions_in_another_order_are_other_cultures(tiny):

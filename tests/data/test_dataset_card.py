@@ -1,8 +1,10 @@
+import re
 from dataclasses import replace
 
 import pytest
 
 from simbench.data.provenance import provenance
+from simbench.data.real_cultures import STATISTICS, real_ranges
 from simbench.scenario.labels import LABELS
 
 
@@ -42,9 +44,18 @@ def test_the_card_says_what_how_and_whose(small_dataset):
         assert part in card
 
 
+def test_the_card_says_how_far_its_cultures_are_from_real_ones(tiny_dataset):
+    _, section = tiny_dataset.card().split("## Beside real cultures")
+    region = re.search(r"beside (\w+)\s+cultures of days 14 to 28", section)[1]
+    ranges = real_ranges().set_index(["region", "statistic"]).loc[region]
+    said = {row[0]: row[2] for row in rows(section)}
+    for name, title in STATISTICS.items():
+        assert said[title] == "{p5:.2g} to {p95:.2g}".format(**ranges.loc[name])
+
+
 def test_the_card_of_a_blinded_dataset_gives_nothing_away(small_dataset):
     card = small_dataset.blind().card()
-    for secret in ("quickstart", "firing_type", "GCaMP6s", "labels.csv", "seed 7"):
+    for secret in ("Beside real", "quickstart", "firing_type", "GCaMP6s", "labels.csv", "seed 7"):
         assert secret not in card
     assert "fluorescence.npy" in card
 

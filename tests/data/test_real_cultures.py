@@ -13,11 +13,14 @@ from simbench.culture.planning import prepare_target
 from simbench.data.real_cultures import (
     STATISTICS,
     beside_real,
+    is_held_out,
     mean_summary,
     measure_cultures,
     nearest_region,
     ranges_of,
     real_ranges,
+    share_inside,
+    told_inside,
 )
 from simbench.scenario.culture_recipe import CultureRecipe
 
@@ -58,6 +61,21 @@ def test_the_median_of_a_region_is_nearest_to_it():
     ranges = real_ranges()
     for region, some in ranges.groupby("region"):
         assert nearest_region(dict(zip(some["statistic"], some["p50"]))) == region
+
+
+def test_an_inside_culture_is_told_from_one_that_leaves_the_range():
+    ranges = real_ranges()
+    some = ranges[ranges["region"] == "cortical"].set_index("statistic")["p50"]
+    fast = dict(some) | {"mean_rate_hz": 99.0}
+    assert told_inside(beside_real(dict(some), "cortical")) == "9 of 9 statistics"
+    told = "8 of 9 statistics; outside: mean rate"
+    assert told_inside(beside_real(fast, "cortical")) == told
+    assert share_inside([dict(some), fast], "cortical", ranges) == 0.5
+
+
+def test_every_third_culture_is_held_out_with_all_its_recordings():
+    recordings = pd.DataFrame({"culture": ["a", "c", "b", "c", "d", "a"]})
+    assert is_held_out(recordings).tolist() == [False, True, False, True, False, False]
 
 
 def test_mean_summary_leaves_out_what_is_unknown():

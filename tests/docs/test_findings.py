@@ -240,6 +240,41 @@ def test_words_are_those_of_the_rows(page, words, held):
         assert relations_of(scenario, target)[one][other] == relation, (scenario, one, other)
 
 
+def test_the_headline_leaves_room_above_features_of_the_spectrum():
+    score = board_of("firing-types")[1].table["firing_type", "score"]
+    assert score["spikes"] - score["spectrum"] >= 0.15
+
+
+def test_words_on_cultures_are_those_of_the_table():
+    table = pd.read_csv(ROOT / "results" / "validation" / "cultures.csv")
+    table = table[~table["scenario"].isin(["firing-types-classic"])]
+    parts, table = table[table["condition"].notna()], table[table["condition"].isna()]
+    page = words_of(REAL)
+
+    def outside(column, table=table):
+        some = table[table[column].abs() > 1]
+        return {s: set(mine["scenario"]) for s, mine in some.groupby("statistic")}
+
+    assert outside("distance") == {"silent_share": {"tracks-as-grown"}}
+    wirings = parts[(parts["scenario"] == "topologies") & (parts["distance"].abs() > 1)]
+    assert set(wirings["condition"]) == {"tracks", "random"}
+    assert "those of `tracks` and `random` alone do not" in page
+    inside = {"firing-types", "label-efficiency", "quickstart", "topologies", "tracks"}
+    others = set(table["scenario"]) - inside - {"ablation"}  # that has cultures of firing-types
+    assert outside("held_out") == {"silent_share": others}
+    assert (table.loc[table["held_out"].abs() > 1, "held_out"] > 0).all()
+    assert "`topologies` and `tracks` are inside in all nine; in others of the presets" in page
+    heard = outside("as_electrodes")
+    cortical = set(table.loc[table["region"] == "cortical", "scenario"]) - {"excitation"}
+    assert heard == {
+        "burst_fraction": cortical, "mean_rate_hz": {"quickstart"},
+        "log_rate_sd": {"topologies", "label-efficiency"}, "silent_share": {"tracks-as-grown"},
+    }  # fmt: skip
+    too_low = table.loc[table["as_electrodes"] < -1, "statistic"]
+    assert set(too_low) == {"log_rate_sd"}
+    assert "all scenarios but `excitation` leave the range" in page
+
+
 def test_words_on_ranks_are_those_of_the_table():
     table = pd.read_csv(ROOT / "results" / "validation" / "ranks.csv")
     found = verdicts(table)

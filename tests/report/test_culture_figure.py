@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simbench.data.real_cultures import STATISTICS
 from simbench.report.culture_figure import draw_culture
 from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario
@@ -21,6 +22,10 @@ def test_the_figure_shows_every_neuron_and_spike(topology):
     degrees = axes["in-degree"]
     assert sum(bar.get_height() for bar in degrees.patches) == 60
     assert np.isfinite(raster.get_xlim()).all()
+    (real,) = (ax for ax in figure.axes if ax.get_title().startswith("beside real hippocampal"))
+    (shaded,) = real.patches
+    assert (shaded.get_x(), shaded.get_width()) == (-1, 2)
+    assert len(real.collections[0].get_offsets()) == len(STATISTICS)
 
 
 def test_the_culture_is_the_first_that_is_simulated():

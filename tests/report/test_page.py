@@ -267,7 +267,9 @@ def test_the_picture_of_the_whole_comes_first_and_recordings_last(tmp_path):
 def test_a_board_says_how_like_real_ones_its_cultures_are(tmp_path):
     write_folder(tmp_path, made_rows(scenario="firing-types"))
     (tmp_path / "validation").mkdir()
-    table = "scenario,statistic,distance\nfiring-types,mean_rate_hz,0.5\nfiring-types,isi_cv,-1.2\n"
+    table = "scenario,condition,statistic,distance\n" + "".join(
+        f"firing-types,{line}\n" for line in (",mean_rate_hz,0.5", ",isi_cv,-1.2", "one,isi_cv,0")
+    )
     (tmp_path / "validation" / "cultures.csv").write_text(table)
     words = " ".join(Reader(write_page(tmp_path).read_text()).words)
     assert "like real cultures" in words

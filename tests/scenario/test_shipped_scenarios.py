@@ -6,6 +6,8 @@ import pytest
 from command_line import simbench
 
 from simbench.data.simulation import recording_folders, recording_units
+from simbench.scenario.axes import split_keys
+from simbench.scenario.presets import CAMERAS
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 ALL = {name: load_scenario(name) for name in available_scenarios()}
@@ -19,6 +21,7 @@ LADDERS = {
     "indicators": {"imaging.indicator"},
     "haze": {"imaging.haze_sigma_mm", "imaging.neuropil"},
     "batch": {"imaging.culture_gain_sd"},
+    "cells": {f"imaging.{key}" for key in CAMERAS["cells"]},
     "scale": {"culture.n_neurons"},
 }
 TOPOLOGIES = {"flat", "tracks", "modular", "small-world", "scale-free", "random"}
@@ -67,9 +70,9 @@ def test_ranks_are_claimed_on_twenty_test_cultures_or_more(name):
 @pytest.mark.parametrize("name", LADDERS)
 def test_ladders_vary_what_they_say_and_nothing_else(name):
     scenario = ALL[name]
-    assert set(scenario.levels) == LADDERS[name]
+    assert set(split_keys(scenario.levels)) == LADDERS[name]
     first, *others = scenario.at_levels.values()
-    paths = [path.split(".") for path in scenario.levels]
+    paths = [path.split(".") for path in split_keys(scenario.levels)]
 
     def without_levels(level):
         data = level.model_dump(mode="json")
@@ -163,9 +166,16 @@ def test_batch_asks_whether_the_gain_is_ignored():
     assert min(ALL["batch"].levels["imaging.culture_gain_sd"]) == 0
 
 
+def test_cells_are_alike_then_as_measured_then_twice_as_unlike():
+    measured = CAMERAS["cells"]
+    for times, level in enumerate(ALL["cells"].at_levels.values()):
+        spreads = {key: getattr(level.imaging, key) for key in measured}
+        assert spreads == pytest.approx({key: times * value for key, value in measured.items()})
+
+
 def test_the_ladders_share_their_cultures():
     """Simulated once, imaged for each: the recipes of their cultures are the same."""
-    of_one_length = ("noise-ladder", "frame-rate", "indicators", "haze", "batch")
+    of_one_length = ("noise-ladder", "frame-rate", "indicators", "haze", "batch", "cells")
     recipes = [ALL[name].culture for name in of_one_length]
     assert all(recipe == recipes[0] for recipe in recipes)
 

@@ -7,13 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simbench.benchmark.rows import read_rows
+from simbench.board.leaderboard import leaderboard
 from simbench.data.real_cultures import STATISTICS, real_ranges
 from simbench.scenario.scenario import Scenario
+from simbench.scenario.scenario_file import load_scenario
+from simbench.scoring import HEADLINE
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import calibrate_cultures as cultures
 import match_rates
 import measure_cell_spreads as spreads
+
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 @pytest.mark.parametrize("region", cultures.START)
@@ -52,6 +58,18 @@ def test_the_spread_between_cells_is_found_beneath_animals_and_error(spread):
     kept = rng.random(720) < 0.8  # cells have one to three recordings
     found = spreads.spread_of_cells(*(pd.Series(x[kept]) for x in (values, cell, animal)))
     assert found == pytest.approx(spread, abs=0.12)
+
+
+@pytest.mark.slow
+def test_rate_alone_comes_at_most_half_way_to_the_best_on_firing_types():
+    found = match_rates.clue(load_scenario("firing-types").model_copy(update={"replicates": 16}))
+    found = found[(found["target"] == "firing_type") & found["metric"].isin(HEADLINE)]
+    rows = read_rows(RESULTS / "firing-types")
+    for probe, score in zip(found["probe"], found["value"], strict=True):
+        board = leaderboard(rows, probe)
+        of_methods = board.table["firing_type"]
+        best, chance = of_methods["score"][board.ranked].max(), of_methods["chance"].iloc[0]
+        assert score <= (chance + best) / 2, probe
 
 
 def small(axes=None, **culture):

@@ -20,10 +20,13 @@ from simbench.data.real_cultures import (
     SOURCE,
     STATISTICS,
     beside_real,
+    is_held_out,
     mean_summary,
     measure_cultures,
     nearest_region,
     ranges_of,
+    share_inside,
+    told_inside,
 )
 from simbench.data.simulation import recording_units
 from simbench.report.style import save
@@ -40,9 +43,12 @@ _INTRODUCTION = """\
 Statistics of simulated cultures beside {n_recordings} recordings of {n_cultures} real ones
 ({source}). A distance is from the median of real recordings of days {days} in vitro: at
 -1 lies their 5th percentile, at 1 the 95th. A scenario is compared with the region of its preset,
-or the nearest; its value is the mean of up to {n_each} cultures, seed {seed}. An electrode hears
-one or few neurons: "as electrodes" gives the distance after each of half as many electrodes has
-summed the spikes of 1 to 3 neighbouring neurons.
+or the nearest; its value is the mean of up to {n_each} cultures of each condition, seed {seed}.
+"Held out" is the same beside every third real culture, with which no preset was calibrated:
+{held_out}. "Single" is the share of single
+cultures, and of real recordings, that are inside in all nine. An electrode hears one or few
+neurons: "as electrodes" is after each of half as many electrodes has summed the spikes of 1 to 3
+neighbouring neurons.
 """
 
 
@@ -71,8 +77,10 @@ def validate_cultures(
     Returns
     -------
     DataFrame, one row per scenario and statistic
-        As of `beside_real`, with ``scenario``, ``region`` and ``as_electrodes``, the distance of
-        the same cultures heard through electrodes.
+        As of `beside_real`, with ``scenario``, its ``digest``, ``condition`` (empty: all),
+        ``region``; distances ``held_out``, beside real cultures that no preset was calibrated
+        with, and ``as_electrodes``, of the same cultures heard through electrodes; ``all_inside``,
+        the share of single cultures that are inside in all statistics.
     """
     for scenario in scenarios:
         if scenario.culture is None:
@@ -83,6 +91,7 @@ def validate_cultures(
     ranges = ranges_of(real)
     if ranges.empty:
         raise SimbenchError(f"{folder}: no culture of days {_days(MATURE_DAYS)} in vitro")
+    held_out = ranges_of(real[is_held_out(real)])
     tables, shown = [], []
     for done, scenario in enumerate(scenarios):
         if progress:
@@ -93,28 +102,48 @@ def validate_cultures(
         region = preset or nearest_region(mean, ranges)
         if region not in set(ranges["region"]):
             raise SimbenchError(f"{folder}: no {region} culture of days {_days(MATURE_DAYS)}")
-        heard = [
-            describe(as_electrodes(culture, seed, index))[1]
-            for index, culture in enumerate(cultures)
-        ]
-        table = beside_real(mean, region, ranges)
-        electrodes = beside_real(mean_summary(heard), region, ranges)["distance"]
-        tables.append(table.assign(as_electrodes=electrodes, scenario=scenario.name, region=region))
+        tables.append(_compare(scenario, cultures, seed, region, ranges, held_out))
         shown.append((f"{scenario.name} ({region})", cultures[0].spikes))
     table = pd.concat(tables, ignore_index=True)
-    by_age = {_days(days): ranges_of(real, days) for days in (_YOUNG_DAYS, MATURE_DAYS)}
     names = {
         "n_recordings": len(real), "n_cultures": real["culture"].nunique(), "source": SOURCE,
         "days": _days(MATURE_DAYS), "n_each": _MOST_CULTURES, "seed": seed,
+        "held_out": ", ".join(
+            f"{row.recordings} recordings of {row.cultures} {row.region}"
+            for row in held_out.drop_duplicates("region").itertuples()
+        ),
     }  # fmt: skip
     text = "\n".join(
         (_INTRODUCTION.format(**names), _distances_text(table), "Real cultures, median "
-         "(5th to 95th percentile of recordings), by days in vitro:\n", _real_text(by_age))
+         "(5th to 95th percentile of recordings), by days in vitro:\n", _real_text(real))
     )  # fmt: skip
     write_text(out / "cultures.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "cultures.md", text)
     save(draw_cultures(folder, real, ranges, table, shown), out / "cultures.png")
     return table
+
+
+def _compare(
+    scenario: Scenario, cultures: Sequence[Culture], seed: int, region: str,
+    ranges: pd.DataFrame, held_out: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """All cultures of a scenario, and those of each condition, beside real ones."""
+    summaries = [culture.summary for culture in cultures]
+    heard = [describe(as_electrodes(one, seed, index))[1] for index, one in enumerate(cultures)]
+    parts, n = {"": slice(None)}, len(scenario.conditions)
+    if n > 1:  # conditions take turns
+        parts |= {one.name: slice(k, None, n) for k, one in enumerate(scenario.conditions)}
+    tables = []
+    for name, part in parts.items():
+        mean, electrodes = mean_summary(summaries[part]), mean_summary(heard[part])
+        table = beside_real(mean, region, ranges).assign(
+            held_out=beside_real(mean, region, held_out)["distance"],
+            as_electrodes=beside_real(electrodes, region, ranges)["distance"],
+            all_inside=share_inside(summaries[part], region, ranges),
+            scenario=scenario.name, condition=name, region=region, digest=scenario.digest(),
+        )  # fmt: skip
+        tables.append(table)
+    return pd.concat(tables)
 
 
 def _days(days: tuple[int, int]) -> str:
@@ -123,9 +152,8 @@ def _days(days: tuple[int, int]) -> str:
 
 def _grow(scenario: Scenario, seed: int, n_jobs: int) -> list[Culture]:
     """First cultures of a scenario, conditions in turn, from the cache or simulated into it."""
-    recipes: dict[int, CultureRecipe] = {
-        index: condition.culture for index, condition in recording_units(scenario)[:_MOST_CULTURES]
-    }
+    units = recording_units(scenario)[: _MOST_CULTURES * len(scenario.conditions)]
+    recipes: dict[int, CultureRecipe] = {index: one.culture for index, one in units}
     fill_cache(recipes, seed, n_jobs, lambda share: None)
     return [cached_culture(recipe, seed, index) for index, recipe in recipes.items()]
 
@@ -153,34 +181,39 @@ def as_electrodes(culture: Culture, seed: int, index: int) -> SpikeTrains:
 
 
 def _distances_text(table: pd.DataFrame) -> str:
-    header = ["scenario", "beside", "inside", *STATISTICS.values(), "as electrodes, inside"]
+    header = [
+        "cultures", "beside", "inside", "held out, inside", "as electrodes, inside",
+        "single", *STATISTICS.values(),
+    ]  # fmt: skip
     lines = []
-    for (scenario, region), some in table.groupby(["scenario", "region"], sort=False):
+    by_part = table.groupby(["scenario", "condition", "region"], sort=False)
+    for (scenario, condition, region), some in by_part:
         by_name = some.set_index("statistic")
-        inside, heard = (
-            f"{int((some[column].abs() <= 1).sum())} of {len(some)}"
-            for column in ("distance", "as_electrodes")
-        )
+        inside = [told_inside(some, c) for c in ("distance", "held_out", "as_electrodes")]
+        share = number(some["all_inside"].iloc[0])
         cells = [
             f"{number(by_name.loc[name, 'value'], '.2g')} "
             f"({number(by_name.loc[name, 'distance'], '+.1f')})"
             for name in STATISTICS
         ]
-        lines.append([scenario, region, inside, *cells, heard])
-    return markdown_table(header, lines, 2)
+        name = f"{scenario}, {condition}" if condition else scenario
+        lines.append([name, region, *inside, share, *cells])
+    return markdown_table(header, lines, 5)
 
 
-def _real_text(by_age: dict[str, pd.DataFrame]) -> str:
-    header = ["region", "days", "recordings", "cultures", *STATISTICS.values()]
-    lines = []
-    for days, ranges in by_age.items():
-        for region, some in ranges.groupby("region"):
-            by_name = some.set_index("statistic")
+def _real_text(real: pd.DataFrame) -> str:
+    header = ["region", "days", "recordings", "cultures", "single", *STATISTICS.values()]
+    lines, mature = [], ranges_of(real)
+    for days in (_YOUNG_DAYS, MATURE_DAYS):
+        some = real[real["days_in_vitro"].between(*days)]
+        for region, mine in some.groupby("region"):
+            by_name = ranges_of(mine, days).set_index("statistic")
             cells = [
                 f"{by_name.loc[name, 'p50']:.2g} "
                 f"({by_name.loc[name, 'p5']:.2g} to {by_name.loc[name, 'p95']:.2g})"
                 for name in STATISTICS
             ]
-            counts = (str(some[column].iloc[0]) for column in ("recordings", "cultures"))
-            lines.append([region, days, *counts, *cells])
+            counts = (str(by_name[column].iloc[0]) for column in ("recordings", "cultures"))
+            share = number(share_inside(mine.to_dict("records"), str(region), mature))
+            lines.append([region, _days(days), *counts, share, *cells])
     return markdown_table(header, lines, 2)

@@ -100,7 +100,7 @@ def _draw_statistic(
 ) -> None:  # fmt: skip
     """A histogram per region above the axis, its range shaded; scenarios as marks below it."""
     values = [mature.loc[mature["region"] == region, name].to_numpy() for region in colours]
-    here = table[table["statistic"] == name]
+    here = table[(table["statistic"] == name) & (table["condition"] == "")]
     everything = np.concatenate([*values, here["value"].to_numpy()])
     if name in _LOGARITHMIC:
         positive = everything[everything > 0]
@@ -115,7 +115,8 @@ def _draw_statistic(
     top = axes.get_ylim()[1]
     for number, (scenario, value) in enumerate(zip(here["scenario"], here["value"])):
         shade, mark = plt.get_cmap("Dark2")(number % 8), "^os"[number // 8 % 3]
-        axes.plot(value, -0.12 * top, mark, ms=5, color=shade, clip_on=False, label=scenario)
-    axes.set_ylim(-0.2 * top, top)
+        y = -top * (0.08 + 0.4 * number / len(here))  # one below the other: many are equal
+        axes.plot(value, y, mark, ms=4, color=shade, clip_on=False, label=scenario)
+    axes.set_ylim(-0.52 * top, top)
     axes.set_yticks([])
     axes.set_xlabel(STATISTICS[name], fontsize=7)

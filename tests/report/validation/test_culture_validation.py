@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ from simbench.culture.growth import Culture
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.real_cultures import STATISTICS
 from simbench.report.validation.culture_validation import as_electrodes
+from simbench.scenario.scenario_file import load_scenario
+
+ROOT = Path(__file__).parents[3]
 
 SCENARIO = """
 name = "small"
@@ -18,6 +23,8 @@ version = 1
 question = "Small cultures."
 replicates = 2
 targets = ["in_degree"]
+[axes]
+"culture.noise_sigma" = [1.4, 1.8]
 [culture]
 preset = "cortical"
 n_neurons = 30
@@ -31,7 +38,7 @@ settle_s = 2.0
 def recordings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     rng = np.random.default_rng(0)
-    for number, region in enumerate([b"ctx", b"ctx", b"hpc", b"hpc"]):
+    for number, region in enumerate([b"ctx", b"hpc", b"ctx", b"hpc"]):
         spikes = np.sort(rng.uniform(0, 60, (3, 100 + 50 * number)), axis=1)
         write_h5(
             folder / f"TC0{number}.h5", spikes=spikes.ravel(),
@@ -54,7 +61,21 @@ def test_cultures_are_compared_on_the_command_line(recordings, tmp_path):
     assert set(table["region"]) == {"cortical"}
     assert "network_spike_share" in done.stdout
     assert (tmp_path / "out" / "cultures.png").stat().st_size > 10_000
-    assert "| small | cortical |" in (tmp_path / "out" / "cultures.md").read_text()
+    told = (tmp_path / "out" / "cultures.md").read_text()
+    for name in ("small", "small, 1.4", "small, 1.8"):
+        assert f"| {name} | cortical |" in told
+    whole, *wirings = (some for _, some in table.groupby("condition", dropna=False, sort=False))
+    mean = sum(some["value"].to_numpy() for some in wirings) / 2
+    np.testing.assert_allclose(whole["value"], mean, rtol=1e-3)
+    assert "of 9 statistics; outside: " in told
+    assert set(table["digest"]) == {load_scenario(tmp_path / "small.toml").digest()}
+    assert table["all_inside"].between(0, 1).all()
+
+
+def test_cultures_of_the_committed_table_are_those_of_the_scenarios():
+    table = pd.read_csv(ROOT / "results" / "validation" / "cultures.csv")
+    digests = dict(zip(table["scenario"], table["digest"]))
+    assert digests == {name: load_scenario(name).digest() for name in digests}
 
 
 def test_a_folder_without_recordings_is_one_line(tmp_path):
