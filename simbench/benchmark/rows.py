@@ -19,6 +19,7 @@ from simbench import __version__
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError, first_problem, needs_extra
 from simbench.core.files import digest_of, reading, write_bytes
+from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.registry import find_entry
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import VERSION
@@ -112,22 +113,18 @@ _NUMBERS = [name for name, kind in Row.__annotations__.items() if kind == _Numbe
 _ROW: TypeAdapter[Any] = TypeAdapter(Annotated[Row, AfterValidator(_is_whole)])
 
 
-def rows_of_units(
-    results: Mapping["Unit", Mapping[str, Any]], floor: str, ceiling: str
-) -> pd.DataFrame:
+def rows_of_units(results: Mapping["Unit", Mapping[str, Any]]) -> pd.DataFrame:
     """Rows of finished units, placed between the floor and the ceiling of their dataset.
 
     Parameters
     ----------
     results : mapping of Unit to mapping
         Columns of each unit by name, and its ``scores``.
-    floor, ceiling : str
-        Methods whose scores these are. Where the ceiling is no unit, it is a perfect score.
     """
     tables = []
     for unit, result in results.items():
         scores = pd.DataFrame(result["scores"])
-        units = [replace(unit, method=name) for name in (floor, ceiling)]
+        units = [replace(unit, method=name) for name in (FLOOR, CEILING)]
         ends = [results.get(end, {}) for end in units]
         known = [pd.DataFrame(end["scores"]) for end in ends if end.get("scores")]
         if len(known) == 1 and units[1] not in results:

@@ -24,7 +24,6 @@ from simbench.data.recording import read_recording
 from simbench.data.simulation import open_dataset, recording_folders, simulate
 from simbench.data.splits import held_out_recordings
 from simbench.data.traces import blind_order, trace_folders
-from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.embedding import (
     LatentsJob,
     Outputs,
@@ -73,7 +72,7 @@ def run(
         ``simbench.benchmark.rows.COLUMNS``. A unit that failed is one row with its error.
     """
     results = results_of(units, n_jobs, progress, timeout_s, log)
-    return rows_of_units(joined(results), FLOOR, CEILING)
+    return rows_of_units(joined(results))
 
 
 def results_of(

@@ -15,7 +15,6 @@ from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import read_text, rows_of_units
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, validated, write_bytes
-from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.scenario.scenario import Scenario
 
 SHARDS = "shards"
@@ -109,4 +108,4 @@ def collect(folder: Path) -> Collected:
     plan = [Unit(scenario.at_levels[about["level"]], **about) for about in first["plan"]]
     done = {number: result for share in shares for number, result in share["results"]}
     results = {unit: done[number] for number, unit in enumerate(plan)}
-    return Collected(scenario, plan[0].seed, rows_of_units(joined(results), FLOOR, CEILING))
+    return Collected(scenario, plan[0].seed, rows_of_units(joined(results)))

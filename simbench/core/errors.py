@@ -4,6 +4,9 @@ Every function of simbench that takes a file, a name or a number from a person r
 if it can't use it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import ValidationError
 
 
@@ -23,6 +26,15 @@ class SimbenchError(ValueError):
 def needs_extra(extra: str) -> str:
     """What to do where an extra is missing; the index has no simbench-calcium yet."""
     return f"needs `pip install '.[{extra}]'` in a clone of simbench"
+
+
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Context of imports that an extra brings."""
+    try:
+        yield
+    except ImportError:
+        raise SimbenchError(f"{what} {needs_extra(extra)}") from None
 
 
 def first_problem(error: ValidationError) -> str:

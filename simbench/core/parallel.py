@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import SimbenchError, needing
 
 BACKENDS = ("loky", "dask")
 Key = TypeVar("Key")
@@ -49,11 +49,9 @@ def parallel_backend(name: str = "loky", scheduler: str | None = None) -> Iterat
         finally:
             _works_itself = True
         return
-    try:
+    with needing("dask", "--backend dask:"):
         import dask
         from distributed import Client
-    except ImportError:
-        raise SimbenchError(f"--backend dask: {needs_extra('dask')}") from None
     # A daemon could not start the process of its own that each method gets. No job waits on a
     # worker behind another, which may kill it. Of the whole block, for a worker that died is
     # started again.

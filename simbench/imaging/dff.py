@@ -13,7 +13,7 @@ _BLOCK = 2**21  # values worked on at a time
 _LARGEST = np.float32(1e6)  # a larger dF/F is a baseline made of rounding errors
 
 
-def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float, offset: float = 0.0) -> np.ndarray:
+def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float) -> np.ndarray:
     """Relative change of fluorescence against a running percentile baseline.
 
     The baseline is the 15th percentile over 60 s (Rupprecht's setting for Cascade), taken on
@@ -27,8 +27,6 @@ def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float, offset: float = 
         In any unit that is proportional to light.
     frame_rate : float
         Hz.
-    offset : float
-        Reading of the camera in the dark, in the unit of the fluorescence.
 
     Returns
     -------
@@ -43,19 +41,17 @@ def delta_f_over_f(fluorescence: np.ndarray, frame_rate: float, offset: float = 
     rows = max(1, _BLOCK // max(n_frames, 1))
     for begin in range(0, n if n_frames else 0, rows):
         block = slice(begin, begin + rows)
-        dff[block] = _relative_change(np.asarray(fluorescence[block]), frame_rate, offset, begin)
+        dff[block] = _relative_change(np.asarray(fluorescence[block]), frame_rate, begin)
     return dff
 
 
-def _relative_change(
-    fluorescence: np.ndarray, frame_rate: float, offset: float, first: int
-) -> np.ndarray:
+def _relative_change(fluorescence: np.ndarray, frame_rate: float, first: int) -> np.ndarray:
     finite = np.isfinite(fluorescence).all(axis=1)
     if not finite.all():
         raise SimbenchError(
             f"fluorescence: neuron {first + int(finite.argmin())} has a value that is not finite"
         )
-    light = fluorescence.astype(np.float32) - np.float32(offset)
+    light = fluorescence.astype(np.float32)
     baseline = running_baseline(light, frame_rate)
     change = light - baseline
     floor = np.maximum(_frame_noise(light), np.abs(light).max(axis=1) / _LARGEST)

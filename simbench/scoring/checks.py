@@ -61,9 +61,3 @@ def check_labels(labels: Any, n_neurons: int, name: str = "labels") -> np.ndarra
     if (labels != labels).any():
         raise SimbenchError(f"{name}: {np.sum(labels != labels)} are NaN; leave those neurons out")
     return np.unique(labels, return_inverse=True)[1]
-
-
-def standardize_with(latents: Any, **labels: Any) -> tuple[np.ndarray, ...]:
-    """`standardize` of latents, followed by `check_labels` of each of the labels given by name."""
-    z = standardize(latents)
-    return z, *(check_labels(values, len(z), name) for name, values in labels.items())

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from simbench.core.seeds import seed32
-from simbench.scoring.checks import standardize_with
+from simbench.scoring.checks import check_labels, standardize
 from simbench.scoring.metric_registry import metric
 
 
@@ -31,7 +31,8 @@ def kmeans_ari(latents: Any, labels: Any) -> float:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import adjusted_rand_score
 
-    z, classes = standardize_with(latents, labels=labels)
+    z = standardize(latents)
+    classes = check_labels(labels, len(z))
     n_classes = int(classes.max()) + 1
     if n_classes < 2:
         return float("nan")

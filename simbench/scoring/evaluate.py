@@ -5,13 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
 
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
 from simbench.data.reference_latents import random_latents, spike_latents
 from simbench.scoring.checks import check_latents
-from simbench.scoring.latent_rows import Row, rows_of_latents
+from simbench.scoring.latent_rows import rows_of_latents
 from simbench.scoring.probes import PROBES
 from simbench.scoring.recovery import with_recovery
 from simbench.scoring.targets import check_targets
@@ -61,16 +60,7 @@ def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
-    return pd.DataFrame(score_rows(latents, dataset, targets, probes))
-
-
-def score_rows(
-    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
-) -> list[Row]:
-    """The rows of `score`, one by one."""
-    # latents are checked; scikit-learn would check them again in each of some hundred small fits
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        return rows_of_latents(latents, dataset, targets, probes)
+    return pd.DataFrame(rows_of_latents(latents, dataset, targets, probes))
 
 
 @lru_cache(maxsize=4)

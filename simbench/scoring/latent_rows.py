@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 
 from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
@@ -14,7 +15,7 @@ from simbench.scoring import HEADLINE
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.metric_registry import Metric
-from simbench.scoring.probes import read
+from simbench.scoring.probes import PROBES, read
 from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
@@ -38,15 +39,17 @@ def make_row(
 
 
 def rows_of_latents(
-    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> list[Row]:
     """All rows of latents (n_neurons, n_components), targets and probes in the order given."""
-    return [
-        *_probe_rows(latents, dataset, targets, probes),
-        *_label_free_rows(latents, dataset, targets),
-        *_nuisance_rows(latents, dataset),
-        *_all_targets_rows(latents, dataset, targets),
-    ]
+    # latents are checked; scikit-learn would check them again in each of some hundred small fits
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return [
+            *_probe_rows(latents, dataset, targets, probes),
+            *_label_free_rows(latents, dataset, targets),
+            *_nuisance_rows(latents, dataset),
+            *_all_targets_rows(latents, dataset, targets),
+        ]
 
 
 def _probe_rows(

@@ -39,8 +39,6 @@ class Metric:
         says how).
     direction : {"higher", "lower", "nominal"}
         Which values are better; nominal: those closest to the level asked for.
-    tuned_on_labels : bool
-        An upper bound that uses the answer, never a result.
     """
 
     name: str
@@ -52,7 +50,6 @@ class Metric:
     high: float = 1
     chance: float | None = None
     direction: str = "higher"
-    tuned_on_labels: bool = False
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:

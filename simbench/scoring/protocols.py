@@ -14,8 +14,7 @@ from simbench.data.recording import Recording, clean_trace
 from simbench.data.splits import published_split
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
-from simbench.scoring.evaluate import score_rows
-from simbench.scoring.latent_rows import Row, make_row
+from simbench.scoring.latent_rows import Row, make_row, rows_of_latents
 from simbench.scoring.probes import predict
 from simbench.scoring.published_protocol import pooled_correlation, published_ari, published_mse
 from simbench.scoring.trace_metrics import (
@@ -62,7 +61,7 @@ def read_scores(folder: Path) -> list[Row]:
 def score_latents(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
     """How well the latents recover the scenario's targets: the rows of `evaluate.score`."""
     assert dataset.scenario is not None
-    yield from score_rows(outputs["latents"], dataset, dataset.scenario.targets)
+    yield from rows_of_latents(outputs["latents"], dataset, dataset.scenario.targets)
 
 
 def score_reconstruction(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:

@@ -48,7 +48,7 @@ def published_sigma(nu: float) -> float:
     return BASELINE * nu / (100 * NU_PER_SD) * SAMPLING_RATE_HZ**0.5
 
 
-@metric("published_ari", "replication", low=-0.5, source=_SOURCE, tuned_on_labels=True)
+@metric("published_ari", "replication", low=-0.5, source=_SOURCE)
 def published_ari(embedding: Any, labels: Any, family: str) -> float:
     """Best ARI of DBSCAN over the published eps, chosen on the labels; for a replication only.
 

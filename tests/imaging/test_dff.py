@@ -24,11 +24,6 @@ def test_known_baseline_is_inverted_exactly():
     np.testing.assert_allclose(delta_f_over_f(f0 * (1 + x), 20.0), x, atol=2e-6)
 
 
-def test_offset_of_the_camera_is_taken_off():
-    x = transients(4000, np.random.default_rng(0))[None]
-    np.testing.assert_allclose(delta_f_over_f(100 + 50 * (1 + x), 20.0, offset=100), x, atol=2e-5)
-
-
 def test_unit_of_the_trace_does_not_matter():
     trace = np.random.default_rng(0).poisson(300, (3, 900)).astype(np.float32)
     np.testing.assert_allclose(

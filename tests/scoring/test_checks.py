@@ -15,7 +15,6 @@ from simbench.scoring.checks import (
     check_labels,
     check_latents,
     standardize,
-    standardize_with,
 )
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.probes import PROBES, predict
@@ -63,11 +62,6 @@ def test_every_metric_refuses_wrong_latents(metric, latents, message):
 def test_wrong_labels_are_refused(labels):
     with pytest.raises(SimbenchError, match="culture"):
         check_labels(labels, N, "culture")
-
-
-def test_an_error_names_the_label_that_is_wrong():
-    with pytest.raises(SimbenchError, match="^culture: shape"):
-        standardize_with(np.zeros((N, 2)), labels=np.arange(N), culture=np.arange(N - 1))
 
 
 def test_standardize_agrees_with_scikit_learn():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import needing
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
 from simbench.data.export.suite2p import spike_counts
@@ -31,10 +31,8 @@ _DECAY_S = 1.0  # CaImAn asks for one number; its own default is near it
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write the CNMF file of a recording, and its truth beside it."""
-    try:
+    with needing("nwb", "export to caiman"):
         import h5py
-    except ImportError:
-        raise SimbenchError(f"export to caiman {needs_extra('nwb')}") from None
     rois = draw_rois(recording, recording.truth)
     traces = np.asarray(recording.fluorescence)
     clean = scaled_to(true_dff(recording), traces)

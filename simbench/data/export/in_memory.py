@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import needing
 from simbench.data.recording import Recording
 
 if TYPE_CHECKING:
@@ -19,10 +19,8 @@ def to_xarray(recordings: Sequence[Recording]) -> "XarrayDataset":
     ``time`` is in seconds; ``recording`` names the recording of each neuron. Blinded recordings
     have no labels, measured ones no ``clean_dff``.
     """
-    try:
+    with needing("analysis", "to_xarray"):
         import xarray
-    except ImportError:
-        raise SimbenchError(f"to_xarray {needs_extra('analysis')}") from None
     truths = [r.read_truth() for r in recordings if r.load_truth]
     arrays = {
         "fluorescence": [r.fluorescence for r in recordings],
@@ -52,10 +50,8 @@ def to_pynapple(recording: Recording) -> dict[str, Any]:
 
     Labels are the metadata of both.
     """
-    try:
+    with needing("analysis", "to_pynapple"):
         import pynapple
-    except ImportError:
-        raise SimbenchError(f"to_pynapple {needs_extra('analysis')}") from None
     truth = recording.read_truth() if recording.load_truth else None
     seconds = np.arange(recording.fluorescence.shape[1]) / recording.frame_rate
     whole = pynapple.IntervalSet(0, recording.duration_s)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simbench import __version__
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import needing
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export.rois import Rois, draw_rois
@@ -48,10 +48,8 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     than frames: the inspector then takes neurons for time. The same dataset and library versions
     give the same bytes.
     """
-    try:
+    with needing("nwb", "export to nwb"):
         from pynwb import NWBHDF5IO
-    except ImportError:
-        raise SimbenchError(f"export to nwb {needs_extra('nwb')}") from None
 
     path = folder / f"{recording.name}.nwb"
     identifier = content_digest(recording)

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import skew
 
-from simbench.core.seeds import stream
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
-from simbench.data.export.rois import Rois, draw_rois, mean_image
+from simbench.data.export.rois import Rois, draw_rois
 from simbench.data.recording import Recording, true_spikes, write_truth
 
 _NEUROPIL_SHARE = 0.7
@@ -75,7 +74,7 @@ def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]
     """Frame rate, field of view, and images that follow the traces."""
     level = traces.mean(axis=1)
     brightness = level / level.mean()
-    image = mean_image(rois, brightness, stream(0, "suite2p", recording.name))
+    image = rois.paint(brightness)
     rows, columns = rois.shape
     change = np.diff(traces, axis=1).var(axis=1)
     signal_share = 1 - 0.5 * change / np.maximum(traces.var(axis=1), np.finfo(np.float32).tiny)
@@ -88,16 +87,10 @@ def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]
         "neucoeff": _NEUROPIL_SHARE,
         "Ly": rows, "Lx": columns, "yrange": [0, rows], "xrange": [0, columns],
         "diameter": float(2 * rois.radius), "aspect": 1.0, "um_per_pixel": float(rois.pixel_um),
-        "meanImg": image, "meanImgE": _enhanced(image),
+        "meanImg": image, "meanImgE": image,
         "max_proj": image + 1000 * rois.paint(peak - brightness),
         "Vcorr": rois.paint(signal_share.clip(0, 1)),
     }  # fmt: skip
-
-
-def _enhanced(image: np.ndarray) -> np.ndarray:
-    """Contrast stretched to 0..1 between the 1st and 99th percentile."""
-    low, high = np.percentile(image, [1, 99])
-    return ((image - low) / (high - low)).clip(0, 1).astype(np.float32)
 
 
 def spike_counts(spikes: SpikeTrains, frame_rate: float, n_frames: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import reading
 
 _NEEDED = ("spikes", "sCount", "epos", "recordingtime")
@@ -24,10 +24,8 @@ def read_electrodes(path: Path) -> dict[str, np.ndarray]:
     SimbenchError
         If the file is damaged or of another form, or h5py is not installed.
     """
-    try:
+    with needing("nwb", f"{path}:"):
         import h5py
-    except ImportError:
-        raise SimbenchError(f"{path}: {needs_extra('nwb')}") from None
 
     with reading(path), h5py.File(path, "r") as file:
         missing = [name for name in _NEEDED if name not in file]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import reading
 from simbench.data.readers.measured_recording import measured_recording
 from simbench.data.readers.spike_files import label_columns
@@ -43,11 +43,9 @@ def read_nwb_traces(path: str | Path, name: str | None = None) -> list[Recording
     SimbenchError
         If the file is damaged or holds no traces, or pynwb is not installed.
     """
-    try:
+    with needing("nwb", f"{path}:"):
         from pynwb import NWBHDF5IO
         from pynwb.ophys import DfOverF, Fluorescence
-    except ImportError:
-        raise SimbenchError(f"{path}: {needs_extra('nwb')}") from None
 
     path = Path(path)
     with reading(path), NWBHDF5IO(path, "r") as io:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import checksum, files_of, reading
 from simbench.core.seeds import stream
 from simbench.culture.neuron_labels import describe
@@ -146,11 +146,9 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_nwb(path: Path) -> dict[str, np.ndarray]:
-    try:
+    with needing("nwb", f"{path}:"):
         from hdmf.common import DynamicTableRegion
         from pynwb import NWBHDF5IO
-    except ImportError:
-        raise SimbenchError(f"{path}: {needs_extra('nwb')}") from None
 
     with NWBHDF5IO(path, "r") as io:
         units = io.read().units
