@@ -63,9 +63,10 @@ def _of_twins(found: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _cultures(table: pd.DataFrame) -> dict[str, Any]:
-    inside, heard = (
+    table = table[table["condition"].isna()]
+    inside, heard, held_out = (
         (table[column].abs() <= 1).groupby(table["scenario"], sort=False).sum()
-        for column in ("distance", "as_electrodes")
+        for column in ("distance", "as_electrodes", "held_out")
     )
     values = table.pivot_table(index="scenario", columns="statistic", values="value")
     n_statistics = table["statistic"].nunique()
@@ -73,6 +74,7 @@ def _cultures(table: pd.DataFrame) -> dict[str, Any]:
         "statistics": str(n_statistics),
         "scenarios": str(len(inside)),
         "whole": str((inside == n_statistics).sum()),
+        "whole_held_out": str((held_out == n_statistics).sum()),
         "whole_as_electrodes": str((heard == n_statistics).sum()),
         "fewest_as_electrodes": str(heard.drop(_CLASSIC, errors="ignore").min()),
         "inside": {str(name): str(count) for name, count in inside.items()},
@@ -98,6 +100,10 @@ def _optics(table: pd.DataFrame) -> dict[str, Any]:
         "r": _range(in_vivo["r"]),
         "r_culture": _range(culture["r"]),
         "gain": _range(in_vivo["gain"]),
+        "gains_kept": str((in_vivo["verdict"] == "kept").sum()),
+        "indicators": str(len(in_vivo)),
+        "missed": " and ".join(in_vivo.loc[in_vivo["verdict"] == "MISSED", "indicator"]),
+        "peak": _range(in_vivo["peak_simulated"] / in_vivo["peak"]),
         "lines": lines,
     }
 

@@ -76,7 +76,7 @@ def draw_cultures(panels: np.ndarray, recordings: Path) -> None:
 
 def draw_distances(axes: Axes) -> None:
     """Each statistic of each scenario: 0 the median of real cultures, -1 to 1 their range."""
-    table = pd.read_csv(VALIDATION / "cultures.csv")
+    table = pd.read_csv(VALIDATION / "cultures.csv").query("condition.isna()")
     rows = {name: place for place, name in enumerate(STATISTICS)}
     for classic, colour in ((False, PALETTE[0]), (True, "0.6")):
         some = table[table["scenario"].str.endswith("-classic") == classic]

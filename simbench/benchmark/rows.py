@@ -156,6 +156,13 @@ def complete(
     return with_numbers(table)
 
 
+def as_written(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the decimals that are kept of the scores of single cultures."""
+    lists = ("per_culture", "per_training")
+    rows = with_numbers(rows)
+    return rows.assign(**{name: [_rounded(values) for values in rows[name]] for name in lists})
+
+
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """Write rows, keeping those of earlier runs that these do not replace; return all.
 
@@ -167,9 +174,7 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     SimbenchError
         If another scenario of the same name and version made the rows of earlier runs.
     """
-    rows = with_numbers(rows)
-    lists = ("per_culture", "per_training")
-    rows = rows.assign(**{name: [_rounded(values) for values in rows[name]] for name in lists})
+    rows = as_written(rows)
     with FileLock(cache_folder() / "locks" / f"{digest_of({'path': str(path.resolve())})}.lock"):
         if path.exists():
             old = read_rows(path)

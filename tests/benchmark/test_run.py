@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from simbench import SimbenchError, evaluate
 from simbench.benchmark.plan import CONTROLS, Unit, plan
-from simbench.benchmark.rows import ROWS_FILE, read_rows, read_text, write_rows
+from simbench.benchmark.rows import ROWS_FILE, as_written, read_rows, read_text, write_rows
 from simbench.benchmark.run import latents_of, run
 from simbench.board.leaderboard import leaderboard
 from simbench.core.parallel import parallel_backend
@@ -211,6 +211,7 @@ def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     written = write_rows(path, rows)
     read = read_rows(tmp_path)
     pd.testing.assert_frame_equal(read, written, check_dtype=False)
+    pd.testing.assert_frame_equal(read, as_written(rows), check_dtype=False)
     rest = rows.columns.drop("per_culture")
     pd.testing.assert_frame_equal(read[rest], rows[rest], check_dtype=False)
     for kept, exact in zip(read["per_culture"], rows["per_culture"]):

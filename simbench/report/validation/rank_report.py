@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.benchmark.plan import plan
-from simbench.benchmark.rows import ROWS_FILE, write_rows
+from simbench.benchmark.rows import ROWS_FILE, as_written, write_rows
 from simbench.benchmark.run import Progress, run
 from simbench.board.reality_boards import (
     CELLS,
@@ -96,7 +96,7 @@ def validate_ranks(
             if report:
                 report(f"{name}: {what}", done, total)
 
-        boards[name] = scenario, run(plan([scenario], names, of), n_jobs, progress)
+        boards[name] = scenario, as_written(run(plan([scenario], names, of), n_jobs, progress))
     animals = {seed: groups_that_test(boards[CELLS][0], seed) for seed in seeds}
     cells, twins = (scores_by_animal(boards[name][1], animals) for name in (CELLS, TWINS))
     rows, scenarios = rows_and_scenarios(results)
