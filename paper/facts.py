@@ -77,10 +77,10 @@ def figures(results: Path) -> dict[str, Figure]:
 def draw_robustness(curves: list[tuple[str, str, pd.DataFrame]]) -> Figure:
     """First target of each scenario with levels: score of the methods that make the point."""
     use_style()
-    n_columns = min(3, len(curves))
+    n_columns = min(4, len(curves))
     n_rows = -(-len(curves) // n_columns)
     figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=(PAGE, 1.9 * n_rows + 0.5), squeeze=False, layout="constrained"
+        n_rows, n_columns, figsize=(PAGE, 1.7 * n_rows + 0.5), squeeze=False, layout="constrained"
     )
     for axis, (name, what, levels) in itertools.zip_longest(axes.flat, curves, fillvalue=(0, 0, 0)):
         if not name:

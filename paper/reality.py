@@ -102,7 +102,6 @@ def _optics(table: pd.DataFrame) -> dict[str, Any]:
         "gain": _range(in_vivo["gain"]),
         "gains_kept": str((in_vivo["verdict"] == "kept").sum()),
         "indicators": str(len(in_vivo)),
-        "missed": " and ".join(in_vivo.loc[in_vivo["verdict"] == "MISSED", "indicator"]),
         "peak": _range(in_vivo["peak_simulated"] / in_vivo["peak"]),
         "lines": lines,
     }

@@ -19,7 +19,11 @@ import simbench
 from simbench.data.readers.measured_cells import halves, read_cells
 from simbench.data.real_cultures import STATISTICS, measure_cultures
 from simbench.report.style import PAGE, PALETTE, save, use_style
-from simbench.report.validation.culture_validation_figure import draw_raster, spikes_of, typical
+from simbench.report.validation.culture_validation_figure import (
+    draw_raster,
+    spikes_of,
+    typical_recording,
+)
 from simbench.report.validation.optics_validation import compare_cells
 from simbench.report.validation.optics_validation_figure import draw_example
 
@@ -64,7 +68,7 @@ def draw_cell(axes: Axes, recordings: Path) -> None:
 def draw_cultures(panels: np.ndarray, recordings: Path) -> None:
     """Half a minute of a typical real culture, and of a simulated one."""
     real = measure_cultures(recordings / "cultures")
-    chosen = typical(real[real["region"] == "cortical"])
+    chosen = typical_recording(real[real["region"] == "cortical"])
     dataset = simbench.simulate(simbench.load_scenario(SCENARIO), seed=1, n_jobs=2)
     shown = {
         "real cortical culture": (spikes_of(recordings, chosen), PALETTE[0]),

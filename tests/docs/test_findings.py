@@ -203,8 +203,8 @@ FINDINGS = [
     (FOUND, "statistics by hand lead, and the `avae` does not", [
         ("recorded-cells", OVERALL, "spectrum", ABOVE, "avae"),
     ]),
-    (FOUND, "Over its levels the `avae` is level with both others; where cells are alike, or twice as "
-     "unlike, it is above `spectrum`", [
+    (FOUND, "Over its levels the `avae` is level with both others; where cells are alike, or twice "
+     "as unlike, it is above `spectrum`", [
         ("cells", "firing_type", "avae", LEVEL, "spectrum"),
         ("cells", "firing_type", "avae", LEVEL, "window-discriminants"),
         ("cells@0.0", "firing_type", "avae", ABOVE, "spectrum"),
@@ -299,13 +299,18 @@ def test_words_on_ranks_are_those_of_the_table():
     assert dict(kept) == {(False, "tau"): 3, (True, "concordance"): 3, (True, "tau"): 1}
     page = words_of(REAL)
     assert "Of the three on tau of the twins two were missed" in page
-    suite = table[table["kind"] == "suite"].assign(ladder=lambda t: t["board"].isin(LADDERS))
+    suite = table[table["kind"] == "suite"].assign(
+        ladder=lambda t: t["board"].isin([*LADDERS, "cells"])
+    )
     means = suite.pivot_table("tau", "target", "ladder")
     assert (means[True] < means[False]).all()
     assert "whose eight test cultures order few methods surely: they agree least" in page
     above = (table["tau_low"] > 0).groupby(table["board"]).sum()
     assert above["held-out cultures"] == above["held-out cultures less split by neuron"] == 4
     assert "with intervals of tau above zero for all four labels" in page
+    contrast = read_rows(ROOT / "results" / "validation" / "abante2025-rows.jsonl.gz")
+    assert contrast["seed"].nunique() == 2
+    assert "It rests on two seeds" in page
     neuron = table[table["board"] == "split by neuron"]
     assert (neuron["tau_low"] < 0).all()
     assert (neuron["tau_high"] > 0).all()

@@ -45,7 +45,7 @@ def draw_cultures(
     use_style()
     mature = real[real["days_in_vitro"].between(*MATURE_DAYS)]
     colours = dict(zip(sorted(mature["region"].unique()), PALETTE))
-    typical = {region: typical(some) for region, some in mature.groupby("region")}
+    typical = {region: typical_recording(some) for region, some in mature.groupby("region")}
     rasters = [
         (f"real, {region}", spikes_of(folder, file), colours[region])
         for region, file in typical.items()
@@ -66,7 +66,7 @@ def draw_cultures(
     return figure
 
 
-def typical(some: pd.DataFrame) -> str:
+def typical_recording(some: pd.DataFrame) -> str:
     """The recording whose statistics are nearest to the medians."""
     values = some[list(STATISTICS)]
     distance = ((values - values.median()) / values.std()).abs().sum(axis=1)
