@@ -56,8 +56,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Rows of one scenario, any number of seeds.
     scenario : Scenario
     seed : int
-        Whose traces and latents are drawn, from the cache, if they are there: of the methods that
-        this run has done.
+        Whose traces and latents are drawn, as far as the cache holds them.
     """
     rows_of_all = write_rows(folder / ROWS_FILE, rows)
     write_scenario(scenario, folder)
@@ -65,7 +64,9 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     level, shown = next(iter(scenario.at_levels.items()))
     folders = recording_folders(shown, seed)
     if all(folder.is_dir() for folder in folders):  # not where shares of a run were collected
-        _write_pictures(folder, rows, board, (level, shown), open_dataset(shown, seed, folders))
+        _write_pictures(
+            folder, rows_of_all, board, (level, shown), open_dataset(shown, seed, folders)
+        )
     return board
 
 

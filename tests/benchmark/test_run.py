@@ -15,6 +15,7 @@ from simbench.benchmark.run import latents_of, run
 from simbench.board.leaderboard import leaderboard
 from simbench.core.parallel import parallel_backend
 from simbench.methods import registry
+from simbench.report.results_folder import write_results
 from simbench.scoring import HEADLINE
 
 METHODS = ["pca", "trace-stats"]
@@ -221,6 +222,13 @@ def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     assert len(merged) == len(read_rows(path)) == len(rows)
     assert (merged.loc[merged["method"] == "pca", "value"] == 0.25).all()
     assert len(write_rows(path, rows.assign(scenario_version=2))) == len(rows)
+
+
+def test_latents_of_earlier_runs_are_drawn_beside_those_of_a_later_one(tiny, tmp_path):
+    for name in METHODS:
+        write_results(tmp_path, run(plan([tiny], [name], seeds=[1])), tiny, 1)
+    alike = pd.read_csv(tmp_path / "similarity.csv", index_col=0)
+    assert {*METHODS, *CONTROLS} >= set(alike.index) > set(METHODS)
 
 
 def test_rows_of_a_changed_scenario_need_a_new_version(rows, tmp_path):
