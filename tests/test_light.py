@@ -64,7 +64,7 @@ def folder(light):
     [
         ("verify", "data"),
         ("export", "data", "exported", "--to", "csv"),
-        ("export", "data", "caiman", "--to", "caiman"),
+        ("export", "data", "suite2p", "--to", "suite2p"),
         ("import", "mine.npz", "--spikes", "-o", "mine"),
         ("validate", "optics", "recordings", "-o", "validation"),
         ("list", "methods"),
