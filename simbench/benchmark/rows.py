@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +16,7 @@ from typing_extensions import TypedDict
 
 from simbench import __version__
 from simbench.core.cache import cache_folder
-from simbench.core.errors import SimbenchError, first_problem, needs_extra
+from simbench.core.errors import SimbenchError, first_problem, needing
 from simbench.core.files import digest_of, reading, write_bytes
 from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.methods.registry import find_entry
@@ -264,8 +263,8 @@ def read_rows(source: str | Path) -> pd.DataFrame:
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
     """Write rows as one Parquet file, by pyarrow; what is a table within a row is JSON there."""
-    if not find_spec("pyarrow"):
-        raise SimbenchError(f"{path}: {needs_extra('parquet')}")
+    with needing("parquet", f"{path}:"):
+        import pyarrow  # noqa: F401
     tables = {
         name: [None if value is None else json.dumps(_plain(value)) for value in rows[name]]
         for name in ("per_training", "confusion", "versions")

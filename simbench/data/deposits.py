@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, RootModel
 
 from simbench.core.cache import cache_folder
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import read_json, validated
 from simbench.scenario.recipe import Recipe
 
@@ -50,10 +50,8 @@ def fetch_dataset(name: str) -> Path:
         allowed = ", ".join(places) or "none yet; `simbench simulate` makes the data"
         raise SimbenchError(f"fetch '{name}': not deposited; allowed: {allowed}")
     deposit = places[name]
-    try:
+    with needing("fetch", "fetch"):
         import pooch
-    except ImportError:
-        raise SimbenchError(f"fetch {needs_extra('fetch')}") from None
     folder = cache_folder() / "deposits" / deposit.sha256
     try:
         pooch.get_logger().setLevel("WARNING")

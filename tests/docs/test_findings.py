@@ -26,7 +26,7 @@ LADDERS = ("noise-ladder", "haze", "frame-rate", "indicators", "batch", "duratio
 # Page, its words, and what has to hold for them: scenario (at one level), target, one method,
 # relation, another.
 FINDINGS = [
-    (README, "is level with principal components there, and below the best linear method", [
+    (README, "on `firing-types`, and below the best linear method", [
         ("firing-types", "firing_type", "avae-published", LEVEL, "pca"),
         ("firing-types", "firing_type", "avae-published", BELOW, "best linear"),
     ]),
@@ -281,6 +281,15 @@ def test_words_on_cultures_are_those_of_the_table():
     too_low = table.loc[table["as_electrodes"] < -1, "statistic"]
     assert set(too_low) == {"log_rate_sd"}
     assert "all scenarios but `excitation` leave the range" in page
+
+
+def test_seeds_are_those_of_the_rows():
+    named = {"firing-types": {1, 2}, "topologies": {1, 2}}
+    named |= {name: {1, 2, 3} for name in ("quickstart", "tracks-as-grown")}
+    named |= {name: {1, 2, 3, 4} for name in ("recorded-cells", "recorded-cells-twins")}
+    for file in (ROOT / "results").glob("*/rows.jsonl.gz"):
+        assert set(read_rows(file)["seed"]) == named.get(file.parent.name, {1}), file
+    assert "rows of seeds 1 and 2 of `firing-types` and `topologies`, 1 to 3 of" in words_of(FOUND)
 
 
 def test_unlike_cells_are_read_less():

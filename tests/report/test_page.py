@@ -5,6 +5,7 @@ import html.parser
 import io
 import json
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from functools import cache
@@ -21,7 +22,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from simbench import SimbenchError
-from simbench.benchmark.rows import PARQUET_FILE, ROWS_FILE, read_rows, read_text, row_files
+from simbench.benchmark.rows import (
+    PARQUET_FILE,
+    ROWS_FILE,
+    read_rows,
+    read_text,
+    row_files,
+    write_parquet,
+)
 from simbench.board.leaderboard import leaderboard
 from simbench.cli import app
 from simbench.methods.registry import find_entry
@@ -431,10 +439,11 @@ def test_a_parquet_copy_is_made_and_linked_if_asked_for(tmp_path):
 
 
 def test_a_parquet_copy_needs_its_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr("simbench.benchmark.rows.find_spec", lambda name: None)
-    write_folder(tmp_path, made_rows())
+    rows = made_rows()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SimbenchError, match=r"rows\.parquet: needs `pip install '\.\[parquet\]'"):
-        write_page(tmp_path, parquet=True)
+        write_parquet(rows, tmp_path / "rows.parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_failures_alone_make_a_page_too(tmp_path):

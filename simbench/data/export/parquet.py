@@ -1,9 +1,8 @@
 """Export to Parquet: one line per neuron, for pandas, polars, R's arrow and hubs of data sets."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
-from simbench.core.errors import SimbenchError, needs_extra
+from simbench.core.errors import needing
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 
@@ -27,8 +26,8 @@ recording; the time of a frame is its start.
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write a recording as one table."""
-    if not find_spec("pyarrow"):
-        raise SimbenchError(f"export to parquet {needs_extra('parquet')}")
+    with needing("parquet", "export to parquet"):
+        import pyarrow  # noqa: F401
     truth = recording.truth
     names = [other.name for other in dataset.recordings]
     is_test = bool(dataset.test[names.index(recording.name)])

@@ -87,8 +87,8 @@ def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]
         "neucoeff": _NEUROPIL_SHARE,
         "Ly": rows, "Lx": columns, "yrange": [0, rows], "xrange": [0, columns],
         "diameter": float(2 * rois.radius), "aspect": 1.0, "um_per_pixel": float(rois.pixel_um),
-        "meanImg": image, "meanImgE": image,
-        "max_proj": image + 1000 * rois.paint(peak - brightness),
+        "meanImg": image, "meanImgE": image / image.max(),
+        "max_proj": rois.paint(peak),
         "Vcorr": rois.paint(signal_share.clip(0, 1)),
     }  # fmt: skip
 

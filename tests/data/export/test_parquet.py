@@ -1,9 +1,11 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from simbench import SimbenchError
-from simbench.data.export import export, parquet
+from simbench.data.export import export
 
 
 def test_pandas_reads_every_neuron(small_dataset, tmp_path):
@@ -28,7 +30,7 @@ def test_pandas_reads_every_neuron(small_dataset, tmp_path):
 
 
 def test_without_pyarrow_it_says_what_to_install(small_dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SimbenchError, match=r"export to parquet needs `pip install '.\[parquet\]'"):
         export(small_dataset, tmp_path / "out", "parquet")
     assert not (tmp_path / "out").exists()
