@@ -6,6 +6,7 @@ every 25 ms. With these it is compared over 400 steps. The second loop has the e
 operations, and agrees over whole runs of all types.
 """
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +124,13 @@ def different_networks(delay_ms=0.0):
     ]
 
 
+@functools.cache
+def fired_alone(delay_ms, n_steps):
+    """Spikes of each of these networks by itself, on NumPy."""
+    networks = different_networks(delay_ms)
+    return [fired(run_network(network, noise(k), n_steps)) for k, network in enumerate(networks)]
+
+
 def run_once(network, n_steps):
     """One trial, the spikes of which are the result."""
     return (yield Trial(network, n_steps))
@@ -142,14 +150,14 @@ def test_spikes_do_not_depend_on_block_target_chunk_or_earlier_trials(
     delay_ms, target, chunk, monkeypatch
 ):
     networks, n_steps = different_networks(delay_ms), 1200
-    alone = [run_network(network, noise(k), n_steps) for k, network in enumerate(networks)]
+    alone = fired_alone(delay_ms, n_steps)
     monkeypatch.setattr(integration, "CHUNK", chunk)
     trials = [run_once(network, n_steps - 300 * k) for k, network in enumerate(networks)]
     searched = [run_again(network, 900) for network in networks[1:2] * 2]
     own = [noise(k) for k in (0, 1, 2, 3, 1, 1)]
     found = dict(run_block([*trials, *searched], own, 1.0, target))
     for k, events in enumerate(alone):
-        expected = {(i, step) for i, step in fired(events) if step < n_steps - 300 * k}
+        expected = {(i, step) for i, step in events if step < n_steps - 300 * k}
         assert len(expected) > 20
         assert fired(found[k]) == expected
     assert fired(found[4]) == fired(found[5]) == fired(found[1])

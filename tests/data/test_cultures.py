@@ -15,7 +15,7 @@ from simbench.scenario.culture_recipe import CultureRecipe
 
 RECIPE = validated(
     CultureRecipe,
-    {"n_neurons": 16, "duration_s": 2.0, "settle_s": 0.5, "noise_sigma": 8.0},
+    {"n_neurons": 16, "duration_s": 0.6, "settle_s": 0.2, "noise_sigma": 8.0},
 )
 
 
