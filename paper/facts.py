@@ -18,7 +18,7 @@ from simbench.methods.catalogue import METHODS, UNRANKED_FAMILIES
 from simbench.report import level_tables
 from simbench.report.level_tables import find_scenario, level_label, level_scores
 from simbench.report.style import METHOD_COLORS, PAGE, use_style
-from simbench.report.summary import draw_summary, summarise
+from simbench.report.summary import draw_summary, summarise_boards
 from simbench.report.texts import replication_cells
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
@@ -59,7 +59,7 @@ def facts(results: Path) -> dict[str, Any]:
 def figures(results: Path) -> dict[str, Figure]:
     """The figures by name; one is missing if there are no rows for it."""
     tables = {file.parent: read_rows(file) for file in row_files(results)}
-    summary = summarise(pd.concat(tables.values(), ignore_index=True))
+    summary = summarise_boards(pd.concat(tables.values(), ignore_index=True))
     drawn = {"summary": draw_summary(summary)} if len(summary) else {}
     curves = [
         (str(rows["scenario"].iloc[0]), level_tables.axis_name(find_scenario(rows, folder)), levels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0.dev0"
 
-_HOMES = {
+_DEFINED_IN = {
     "Scenario": "simbench.scenario.scenario",
     "load_scenario": "simbench.scenario.scenario_file",
     "list_scenarios": "simbench.benchmark.known_names",
@@ -31,7 +31,7 @@ _HOMES = {
     "SimbenchError": "simbench.core.errors",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_DEFINED_IN]
 
 if TYPE_CHECKING:  # what type checkers read
     from simbench.benchmark.known_names import list_methods as list_methods
@@ -57,9 +57,9 @@ if TYPE_CHECKING:  # what type checkers read
 else:
 
     def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
+        if name not in _DEFINED_IN:
             raise AttributeError(f"module 'simbench' has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_DEFINED_IN[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -48,7 +48,7 @@ def pages() -> dict[str, str]:
 
 def python_page() -> str:
     """Public names of `simbench` and of `simbench.submission`, for mkdocstrings to fill."""
-    places = {f"simbench.{name}": f"{home}.{name}" for name, home in simbench._HOMES.items()}
+    places = {f"simbench.{name}": f"{home}.{name}" for name, home in simbench._DEFINED_IN.items()}
     places |= {
         f"simbench.submission.{name}": f"{getattr(submission, name).__module__}.{name}"
         for name in submission.__all__

@@ -11,7 +11,7 @@ from scipy import sparse
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.culture.firing import Firing, draw_firing
-from simbench.culture.integration import Events, Trial, check_history, run_block
+from simbench.culture.integration import SpikeEvents, Trial, check_history, run_block
 from simbench.culture.model import Network
 from simbench.culture.neuron_labels import describe
 from simbench.culture.rate_search import Drive, find_drive
@@ -171,12 +171,12 @@ def make_network(
 
 def _fire(
     recipe: CultureRecipe, anatomy: Anatomy, seed: int, index: int
-) -> Generator[Trial, Events, Culture]:
+) -> Generator[Trial, SpikeEvents, Culture]:
     """Ask for the runs of a culture, and describe what it became."""
     settle_steps = round(recipe.settle_s * 1000 / recipe.dt_ms)
     last: tuple[Drive, Network] | None = None
 
-    def run(drive: Drive, seconds: float) -> Generator[Trial, Events, Events]:
+    def run(drive: Drive, seconds: float) -> Generator[Trial, SpikeEvents, SpikeEvents]:
         nonlocal last
         if last is None or drive != last[0]:
             last = drive, make_network(recipe, anatomy, seed, index, drive)
@@ -189,7 +189,9 @@ def _fire(
     return _describe(recipe, anatomy, events, drive)
 
 
-def _describe(recipe: CultureRecipe, anatomy: Anatomy, events: Events, drive: Drive) -> Culture:
+def _describe(
+    recipe: CultureRecipe, anatomy: Anatomy, events: SpikeEvents, drive: Drive
+) -> Culture:
     """Spikes (steps below 0 came before the recording), labels and summary of a culture."""
     neurons, steps = events
     times, recorded = steps * (recipe.dt_ms / 1000), steps >= 0

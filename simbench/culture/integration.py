@@ -14,7 +14,7 @@ CHUNK = 2**20  # draws of noise in memory
 BUSY = 2 / 3  # with a smaller share of neurons at work, a block is built anew without the others
 STATE = {"v", "u", "g", "R", "slow"}
 # Spikes: neurons, and steps counted from the start of the run
-Events = tuple[np.ndarray, np.ndarray]
+SpikeEvents = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Trial:
 
 
 # Asks for one trial after the other, is sent the spikes of each, and returns a result
-Trials = Generator[Trial, Events, Any]
+Trials = Generator[Trial, SpikeEvents, Any]
 Noise = Callable[[], np.random.Generator]
 
 
@@ -63,7 +63,7 @@ class _Member:
 
 def run_network(
     network: Network, noise: Noise, n_steps: int, dt_ms: float = 1.0, target: str = "numpy"
-) -> Events:
+) -> SpikeEvents:
     """Run one network; returns the neurons and steps of its spikes.
 
     A spike's time is ``step * dt_ms``. The spikes do not depend on the target.
@@ -192,7 +192,7 @@ class _Block:
             self._fired.append((self.step, ids[order], steps[order]))
         self.step += n_steps
 
-    def events_of(self, member: _Member) -> Events:
+    def events_of(self, member: _Member) -> SpikeEvents:
         """What a member has fired in its trial, in any order."""
         neurons, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for begun, ids, when in self._fired:

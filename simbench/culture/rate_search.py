@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.culture.integration import Events, Trial
+from simbench.culture.integration import SpikeEvents, Trial
 from simbench.scenario.culture_recipe import CultureRecipe
 
 # Recorded seconds after which a run is given up whose rate is off by more than this share
@@ -33,10 +33,10 @@ class Drive:
     type_current: dict[str, float] = field(default_factory=dict)
 
 
-Search = Generator[Trial, Events, tuple[Events, Drive]]
+Search = Generator[Trial, SpikeEvents, tuple[SpikeEvents, Drive]]
 # (drive, recorded seconds) -> spikes (neurons, steps); those at steps below 0 came before the
 # recording. A longer run with the same drive goes on where the last one ended.
-Run = Callable[[Drive, float], Generator[Trial, Events, Events]]
+Run = Callable[[Drive, float], Generator[Trial, SpikeEvents, SpikeEvents]]
 
 
 def simulated_s(recipe: CultureRecipe) -> float:
@@ -131,7 +131,7 @@ class _Secant:
 
 def _match_type_rates(
     recipe: CultureRecipe, drive: Drive, firing_type: np.ndarray, run: Run
-) -> Generator[Trial, Events, Drive]:
+) -> Generator[Trial, SpikeEvents, Drive]:
     """Find constant inputs by firing type that give every type the same mean rate, on pilots.
 
     Secant steps on the logarithm of each type's rate, all types at once, on the first 60 s of the

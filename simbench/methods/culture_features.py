@@ -53,7 +53,7 @@ class Describer:
 
         Those of the population are NaN for a neuron without others of its culture (``groups``).
         """
-        parts = list(together(len(X), groups))
+        parts = list(neurons_by_culture(len(X), groups))
         described = [self._describe(X[rows], known) for rows, known in parts]
         statistics = np.empty((len(X), described[0].shape[1]))
         for (rows, _), values in zip(parts, described):
@@ -78,7 +78,7 @@ class Describer:
         return np.column_stack(found)
 
 
-def together(n: int, groups: np.ndarray | None) -> list[tuple[np.ndarray, bool]]:
+def neurons_by_culture(n: int, groups: np.ndarray | None) -> list[tuple[np.ndarray, bool]]:
     """Neurons that were recorded together, and whether they were: if not, a few at a time."""
     if groups is None:
         alone = np.arange(n)
@@ -197,7 +197,7 @@ def split_by_culture(values: np.ndarray, groups: np.ndarray | None) -> Split:
     own = values.copy()
     cultures: list[np.ndarray] = []
     member = np.full(len(values), -1)
-    for rows, known in together(len(values), groups):
+    for rows, known in neurons_by_culture(len(values), groups):
         if known:
             member[rows] = len(cultures)
             cultures.append(values[rows].mean(axis=0))

@@ -36,7 +36,7 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
-class Events:
+class CalciumEvents:
     """Innovations of traces and the events among them.
 
     Parameters
@@ -65,13 +65,15 @@ class Events:
         found[self.neuron, self.frame] = True
         return found
 
-    def select(self, neurons: np.ndarray) -> "Events":
+    def select(self, neurons: np.ndarray) -> "CalciumEvents":
         """Of some neurons only, numbered anew."""
         place = np.full(self.n_neurons, -1)
         place[neurons] = np.arange(len(neurons))
         new = place[self.neuron]
         order = np.argsort(new, kind="stable")[np.sum(new < 0) :]
-        return Events(self.innovations[neurons], new[order], self.frame[order], self.size[order])
+        return CalciumEvents(
+            self.innovations[neurons], new[order], self.frame[order], self.size[order]
+        )
 
 
 def learn_scale(X: np.ndarray) -> Scale:
@@ -94,7 +96,7 @@ def learn_scale(X: np.ndarray) -> Scale:
     return Scale(kept, noise or float(np.std(X)) or 1.0)
 
 
-def find_events(X: np.ndarray, scale: Scale) -> Events:
+def find_events(X: np.ndarray, scale: Scale) -> CalciumEvents:
     """Innovations of dF/F (n_neurons, n_frames), and their peaks above the trace's own noise."""
     new = _innovations(_long_enough(X), scale.kept) / scale.noise
     two = new + np.pad(new, ((0, 0), (1, 0)))[:, :-1]
@@ -102,10 +104,10 @@ def find_events(X: np.ndarray, scale: Scale) -> Events:
     own = np.maximum(_noise(new), 0.25) * math.sqrt(2)
     is_peak = (two > around[:, :-2]) & (two >= around[:, 2:])
     neuron, frame = np.nonzero(is_peak & (two > _THRESHOLD_SD * own[:, None]))
-    return Events(new, neuron, frame, two[neuron, frame])
+    return CalciumEvents(new, neuron, frame, two[neuron, frame])
 
 
-def event_statistics(events: Events, frame_rate: float) -> np.ndarray:
+def event_statistics(events: CalciumEvents, frame_rate: float) -> np.ndarray:
     """Sizes, rates, intervals, runs and shapes of events, shape (n_neurons, n_statistics).
 
     Quantiles of the innovations, alone and summed over up to 4 s; rate of events above sizes;
@@ -197,7 +199,7 @@ def _quantiles(new: np.ndarray, frame_rate: float) -> list[np.ndarray]:
     return [compress(row, 1.0) for part in parts for row in part]
 
 
-def _intervals(events: Events, log_size: np.ndarray, frame_rate: float) -> list[np.ndarray]:
+def _intervals(events: CalciumEvents, log_size: np.ndarray, frame_rate: float) -> list[np.ndarray]:
     """Histogram, mean and spread of intervals; what follows on what, after short ones and long."""
     n = events.n_neurons
     same = np.flatnonzero(np.diff(events.neuron) == 0)
@@ -216,7 +218,7 @@ def _intervals(events: Events, log_size: np.ndarray, frame_rate: float) -> list[
     return [*shares, mean, spread, variation, *follows]
 
 
-def _runs(events: Events, frame_rate: float) -> list[np.ndarray]:
+def _runs(events: CalciumEvents, frame_rate: float) -> list[np.ndarray]:
     """Runs of events: rate, mean number, share of events in runs of three or more, mean size."""
     n, duration = events.n_neurons, events.innovations.shape[1] / frame_rate
     found = []
@@ -236,7 +238,7 @@ def _runs(events: Events, frame_rate: float) -> list[np.ndarray]:
     return found
 
 
-def _unevenness(events: Events, frame_rate: float) -> list[np.ndarray]:
+def _unevenness(events: CalciumEvents, frame_rate: float) -> list[np.ndarray]:
     """Variance by mean of the number of events in a second and in five; share of empty seconds."""
     found = []
     for seconds in (1.0, 5.0):

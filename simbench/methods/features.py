@@ -53,7 +53,7 @@ def compress(X: np.ndarray, scale: float) -> np.ndarray:
     return np.arcsinh(X / (4 * scale))
 
 
-def expand(X: np.ndarray, scale: float) -> np.ndarray:
+def uncompress(X: np.ndarray, scale: float) -> np.ndarray:
     """Undo `compress`."""
     return np.sinh(X) * (4 * scale)
 

@@ -46,7 +46,7 @@ def load_class(import_path: str) -> Any:
     return found
 
 
-def source_digest(import_path: str) -> str:
+def method_digest(import_path: str) -> str:
     """SHA-256 of the Python files that make a method.
 
     Those of the package that it lives in; or its one file, and the modules and packages beside

@@ -7,7 +7,7 @@ import numpy as np
 
 from simbench.methods.events import (
     SD_PER_MAD,
-    Events,
+    CalciumEvents,
     around,
     box_sums,
     count_by,
@@ -21,7 +21,9 @@ _SMOOTH_S, _BEFORE_S, _AFTER_S = 0.25, 0.25, 1.0
 _BURST_SD, _BURST_SHARE = 5.0, 0.25
 
 
-def population_statistics(events: Events, groups: np.ndarray, frame_rate: float) -> np.ndarray:
+def population_statistics(
+    events: CalciumEvents, groups: np.ndarray, frame_rate: float
+) -> np.ndarray:
     """How each neuron and the rest of its culture act on time with each other.
 
     Correlation with the population at lags up to 2 s; mean activity around the population's
@@ -31,7 +33,7 @@ def population_statistics(events: Events, groups: np.ndarray, frame_rate: float)
 
     Parameters
     ----------
-    events : Events
+    events : CalciumEvents
     groups : ndarray, shape (n_neurons,)
         Culture of each neuron.
     frame_rate : float
@@ -64,7 +66,7 @@ def others_mean(activity: np.ndarray) -> np.ndarray:
     return (activity.sum(axis=0) - activity) / max(1, len(activity) - 1)
 
 
-def _culture_statistics(events: Events, frame_rate: float) -> np.ndarray:
+def _culture_statistics(events: CalciumEvents, frame_rate: float) -> np.ndarray:
     own = np.arcsinh(events.innovations / 2)
     others = others_mean(own)
     in_burst, onset = _bursts(others, own.mean(axis=0), frame_rate)
@@ -124,7 +126,7 @@ def _threshold(population: np.ndarray) -> float:
 
 
 def _responses(
-    events: Events, own: np.ndarray, onset: np.ndarray, frame_rate: float
+    events: CalciumEvents, own: np.ndarray, onset: np.ndarray, frame_rate: float
 ) -> list[np.ndarray]:
     """Activity around bursts of the others; its spread, and the share of bursts taken part in."""
     n, n_frames = own.shape
@@ -147,7 +149,7 @@ def _responses(
     ]
 
 
-def _order_in_bursts(events: Events, own: np.ndarray, frame_rate: float) -> list[np.ndarray]:
+def _order_in_bursts(events: CalciumEvents, own: np.ndarray, frame_rate: float) -> list[np.ndarray]:
     """How long after the others its first event comes in bursts, the spread of that, and rank.
 
     In seconds; 0 where the neuron takes part in no burst, or nobody else does.
@@ -172,7 +174,11 @@ def _order_in_bursts(events: Events, own: np.ndarray, frame_rate: float) -> list
 
 
 def _outside_bursts(
-    events: Events, own: np.ndarray, others: np.ndarray, in_burst: np.ndarray, frame_rate: float
+    events: CalciumEvents,
+    own: np.ndarray,
+    others: np.ndarray,
+    in_burst: np.ndarray,
+    frame_rate: float,
 ) -> list[np.ndarray]:
     """Rate, size and share of events outside of bursts, activity there and within, and others."""
     n = events.n_neurons

@@ -18,7 +18,7 @@ from simbench.methods.catalogue import (
     MethodEntry,
     torch_found,
 )
-from simbench.methods.loading import is_import_path, load_class, source_digest
+from simbench.methods.loading import is_import_path, load_class, method_digest
 
 ALL = "all"
 ABLATION = "avae-ablation"
@@ -137,7 +137,7 @@ def identity(name: str) -> dict[str, str]:
         found["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     device = settings.get("device", entry.device)
     if plain_name not in METHODS:
-        found["source"] = source_digest(entry.import_path)
+        found["source"] = method_digest(entry.import_path)
         method = get_method(name)
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
     if device in ("auto", None) and torch_found():

@@ -42,7 +42,7 @@ def draw_culture(scenario: Scenario, seed: int = 0) -> Figure:
         width_ratios=(1, 1.15), height_ratios=(1.6, 1, 0.1, 1),
     )  # fmt: skip
     draw_dish(axes["dish"], culture, substrate, colours)
-    draw_raster(axes["raster"], culture, colours)
+    _draw_raster(axes["raster"], culture, colours)
     _draw_distributions(axes["rates"], axes["degrees"], culture, colours)
     _draw_beside_real(axes["real"], culture, recipe.preset)
     figure.suptitle(f"{scenario.name}: {condition.name}", fontsize=11)
@@ -94,7 +94,7 @@ def draw_dish(
     )  # fmt: skip
 
 
-def draw_raster(axes: Axes, culture: Culture, colours: dict[str, str]) -> None:
+def _draw_raster(axes: Axes, culture: Culture, colours: dict[str, str]) -> None:
     """Spikes of the first minute, neurons sorted by type; network bursts shaded."""
     spikes, kinds = culture.spikes, culture.labels["firing_type"].to_numpy(str)
     order = np.lexsort((spikes.counts, kinds))

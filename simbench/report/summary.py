@@ -32,9 +32,9 @@ def write_summary(folder: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `summarise`; nothing is written where it is empty.
+        As `summarise_boards`; nothing is written where it is empty.
     """
-    summary = summarise(*rows_and_scenarios(folder))
+    summary = summarise_boards(*rows_and_scenarios(folder))
     if len(summary):
         path = (folder if folder.is_dir() else folder.parent) / "summary"
         write_text(path.with_suffix(".csv"), summary.to_csv(index=False, float_format="%.6g"))
@@ -43,7 +43,7 @@ def write_summary(folder: Path) -> pd.DataFrame:
     return summary
 
 
-def summarise(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> pd.DataFrame:
+def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> pd.DataFrame:
     """Scores of the methods that make the point, on the first target of every scenario.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 _AND = " and "
 
 
-def expand(
+def every_combination(
     data: dict[str, Any], axes: dict[str, list[Any]], where: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and data of each combination of values.

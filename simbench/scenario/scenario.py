@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simbench.core.files import digest_of, validated
-from simbench.scenario.axes import expand, refuse_duplicates, split_keys, value_name
+from simbench.scenario.axes import every_combination, refuse_duplicates, split_keys, value_name
 from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.imaging_recipe import MOST_SAMPLES, ImagingRecipe
 from simbench.scenario.labels import LABELS
@@ -263,7 +263,7 @@ class Scenario(Recipe):
         recipes = self.model_dump(mode="json", include={"culture", "imaging"})
         return tuple(
             validated(Condition, {"name": name or self.name, **data})
-            for name, data in expand(recipes, self.axes, "axes")
+            for name, data in every_combination(recipes, self.axes, "axes")
         )
 
     @cached_property
@@ -275,7 +275,9 @@ class Scenario(Recipe):
         return tuple(
             validated(Condition, data)
             for condition in self.conditions
-            for _, data in expand(condition.model_dump(mode="json"), changes, "split.train_with")
+            for _, data in every_combination(
+                condition.model_dump(mode="json"), changes, "split.train_with"
+            )
         )
 
     @property
@@ -285,7 +287,8 @@ class Scenario(Recipe):
             return {"": self}
         data = self.model_dump(mode="json", exclude={"levels"})
         return {
-            name: validated(Scenario, plain) for name, plain in expand(data, self.levels, "levels")
+            name: validated(Scenario, plain)
+            for name, plain in every_combination(data, self.levels, "levels")
         }
 
     def digest(self) -> str:

@@ -19,7 +19,7 @@ from simbench.scoring.probes import PROBES, read
 from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
-Row = dict[str, Any]
+ScoreRow = dict[str, Any]
 """``target``, ``metric``, ``probe``, ``split``, ``value``, ``per_culture`` (list) of a score; of a
 class also its ``confusion``, and of a class of cultures the ``chance`` of its vote."""
 _FEWEST = 10
@@ -30,7 +30,7 @@ _N_LABELLED_DRAWS = 10
 def make_row(
     target: str, metric: str, value: float, probe: str = "none", split: str = "culture",
     per_culture: Sequence[float] = (), **others: Any,
-) -> Row:  # fmt: skip
+) -> ScoreRow:  # fmt: skip
     """A score of a target; of held-out cultures and without a probe unless it says so."""
     return {
         "target": target, "metric": metric, "probe": probe, "split": split,
@@ -40,7 +40,7 @@ def make_row(
 
 def rows_of_latents(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
-) -> list[Row]:
+) -> list[ScoreRow]:
     """All rows of latents (n_neurons, n_components), targets and probes in the order given."""
     # latents are checked; scikit-learn would check them again in each of some hundred small fits
     with config_context(assume_finite=True, skip_parameter_validation=True):
@@ -54,7 +54,7 @@ def rows_of_latents(
 
 def _probe_rows(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[ScoreRow]:
     """Rows of the targets, read by each probe in the split by culture and in that by neuron."""
     for target in read_targets(dataset, targets):
         for probe in probes:
@@ -65,7 +65,7 @@ def _probe_rows(
 
 def _culture_rows(
     latents: np.ndarray, dataset: Dataset, target: Target, probe: str
-) -> Iterator[Row]:
+) -> Iterator[ScoreRow]:
     """Scores of whole cultures that the probe has not seen."""
     scored = dataset.test_neurons & target.known
     tested = np.unique(dataset.culture[dataset.test_neurons])
@@ -86,7 +86,7 @@ def _culture_rows(
                 found.setdefault(metric.name, []).append(values)
     for name, draws in found.items():
         values = pd.DataFrame(draws).mean().to_list()
-        others: Row = {}
+        others: ScoreRow = {}
         if name in HEADLINE and target.is_class and probe == "linear":
             others["confusion"] = confusion(np.concatenate(truths), np.concatenate(predictions))
         if METRICS[name].group == "class of a culture":
@@ -119,7 +119,7 @@ def labelled_neurons(dataset: Dataset, target: Target) -> Iterator[np.ndarray]:
 
 def _neuron_rows(
     latents: np.ndarray, dataset: Dataset, target: Target, probe: str
-) -> Iterator[Row]:
+) -> Iterator[ScoreRow]:
     """The headline score where neurons are divided at random, the mean over several divisions.
 
     All have the strength that the first has chosen.
@@ -159,7 +159,7 @@ def _metrics_of(target: Target) -> list[Metric]:
 
 def _label_free_rows(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[ScoreRow]:
     """Rows that need no label to be fitted: clusters and neighbours of classes and of cultures.
 
     All are of held-out cultures only. Metrics that are tuned on labels say so by their name.
@@ -176,7 +176,7 @@ def _label_free_rows(
             yield make_row("culture", metric.name, metric(labels=labels, **given))
 
 
-def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[Row]:
+def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[ScoreRow]:
     """Rows of the scenario's nuisances, but for the culture itself (`_label_free_rows`).
 
     A linear probe learns from the training cultures and is scored on all neurons of the others
@@ -199,7 +199,7 @@ def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[Row]:
 
 def _all_targets_rows(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[ScoreRow]:
     """Rows of target "all targets": disentanglement, and likeness to the matrix of the truth.
 
     Fitted on training cultures, scored on the others. Numbers are deviations from the mean of

@@ -14,7 +14,7 @@ from simbench.data.recording import Recording, clean_trace
 from simbench.data.splits import published_split
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
-from simbench.scoring.latent_rows import Row, make_row, rows_of_latents
+from simbench.scoring.latent_rows import ScoreRow, make_row, rows_of_latents
 from simbench.scoring.probes import predict
 from simbench.scoring.published_protocol import pooled_correlation, published_ari, published_mse
 from simbench.scoring.trace_metrics import (
@@ -29,7 +29,7 @@ Outputs = Mapping[str, np.ndarray]
 _SCORES = "scores.json"
 
 
-def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[Row]:
+def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[ScoreRow]:
     """Rows of stored outputs, through the cache.
 
     Parameters
@@ -53,18 +53,18 @@ def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[Row]:
     return cache.fetch(folder, make, read_scores)
 
 
-def read_scores(folder: Path) -> list[Row]:
+def read_scores(folder: Path) -> list[ScoreRow]:
     """Rows of an entry of the cache."""
     return read_json(folder / _SCORES)["rows"]
 
 
-def score_latents(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
+def score_latents(outputs: Outputs, dataset: Dataset) -> Iterator[ScoreRow]:
     """How well the latents recover the scenario's targets: the rows of `evaluate.score`."""
     assert dataset.scenario is not None
     yield from rows_of_latents(outputs["latents"], dataset, dataset.scenario.targets)
 
 
-def score_reconstruction(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
+def score_reconstruction(outputs: Outputs, dataset: Dataset) -> Iterator[ScoreRow]:
     """Rows of target "trace", over held-out cultures; none if the method gives nothing back.
 
     R2 and skill of the reconstruction against `clean_trace`, and the values it was made from;
@@ -103,7 +103,7 @@ def _scores_of_traces(outputs: Outputs, recording: Recording, n_values: int) -> 
     return scores
 
 
-def score_published(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
+def score_published(outputs: Outputs, dataset: Dataset) -> Iterator[ScoreRow]:
     """Rows of the protocol of arXiv 2501.14615, with the split "neuron"; none for controls.
 
     For a replication only: ``published_ari`` of the firing type; ``pooled_correlation`` of every
@@ -131,7 +131,7 @@ def score_published(outputs: Outputs, dataset: Dataset) -> Iterator[Row]:
         yield make_row("trace", "published_mse", error, split="neuron")
 
 
-PROTOCOLS: dict[str, Callable[[Outputs, Dataset], Iterator[Row]]] = {
+PROTOCOLS: dict[str, Callable[[Outputs, Dataset], Iterator[ScoreRow]]] = {
     "latents": score_latents,
     "reconstruction": score_reconstruction,
     "published": score_published,

@@ -7,7 +7,7 @@ from scipy.signal import lfilter
 from scipy.stats import spearmanr
 
 from simbench import SimbenchError
-from simbench.methods.culture_features import CultureFeatures, Windows, together
+from simbench.methods.culture_features import CultureFeatures, Windows, neurons_by_culture
 from simbench.methods.discriminants import WindowDiscriminants, discriminate
 from simbench.methods.events import Scale, around, event_statistics, find_events, learn_scale
 from simbench.methods.population import (
@@ -135,11 +135,11 @@ def test_population_of_a_neuron_alone_is_the_training_mean():
 
 
 def test_who_is_together():
-    parts = together(5, np.array([3, 1, 3, 2, 1]))
+    parts = neurons_by_culture(5, np.array([3, 1, 3, 2, 1]))
     assert [(rows.tolist(), known) for rows, known in parts] == [
         ([1, 4], True), ([0, 2], True), ([3], False),
     ]  # fmt: skip
-    assert [known for _, known in together(5, None)] == [False]
+    assert [known for _, known in neurons_by_culture(5, None)] == [False]
 
 
 def test_what_cultures_differ_in_is_in_every_eighth_latent():

@@ -9,7 +9,7 @@ from simbench import SimbenchError, embed
 from simbench.benchmark.known_names import list_methods
 from simbench.benchmark.plan import Unit, plan
 from simbench.methods import catalogue
-from simbench.methods.loading import load_class, source_digest
+from simbench.methods.loading import load_class, method_digest
 from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
 
 SOURCE = """
@@ -171,9 +171,9 @@ def test_a_module_is_a_method(home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert get_method("package_of_mine.deep:Mean", n_components=5).n_components == 5
-    before = source_digest("package_of_mine.deep:Mean")
+    before = method_digest("package_of_mine.deep:Mean")
     (tmp_path / "package_of_mine" / "__init__.py").write_text("x = 1")
-    assert source_digest("package_of_mine.deep:Mean") != before
+    assert method_digest("package_of_mine.deep:Mean") != before
 
 
 @pytest.mark.parametrize("name", ["random-projection", "pca", "fa", "ica", "nmf"])
@@ -252,9 +252,9 @@ def test_what_lies_beside_an_installed_file_is_not_looked_at(tmp_path):
     folder.mkdir()
     (folder / "mine.py").write_text("import other\n" + SOURCE)
     (folder / "other.py").write_text("N = 3")
-    before = source_digest(f"{folder / 'mine.py'}:Mean")
+    before = method_digest(f"{folder / 'mine.py'}:Mean")
     (folder / "other.py").write_text("N = 5")
-    assert source_digest(f"{folder / 'mine.py'}:Mean") == before
+    assert method_digest(f"{folder / 'mine.py'}:Mean") == before
 
 
 def test_installed_packages_add_methods(tmp_path, monkeypatch):
@@ -269,7 +269,7 @@ def test_installed_packages_add_methods(tmp_path, monkeypatch):
     entry = find_entry("theirs")
     assert (entry.family, entry.source) == ("outside", "their-package 2.5")
     assert get_method("theirs", n_components=4).n_components == 4
-    assert identity("theirs") == {"source": source_digest("their_package:Mean")}
+    assert identity("theirs") == {"source": method_digest("their_package:Mean")}
     assert find_entry("pca") is METHODS["pca"]
     assert "theirs" in expand_names(["all"])
 

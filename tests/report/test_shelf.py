@@ -14,7 +14,7 @@ from simbench.board.leaderboard import leaderboard
 from simbench.report.level_tables import find_scenario, rows_and_scenarios, stratum_name
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
-from simbench.report.summary import draw_summary, summarise, summary_text
+from simbench.report.summary import draw_summary, summarise_boards, summary_text
 from simbench.scenario.scenario_file import read_scenario
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def shelf(request):
 
 @pytest.fixture(scope="module")
 def summary():
-    return summarise(*rows_and_scenarios(SHELF))
+    return summarise_boards(*rows_and_scenarios(SHELF))
 
 
 def same_text(path, text):

@@ -6,7 +6,7 @@ from made import METHODS, made_rows, write_folder
 
 from simbench.board.leaderboard import leaderboard
 from simbench.report.style import METHOD_COLORS
-from simbench.report.summary import BEST_LINEAR, draw_summary, summarise, summary_text
+from simbench.report.summary import BEST_LINEAR, draw_summary, summarise_boards, summary_text
 from simbench.report.summary import write_summary as write
 from simbench.scenario.scenario_file import load_scenario
 
@@ -21,7 +21,7 @@ def rows():
 
 
 def test_numbers_are_those_of_the_leaderboards(rows):
-    summary = summarise(rows)
+    summary = summarise_boards(rows)
     assert set(summary["shown_as"]) == {BEST_LINEAR, "trace-stats", "avae"}
     for line in summary.to_dict(orient="records"):
         table = leaderboard(rows[rows["scenario"] == line["scenario"]]).table
@@ -31,7 +31,7 @@ def test_numbers_are_those_of_the_leaderboards(rows):
 
 
 def test_it_shows_the_first_target_and_the_best_linear_method(rows):
-    summary = summarise(rows).set_index(["scenario", "shown_as"])
+    summary = summarise_boards(rows).set_index(["scenario", "shown_as"])
     assert summary.loc["a-hard-one", "target"].eq("in_degree").all()
     assert summary.loc["easy", "target"].eq("firing_type").all()
     table = leaderboard(rows[rows["scenario"] == "easy"]).table
@@ -40,19 +40,19 @@ def test_it_shows_the_first_target_and_the_best_linear_method(rows):
 
 
 def test_scenarios_come_by_what_is_recovered(rows):
-    assert list(dict.fromkeys(summarise(rows)["scenario"])) == ["easy", "a-hard-one"]
+    assert list(dict.fromkeys(summarise_boards(rows)["scenario"])) == ["easy", "a-hard-one"]
 
 
 def test_only_the_newest_version_counts(rows):
     newer = made_rows(scenario="easy", version=2, seeds=(5,))
-    both = summarise(pd.concat([rows, newer], ignore_index=True))
+    both = summarise_boards(pd.concat([rows, newer], ignore_index=True))
     pd.testing.assert_frame_equal(
-        both[both["scenario"] == "easy"].reset_index(drop=True), summarise(newer)
+        both[both["scenario"] == "easy"].reset_index(drop=True), summarise_boards(newer)
     )
 
 
 def test_the_table_names_ties_and_what_is_missing(rows):
-    table = summary_text(summarise(rows)).splitlines()
+    table = summary_text(summarise_boards(rows)).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
     assert header == ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
     easy = dict(zip(header, (cell.strip() for cell in table[2].split("|")[1:-1])))
@@ -66,20 +66,20 @@ def test_the_table_names_ties_and_what_is_missing(rows):
 
 def test_methods_that_tie_are_all_bold():
     tied = made_rows(METHODS | {"avae": ("learned", 0.5)})
-    line = summary_text(summarise(tied)).splitlines()[2]
+    line = summary_text(summarise_boards(tied)).splitlines()[2]
     assert line.count("**") == 2 * 2
 
 
 def test_scenarios_with_the_same_cultures_are_one_witness(rows):
     ladder = load_scenario("noise-ladder").model_copy(update={"name": "a-hard-one"})
     easy = load_scenario("haze").model_copy(update={"name": "easy", "replicates": 20})
-    said = summary_text(summarise(rows, [ladder, easy])).splitlines()[-1]
+    said = summary_text(summarise_boards(rows, [ladder, easy])).splitlines()[-1]
     assert said == "easy, a-hard-one see the same cultures; witnesses: 1."
-    assert summary_text(summarise(rows)).splitlines()[-1] == "witnesses: 2."
+    assert summary_text(summarise_boards(rows)).splitlines()[-1] == "witnesses: 2."
 
 
 def test_figure_has_a_dot_for_every_number(rows):
-    summary = summarise(rows)
+    summary = summarise_boards(rows)
     (axis,) = draw_summary(summary).axes
     dots = [x for line in axis.lines if line.get_marker() in "oD" for x in line.get_xdata()]
     assert sorted(dots) == sorted(summary["recovery"])
@@ -96,8 +96,8 @@ def test_replications_and_a_handful_of_cultures_are_left_out(rows):
     first = rows[rows["scenario"] == "easy"].drop_duplicates("method")
     published = first.assign(metric="published_ari", probe="none")
     both = pd.concat([rows, published], ignore_index=True)
-    assert set(summarise(both)["scenario"]) == {"a-hard-one"}
-    assert summarise(made_rows(n_cultures=5)).empty
+    assert set(summarise_boards(both)["scenario"]) == {"a-hard-one"}
+    assert summarise_boards(made_rows(n_cultures=5)).empty
 
 
 def test_nothing_to_show_writes_nothing(tmp_path):

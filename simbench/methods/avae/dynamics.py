@@ -32,7 +32,7 @@ _BATCH = 64  # traces encoded or decoded at a time
 
 
 @dataclass(frozen=True)
-class Layout:
+class BlockLayout:
     """``n_values`` for every ``block`` of frames, seen with ``reach`` blocks on either side."""
 
     block: int
@@ -43,7 +43,7 @@ class Layout:
         return -(-n_frames // self.block)
 
 
-def choose_layout(n_values: int, n_frames: int, frame_rate: float) -> Layout:
+def choose_layout(n_values: int, n_frames: int, frame_rate: float) -> BlockLayout:
     """Short blocks of about a second, or longer ones where a block would get no value.
 
     Parameters
@@ -61,7 +61,7 @@ def choose_layout(n_values: int, n_frames: int, frame_rate: float) -> Layout:
     spent = [count * min(n_values // count, block) for count, block in zip(counts, blocks)]
     best = int(np.argmax(spent))
     reach = -(-round(_REACH_S * frame_rate) // blocks[best])
-    return Layout(blocks[best], spent[best] // counts[best], max(reach, 1))
+    return BlockLayout(blocks[best], spent[best] // counts[best], max(reach, 1))
 
 
 class Dynamics(nn.Module):
@@ -69,7 +69,7 @@ class Dynamics(nn.Module):
 
     Parameters
     ----------
-    layout : Layout
+    layout : BlockLayout
         Of the blocks.
     n_static : int
         Latents of the neuron as a whole, which the decoder is told.
@@ -77,7 +77,7 @@ class Dynamics(nn.Module):
 
     scale: torch.Tensor
 
-    def __init__(self, layout: Layout, n_static: int = 0) -> None:
+    def __init__(self, layout: BlockLayout, n_static: int = 0) -> None:
         super().__init__()
         block, k, context = layout.block, layout.n_values, 2 * layout.reach + 1
         self.layout = layout

@@ -118,7 +118,7 @@ class Decoder(nn.Module):
         return log_weight[:, :, 0], mean[:, :, 0], log_sd[:, :, 0]
 
 
-class Layout(NamedTuple):
+class NetworkSizes(NamedTuple):
     """Sizes of the network: statistics by hand, those kept and those predicted; latents; layers.
 
     Without statistics (``n_statistics`` is 0) the encoder learns filters of frames.
@@ -153,7 +153,7 @@ class AVAENetwork(nn.Module):
     rotation: torch.Tensor
     culture: torch.Tensor
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: NetworkSizes) -> None:
         super().__init__()
         n_described, n_latents, width = layout.n_described, layout.n_latents, layout.width
         self.n_predicted = layout.n_predicted

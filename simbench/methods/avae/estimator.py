@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.avae.encoder_decoder import AVAENetwork, Layout
+from simbench.methods.avae.encoder_decoder import AVAENetwork, NetworkSizes
 from simbench.methods.avae.readers import Encoded, FrameReader, Lesson, StatisticsReader
 from simbench.methods.avae.reconstructing import Reconstructing
-from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, together
+from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, neurons_by_culture
 from simbench.methods.discriminants import (
     CULTURE_EVERY,
     RIDGE,
@@ -150,7 +150,7 @@ class AVAE(Reconstructing):
         reach = max(1, min(round(self.reach_s * self.frame_rate), self.n_features_in_ // 8))
         n_ahead = max(1, min(self.n_ahead, self.n_features_in_ // 8))
         network = AVAENetwork(
-            Layout(
+            NetworkSizes(
                 n_described, n_statistics, min(self.n_predicted, n_statistics),
                 max(self.n_latents, self.n_components), self.n_components // CULTURE_EVERY,
                 self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
@@ -166,7 +166,7 @@ class AVAE(Reconstructing):
         network, rng = self.network_, self._rng("training")
         signals = torch.from_numpy(self._signals(X, groups)).to(device)
         lesson = self._reader.learn(X, signals, groups)
-        places = [rows for rows, known in together(len(X), groups) if known]
+        places = [rows for rows, known in neurons_by_culture(len(X), groups) if known]
         places = places or [np.arange(len(X))]
 
         def loss(step: int) -> torch.Tensor:
@@ -235,7 +235,7 @@ class AVAE(Reconstructing):
     def _signals(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         own = compress(X, self.scaling_["noise"])
         others = np.zeros_like(own)
-        for rows, known in together(len(X), groups):
+        for rows, known in neurons_by_culture(len(X), groups):
             if known and self.population:
                 others[rows] = others_mean(own[rows])
         return np.stack([own, others]).astype(np.float32)

@@ -13,7 +13,7 @@ from torch import nn
 from simbench.methods.avae.dynamics import Dynamics, choose_layout
 from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll, mixture_quantile
 from simbench.methods.culture_features import check_groups
-from simbench.methods.features import expand
+from simbench.methods.features import uncompress
 from simbench.methods.learned import Course, LearnedTransformer, quiet_torch
 from simbench.methods.windowed_pca import affordable
 
@@ -107,7 +107,7 @@ class Reconstructing(LearnedTransformer):
 
         low, high = self._predict(X, groups, interval).swapaxes(0, 1)
         noise = self.scaling_["noise"]
-        return expand(low, noise), expand(high, noise)
+        return uncompress(low, noise), uncompress(high, noise)
 
     def log_density(self, X: Any, groups: Any = None) -> np.ndarray:
         """Logarithm of the predictive density of each frame's dF/F, given the frames before it.
