@@ -161,10 +161,12 @@ def build_model(networks: Sequence[Network], dt_ms: float) -> tuple[Any, Any]:
         neurons, neurons, text.synapse, on_pre=text.on_spike, name="links", **common
     )
     links.pre.when = "after_resets"  # a spike releases what its own reset has latched
+    target, b2.prefs.codegen.target = b2.prefs.codegen.target, "numpy"  # quicker than to compile
     links.connect(
         i=np.concatenate([some.row + start for some, start in zip(edges, first)]),
         j=np.concatenate([some.col + start for some, start in zip(edges, first)]),
     )
+    b2.prefs.codegen.target = target
     parts = [network.parts() for network in networks]
     links.w = np.concatenate([fast.data for fast, _ in parts])
     if slow:
