@@ -17,7 +17,7 @@ from simbench.scenario.culture_recipe import CultureRecipe, SynapseRecipe
 _log = logging.getLogger(__name__)
 # Neurons of a block: here the cost of a step is nearly all theirs, and little memory is taken
 MOST_NEURONS = 8000
-COMPILE_S = 30.0
+COMPILE_S = 15.0
 # Seconds per step: fixed, and per neuron (measured on blocks of 84 to 10,000 neurons)
 _COST_S = {"numpy": (75e-6, 34e-9), "cython": (20e-6, 27e-9)}
 
