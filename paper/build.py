@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import typst
 from facts import facts, figures
 from proofs import proofs
@@ -44,8 +45,9 @@ def collect(results: Path, home: Path = PAPER) -> None:
     made.mkdir(exist_ok=True)
     for old in (*made.glob("*.svg"), *made.glob("*.png")):
         old.unlink()
-    for name, figure in drawn.items():
-        save(figure, made / f"{name}.svg")
+    with mpl.rc_context({"svg.fonttype": "path"}):  # typst has not the fonts of a browser
+        for name, figure in drawn.items():
+            save(figure, made / f"{name}.svg")
     for file in copied:
         shutil.copyfile(file, made / file.name)
     (made / "facts.json").write_text(json.dumps(known, indent=1), encoding="utf-8")

@@ -45,7 +45,8 @@ def use_style() -> None:
     """Set seaborn's theme and the palette; text of 7 to 8 points, to be shown at its size."""
     look = {
         "figure.dpi": 200, "savefig.dpi": "figure", "axes.spines.top": False,
-        "axes.spines.right": False, "svg.hashsalt": "simbench", "font.size": 8,
+        "axes.spines.right": False, "svg.hashsalt": "simbench", "svg.fonttype": "none",
+        "font.size": 8,
     }  # fmt: skip
     sns.set_theme(context="paper", style="ticks", palette=PALETTE, font_scale=0.85, rc=look)
 
@@ -86,10 +87,10 @@ def save(figure: Figure, *paths: Path) -> None:
 def small_svg(figure: Figure) -> str:
     """A figure as a short SVG on one line, to be shown inside a page; closes the figure.
 
-    Text is kept as text, and positions have two decimals. Its layout must be constrained: that
-    leaves no margin to cut off, and what cutting off costs, a third of the time, is saved.
+    Positions have two decimals. Its layout must be constrained: that leaves no margin to cut off,
+    and what cutting off costs, a third of the time, is saved.
     """
-    with mpl.rc_context({"svg.fonttype": "none", "font.sans-serif": _SVG_FONTS}):
+    with mpl.rc_context({"font.sans-serif": _SVG_FONTS}):
         drawn = " ".join(_draw(figure, ".svg", None).decode().split())
     plt.close(figure)
     needed = set(re.findall(r"#(\w+)", drawn))
