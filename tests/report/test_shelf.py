@@ -98,6 +98,13 @@ def test_the_tables_are_what_the_rows_give(shelf):
     assert others <= MADE_FROM_LATENTS, "tables that the rows do not give"
 
 
+def test_what_helped_is_what_its_rows_give():
+    rows = read_rows(SHELF / "validation" / "what-helped-rows.jsonl.gz")
+    assert min(rows["seed"]) >= 1000, "settings are chosen on seeds that no result has"
+    table = table_texts(leaderboard(rows), rows, None)["leaderboard.md"]
+    assert same_text(SHELF / "validation" / "what-helped.md", table)
+
+
 def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
     folder, rows, board = shelf
     figures = row_figures(board, rows, find_scenario(rows, folder))
