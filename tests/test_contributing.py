@@ -48,7 +48,7 @@ def clone(tmp_path_factory):
     for path in (*(ROOT / "simbench").iterdir(), ROOT / "tools", ROOT / "tests"):
         there = folder / path.relative_to(ROOT)
         if path.name in EDITED:
-            shutil.copytree(path, there, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(path, there)
         else:
             there.symlink_to(path)  # what numba has compiled for it is used again
     return folder

@@ -27,9 +27,9 @@ def score(
 ) -> None:
     """Score latents made elsewhere by the same rules as every method."""
     (chosen,) = load([scenario])
-    from simbench.submission import read_card, score_latents_file
+    from simbench.submission import read_card, score_latents
 
-    _print_scores(score_latents_file(file, chosen, seed, read_card(card) if card else None, n_jobs))
+    _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
 
 
 @app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out board")

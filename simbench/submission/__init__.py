@@ -7,12 +7,12 @@ from simbench.submission.packing import Submission, pack_submission, read_submis
 from simbench.submission.scored import (
     accept_submission,
     add_submission,
-    score_latents_file,
+    score_latents,
     score_submission,
 )
 
 __all__ = [
     "MethodCard", "Submission", "accept_submission", "add_submission", "export_traces",
-    "pack_submission", "read_card", "read_latents", "read_submission", "score_latents_file",
+    "pack_submission", "read_card", "read_latents", "read_submission", "score_latents",
     "score_submission",
 ]  # fmt: skip

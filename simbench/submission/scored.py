@@ -34,7 +34,7 @@ from simbench.submission.packing import Submission, read_submission
 FAMILY = "submission"
 
 
-def score_latents_file(
+def score_latents(
     file: str | Path, scenario: Scenario, seed: int = 0, card: MethodCard | None = None,
     n_jobs: int = 1,
 ) -> pd.DataFrame:  # fmt: skip
@@ -62,7 +62,7 @@ def score_latents_file(
 def score_submission(
     submission: Submission, scenario: Scenario, seed: int = 0, n_jobs: int = 1
 ) -> pd.DataFrame:
-    """Score a submission as `score_latents_file` scores a file."""
+    """Score a submission as `score_latents` scores a file."""
     name = f"submission '{submission.card.name}'"
     return _score(submission.latents, name, scenario, seed, submission.card, n_jobs)
 
@@ -93,7 +93,7 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
     Parameters
     ----------
     rows : DataFrame
-        Of `score_latents_file` or `score_submission`.
+        Of `score_latents` or `score_submission`.
     folder : str or Path
         Results of the scenario: ``rows.jsonl.gz``, and cards under ``submissions/``.
 

@@ -20,7 +20,7 @@ from simbench.submission import (
     add_submission,
     pack_submission,
     read_card,
-    score_latents_file,
+    score_latents,
 )
 
 
@@ -37,12 +37,12 @@ def test_a_submission_has_the_scores_of_evaluate_exactly(rows, tiny, tiny_datase
 
 def test_rows_say_how_many_settings_the_authors_tried(rows, latents_file, tiny, card):
     counted = card.model_copy(update={"settings_tried": 7})
-    assert (score_latents_file(latents_file, tiny, 1, counted)["settings_tried"] == 7).all()
+    assert (score_latents(latents_file, tiny, 1, counted)["settings_tried"] == 7).all()
     assert rows["settings_tried"].isna().all()
 
 
 def test_a_file_has_the_scores_of_its_submission(rows, latents_file, tiny, card):
-    again = score_latents_file(latents_file, tiny, 1, card)
+    again = score_latents(latents_file, tiny, 1, card)
     pd.testing.assert_frame_equal(again, rows)
 
 
@@ -87,30 +87,30 @@ def test_a_card_must_fit_its_latents(latents_file, card, tmp_path):
 )
 def test_a_card_of_other_traces_is_refused(latents_file, card, tiny, change, complaint):
     with pytest.raises(SimbenchError, match=complaint):
-        score_latents_file(latents_file, tiny, 1, card.model_copy(update=change))
+        score_latents(latents_file, tiny, 1, card.model_copy(update=change))
 
 
 def test_latents_of_other_traces_are_refused(latents_file, tiny, small_dataset, tmp_path):
     with pytest.raises(SimbenchError, match="lacks 'recording-"):
-        score_latents_file(savez(tmp_path / "a.npz"), tiny, 1)
+        score_latents(savez(tmp_path / "a.npz"), tiny, 1)
     with np.load(latents_file) as file:
         arrays = {name: file[name] for name in file.files}
     cut = {name: array[:-1] if name == min(arrays) else array for name, array in arrays.items()}
     with pytest.raises(SimbenchError, match="has 23 rows; expected is one for each of 24 neurons"):
-        score_latents_file(savez(tmp_path / "cut.npz", **cut), tiny, 1)
+        score_latents(savez(tmp_path / "cut.npz", **cut), tiny, 1)
 
 
 def test_the_card_tells_the_level(tiny, card, latents_file, tiny_dataset):
     data = tiny.model_dump(mode="json")
     levels = Scenario(**data | {"levels": {"n_components": [2, 3]}})
     digest = levels.at_levels["3"].digest()
-    rows = score_latents_file(
+    rows = score_latents(
         latents_file, levels, 1, card.model_copy(update={"scenario_digest": digest})
     )
     assert set(rows["level"]) == {"3"}
     assert set(rows["scenario_digest"]) == {digest}
     with pytest.raises(SimbenchError, match="2 levels; a card must name one"):
-        score_latents_file(latents_file, levels, 1)
+        score_latents(latents_file, levels, 1)
 
 
 def board_rows(rows, *others):
