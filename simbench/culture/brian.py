@@ -18,7 +18,7 @@ from simbench.core.errors import SimbenchError
 from simbench.culture.model import THRESHOLD, model_text
 
 TARGETS = ("numpy", "cython")
-# IEEE semantics on any CPU; -O3 takes twice as long to compile, and runs no faster
+# IEEE semantics on any CPU; -O3 takes longer to compile, and runs no faster
 FLAGS = ("-w", "-O1", "-g0", "-ffp-contract=off", "-std=c++17")
 
 
