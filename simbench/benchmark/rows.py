@@ -74,7 +74,7 @@ class Row(TypedDict):
     value: _Number
     """The score."""
     chance: _Number
-    """The same score of random latents: the floor."""
+    """The floor: the same score of random latents; of a vote, the share of the largest class."""
     ceiling: _Number
     """The same score of the true spikes; 1 where these are unknown."""
     recovery: _Number

@@ -61,7 +61,7 @@ def concordance(pairs: pd.DataFrame, scores: pd.Series | pd.DataFrame) -> np.nda
 
 
 def tau_of_families(one: pd.Series, other: pd.Series, families: Mapping[str, str]) -> float:
-    """Kendall's tau with one method a family, the mean over all choices; NaN for a single family.
+    """Kendall's tau with one method per family, the mean over all choices; NaN for a single family.
 
     Each pair of families counts once, however many methods these have.
 

@@ -51,7 +51,7 @@ def _say_version(is_asked: bool) -> None:
 @app.callback()
 def simbench(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print version.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option(*_ANYWHERE[:2], help="Say each piece of work as it is done.")
@@ -73,7 +73,7 @@ def _check_jobs(n_jobs: int) -> int:
     return n_jobs
 
 
-Seed = Annotated[int, typer.Option(min=0, help="Names all random streams.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed: the same gives the same data.")]
 Jobs = Annotated[
     int,
     typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Workers; -1: one per core."),

@@ -241,7 +241,9 @@ def collect(folder: Folder, cache_dir: CacheDir = None) -> None:
 @app.command(epilog="Example: simbench cache info")
 def cache(
     what: Annotated[CacheAction, typer.Argument(help="Say, delete what is old, or empty.")],
-    days: Annotated[float, typer.Option(min=0, help="prune: what nobody wanted for so long.")] = 30,
+    days: Annotated[
+        float, typer.Option(min=0, help="prune: delete what was not used for so many days.")
+    ] = 30,
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""

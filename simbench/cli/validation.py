@@ -9,7 +9,7 @@ from simbench.cli.choices import method_names_or_all, scenario_names
 from simbench.cli.common import CacheDir, Jobs, Seed, app, resumable, use_cache
 from simbench.core.console import print_table, progress_bars
 
-validate = typer.Typer(no_args_is_help=True, help="Hold simbench against recordings of others.")
+validate = typer.Typer(no_args_is_help=True, help="Compare simbench with recordings of others.")
 app.add_typer(validate, name="validate", epilog="Example: simbench validate ranks recordings")
 
 Recordings = Annotated[

@@ -53,13 +53,13 @@ FINDINGS = [
         ("excitation", "inhibitory", "avae", ABOVE, "spectrum"),
         ("topologies", "topology", "avae", ABOVE, "spectrum"),
     ]),
-    (README, "where types fire at nearly one rate; else it is level with these", [
+    (README, "where types fire at nearly one rate, and level with them on the other boards", [
         ("firing-types", "firing_type", "avae", LEVEL, "window-discriminants"),
         ("firing-types-matched", "firing_type", "avae", ABOVE, "window-discriminants"),
         ("excitation", "inhibitory", "avae", LEVEL, "window-discriminants"),
         ("topologies", "topology", "avae", LEVEL, "window-discriminants"),
     ]),
-    (README, "all are below what true spikes say that are counted in frames", [
+    (README, "all methods are below statistics of the true spikes counted in camera frames", [
         ("firing-types", "firing_type", "best ranked", BELOW, "spikes-frames"),
         ("firing-types-matched", "firing_type", "best ranked", BELOW, "spikes-frames"),
     ]),
@@ -109,7 +109,7 @@ FINDINGS = [
         ("continuous", "in_degree", "avae", ABOVE, "events+population"),
         ("continuous", "in_degree", "avae", LEVEL, "window-discriminants"),
     ]),
-    (FOUND, "the parameters between the types, it is above `spectrum` and level with "
+    (FOUND, "a (recovery rate, 1/ms) it is above `spectrum` and level with "
      "`window-discriminants`", [
         ("continuous", name, "avae", relation, other)
         for name in "cda"
@@ -126,8 +126,8 @@ FINDINGS = [
         ("topologies", "topology", "avae-published", BELOW, "events+population"),
         ("topologies", "topology", "avae-published", LEVEL, "pca"),
     ]),
-    (FOUND, "by the `avae` above `spectrum` and level with `window-discriminants`; the published "
-     "AVAE is level with `pca`", [
+    (FOUND, "there the `avae` is above `spectrum` and level with `window-discriminants`, and the "
+     "published AVAE is level with `pca`", [
         ("tracks", "topology", "avae", ABOVE, "spectrum"),
         ("tracks", "topology", "avae", LEVEL, "window-discriminants"),
         ("tracks", "topology", "avae-published", LEVEL, "pca"),
@@ -145,7 +145,7 @@ FINDINGS = [
         ("excitation", "inhibitory", "avae", LEVEL, "window-discriminants"),
         ("excitation", "inhibitory", "avae", BELOW, "spectrum+population"),
     ]),
-    (FOUND, "(`avae[population=False]`) the `avae` is below itself. The published AVAE is level "
+    (FOUND, "(`avae[population=False]`) it is below the full `avae`. The published AVAE is level "
      "with `trace-stats`", [
         ("excitation", "inhibitory", "avae[population=False]", BELOW, "avae"),
         ("excitation", "inhibitory", "avae-published", LEVEL, "trace-stats"),
@@ -235,11 +235,17 @@ FINDINGS = [
         ("what-helped", target, "untrained", BELOW, "avae")
         for target in ("firing_type", "in_degree")
     ]),
-    (AVAE, "says the same of latents, learned filters and the likelihood alone on firing type", [
+    (AVAE, "agrees for the number of latents and for learned filters, and the likelihood alone is "
+     "below the whole there, too", [
         ("ablation", "firing_type", f"avae[{change}]", BELOW, "avae")
         for change in ("n_components=16", "n_components=8", "n_components=2", *LEARNED_FILTERS)
     ] + [("ablation", "firing_type", ALONE, BELOW, "avae")]),
-    (AVAE, "without the likelihood the `avae` is below the whole on in-degree", [
+    (AVAE, "The likelihood alone is level with the untrained encoder on firing type; without the "
+     "contrast the `avae` is level with the whole on firing type; without the prediction of "
+     "statistics it is level on in-degree; without the likelihood it is below on in-degree", [
+        ("ablation", "firing_type", ALONE, LEVEL, "untrained"),
+        ("ablation", "firing_type", "avae[contrast_weight=0]", LEVEL, "avae"),
+        ("ablation", "in_degree", "avae[statistics_weight=0]", LEVEL, "avae"),
         ("ablation", "in_degree", "avae[nll_weight=0]", BELOW, "avae"),
     ]),
     (FOUND, "statistics by hand lead, and the `avae` does not", [
@@ -301,7 +307,7 @@ def test_the_small_differences_on_in_degree_are_as_small_as_said():
 def test_training_adds_on_the_boards():
     page = words_of(AVAE)
     assert "below the `avae` on every label with the linear probe, and with boosted trees" in page
-    assert "two wirings, for which cultures vote, are level with trees" in page
+    assert "two wirings, for which cultures vote, it is level with the `avae` when trees" in page
     for scenario in TWICE[:-1]:
         for probe in ("linear", "nonlinear"):
             scores = scores_by_culture(board_of(scenario)[0], probe)
@@ -334,7 +340,7 @@ def test_words_on_cultures_are_those_of_the_table():
     others = set(table["scenario"]) - inside - {"ablation"}  # that has cultures of firing-types
     assert outside("held_out") == {"silent_share": others}
     assert (table.loc[table["held_out"].abs() > 1, "held_out"] > 0).all()
-    assert "`topologies` and `tracks` are inside in all nine; in others of the presets" in page
+    assert "`quickstart`, `topologies` and `tracks` are inside in all nine; in the other" in page
     heard = outside("as_electrodes")
     cortical = set(table.loc[table["region"] == "cortical", "scenario"]) - {"excitation"}
     assert heard == {
@@ -378,7 +384,7 @@ def test_words_on_ranks_are_those_of_the_table():
     )
     means = suite.pivot_table("tau", "target", "ladder")
     assert (means[True] < means[False]).all()
-    assert "whose eight test cultures order few methods surely: they agree least" in page
+    assert "with eight test cultures they order few methods surely, and they agree least" in page
     above = (table["tau_low"] > 0).groupby(table["board"]).sum()
     assert above["held-out cultures"] == above["held-out cultures less split by neuron"] == 4
     assert "with intervals of tau above zero for all four labels" in page
@@ -389,7 +395,7 @@ def test_words_on_ranks_are_those_of_the_table():
     assert (neuron["tau_low"] < 0).all()
     assert (neuron["tau_high"] > 0).all()
     assert "order that the split by neuron gives can't be told from a random one" in page
-    assert "in an order that can't be told from a random one" in words_of(README)
+    assert "split by neuron, its order can't be told from a random one" in words_of(README)
 
 
 def optics_of(model):

@@ -23,7 +23,7 @@ def validate(
     n_jobs: int = 1,
     progress: "Progress | None" = None,
 ) -> "pd.DataFrame":
-    """Hold simbench against recordings of others: `simbench validate` as a function.
+    """Compare simbench with recordings of others: `simbench validate` as a function.
 
     Parameters
     ----------

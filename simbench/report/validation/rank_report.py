@@ -41,7 +41,7 @@ bursts given the rate), {n_animals} animals (cells, where the animal is unknown)
 {source}.
 
 tau: Kendall's tau-b of the methods' scores, with its 95 % bootstrap interval over animals and, of
-other boards, over their cultures too. One a family: tau with one method of each family, mean over
+other boards, over their cultures too. One per family: tau with one method of each family, mean over
 all choices. Concordance: share of the pairs of methods that the simulated board separates (95 %
 interval without zero) that real cells order in the same way. Resampling adds noise, so that the
 intervals of tau lie somewhat below it. Methods that are all near 0 on a label are in no order:
