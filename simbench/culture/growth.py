@@ -195,11 +195,12 @@ def _describe(
     """Spikes (steps below 0 came before the recording), labels and summary of a culture."""
     neurons, steps = events
     times, recorded = steps * (recipe.dt_ms / 1000), steps >= 0
-    lead_in = SpikeTrains.from_events(
-        neurons[~recorded], times[~recorded] + recipe.settle_s, recipe.n_neurons, recipe.settle_s
-    )
+    before, since = times[~recorded] + recipe.settle_s, times[recorded]
+    for some, end in ((before, recipe.settle_s), (since, recipe.duration_s)):
+        np.clip(some, 0, np.nextafter(end, 0), out=some)  # rounding must not put a spike outside
+    lead_in = SpikeTrains.from_events(neurons[~recorded], before, recipe.n_neurons, recipe.settle_s)
     spikes = SpikeTrains.from_events(
-        neurons[recorded], times[recorded], recipe.n_neurons, recipe.duration_s, lead_in
+        neurons[recorded], since, recipe.n_neurons, recipe.duration_s, lead_in
     )
     realised, summary = describe(spikes, anatomy.weights)
     labels = pd.concat((_anatomy_labels(recipe, anatomy), realised), axis=1)

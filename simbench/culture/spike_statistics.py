@@ -21,6 +21,7 @@ ISI_EDGES_MS = (0, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100
 LAG_EDGES_MS = (0, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000)
 NEIGHBOUR_EDGES_MS = (-200, -50, -20, -10, -5, 0, 5, 10, 20, 50, 200)
 _PRIOR_SPIKES = 3.0
+_LEAST_ISI_S = 1e-5  # recordings of others may have a spike twice
 
 
 def spike_statistics(spikes: SpikeTrains) -> pd.DataFrame:
@@ -76,10 +77,14 @@ class _Trains:
         inside = np.diff(self.neurons) == 0
         self.follows = np.flatnonzero(inside) + 1
         """Spikes that have a predecessor in their train."""
-        self.isi = np.diff(self.times)[inside]
+        self.isi = np.maximum(np.diff(self.times)[inside], _LEAST_ISI_S)
         self.isi_neurons = self.neurons[self.follows]
-        self.log_isi = np.log10(np.maximum(self.isi, 1e-5))
+        self.log_isi = np.log10(self.isi)
         self.log_duration = np.log10(self.duration)
+
+    def log_isi_before(self, spikes: np.ndarray) -> np.ndarray:
+        """log10 of the interval (s) that ends with each of these spikes."""
+        return np.log10(np.maximum(self.times[spikes] - self.times[spikes - 1], _LEAST_ISI_S))
 
     def sum(self, neurons: np.ndarray, values: np.ndarray | float = 1.0) -> np.ndarray:
         values = np.broadcast_to(values, neurons.shape)
@@ -158,8 +163,8 @@ def _run_statistics(trains: _Trains, limit_ms: float) -> dict[str, np.ndarray]:
     several = length > 1
     first = np.flatnonzero(starts)[several]
     last = first + length[several].astype(int) - 1
-    log_first = np.log10(trains.times[first + 1] - trains.times[first])
-    log_last = np.log10(trains.times[last] - trains.times[last - 1])
+    log_first = trains.log_isi_before(first + 1)
+    log_last = trains.log_isi_before(last)
     name = f"burst{limit_ms}ms"
     return {
         f"{name}_share": trains.shrunk(trains.neurons, (length > 1)[run].astype(float)),
@@ -262,10 +267,10 @@ def _timing_in_bursts(
     rank[order] = np.arange(len(spike)) - begin[which[order]]
     latency = times[spike] - middle[which]
     several, many = length > 1, length > 2
-    log_first = np.log10(times[spike[several] + 1] - times[spike[several]])
-    log_second = np.log10(times[spike[many] + 2] - times[spike[many] + 1])
+    log_first = trains.log_isi_before(spike[several] + 1)
+    log_second = trains.log_isi_before(spike[many] + 2)
     last = (spike + length - 1)[several]
-    log_last = np.log10(times[last] - times[last - 1])
+    log_last = trains.log_isi_before(last)
     return {
         "network_latency": trains.shrunk(who, latency),
         "network_latency_sd": trains.sd(who, latency),

@@ -77,7 +77,10 @@ def grouped_folds(
     if n_groups < 2:  # a single training culture: nothing to hold out but neurons
         groups, n_groups = np.arange(len(groups)), len(groups)
     n_folds = min(_N_FOLDS, n_groups)
-    if classes is None:
+    if classes is not None:  # no more than the largest class can be divided into
+        n_folds = min(n_folds, np.unique(classes, return_counts=True)[1].max())
+    if classes is None or n_folds < 2:
+        n_folds = max(n_folds, 2)
         return list(GroupKFold(n_folds).split(groups, groups=groups))
     with warnings.catch_warnings():  # a class that is in few groups can't be in every fold
         warnings.filterwarnings("ignore", "The least populated class")

@@ -165,13 +165,16 @@ def _label_free_rows(
     All are of held-out cultures only. Metrics that are tuned on labels say so by their name.
     """
     test = dataset.test_neurons
-    given = {"latents": latents[test], "culture": dataset.culture[test]}
-    classes = {t.name: t.label[test] for t in read_targets(dataset, targets) if t.is_class}
-    for name, labels in classes.items():
+    classes = [target for target in read_targets(dataset, targets) if target.is_class]
+    for target in classes:
+        known = test & target.known
+        given = {"latents": latents[known], "culture": dataset.culture[known]}
         for metric in _in_group("clusters"):
-            yield make_row(name, metric.name, metric(labels=labels, **given))
+            yield make_row(target.name, metric.name, metric(labels=target.label[known], **given))
+    known = test & classes[0].known if classes else test
+    given = {"latents": latents[known], "culture": dataset.culture[known]}
     if len(np.unique(given["culture"])) > 1 and not has_small_groups(dataset):
-        labels = next(iter(classes.values()), np.zeros(test.sum()))
+        labels = classes[0].label[known] if classes else np.zeros(known.sum())
         for metric in _in_group("culture"):
             yield make_row("culture", metric.name, metric(labels=labels, **given))
 
@@ -183,17 +186,18 @@ def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[ScoreRow]:
     at once, because many nuisances are the same in a whole culture. No row for a nuisance that
     does not vary.
     """
-    train = ~dataset.test_neurons
     for name in dataset.scenario.nuisances if dataset.scenario else []:
         if name == "culture":
             continue
-        column = dataset.labels[name]
+        known = dataset.labels[name].notna().to_numpy()
+        column, train = dataset.labels[name][known], ~dataset.test_neurons[known]
         if any(column[side].nunique() < 2 for side in (train, ~train)):
             continue
         named = is_class(dataset.labels, name)
         metric = METRICS["nuisance_accuracy" if named else "nuisance_r2"]
         nuisance = column.to_numpy(dtype=str if named else float)
-        value = metric(latents=latents, nuisance=nuisance, culture=dataset.culture, train=train)
+        culture = dataset.culture[known]
+        value = metric(latents=latents[known], nuisance=nuisance, culture=culture, train=train)
         yield make_row(name, metric.name, value)
 
 

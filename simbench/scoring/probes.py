@@ -84,11 +84,15 @@ def _read_number(
     from sklearn.linear_model import Ridge
 
     if strength is None:
-        scores = [
-            _scores_of_ridge(*_scaled(z[learns], z[checks]), answer[learns], answer[checks])
-            for learns, checks in grouped_folds(groups)
-        ]
-        strength = int(np.argmax(np.mean(scores, axis=0)))
+        scores, errors = zip(
+            *(
+                _scores_of_ridge(*_scaled(z[learns], z[checks]), answer[learns], answer[checks])
+                for learns, checks in grouped_folds(groups)
+            )
+        )
+        told = [some for some in scores if some is not None]
+        mean = np.mean(told, axis=0) if told else -np.mean(errors, axis=0)
+        strength = int(np.argmax(mean))
     z, new = _scaled(z, new)
     model = Ridge(_PENALTIES[strength]).fit(z, answer)
     return Reading(model.predict(new), strength=strength)
@@ -187,8 +191,11 @@ def _calibration(truth: np.ndarray, scores: pd.DataFrame) -> float:
 
 def _scores_of_ridge(
     z: np.ndarray, new_z: np.ndarray, answer: np.ndarray, new_answer: np.ndarray
-) -> np.ndarray:
-    """R2 at every strength, all from one eigendecomposition."""
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """R2 (None where the new answers are all one) and mean squared error at every strength.
+
+    All are from one eigendecomposition.
+    """
     from sklearn.metrics import r2_score
 
     mean = answer.mean()
@@ -196,7 +203,11 @@ def _scores_of_ridge(
     projected = directions.T @ (z.T @ (answer - mean))
     weights = directions @ (projected[:, None] / (sizes[:, None] + _PENALTIES))
     truth = np.repeat(new_answer[:, None], len(_PENALTIES), axis=1)
-    return r2_score(truth, new_z @ weights + mean, multioutput="raw_values")
+    predicted = new_z @ weights + mean
+    errors = np.mean((truth - predicted) ** 2, axis=0)
+    if np.ptp(new_answer) == 0:
+        return None, errors
+    return r2_score(truth, predicted, multioutput="raw_values"), errors
 
 
 def _binned(z: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -213,7 +213,8 @@ def _bootstrap_p(scores: pd.DataFrame, fits: pd.DataFrame | None) -> np.ndarray:
     for i in range(n_methods):
         above = np.mean(means[:, i : i + 1] - means > 0, axis=0)
         p[i] = np.where(varies[i] | np.array(varies), 2 * np.minimum(above, 1 - above), np.nan)
-    return np.where(np.isfinite(means).all(), p, np.nan)
+    scored = np.isfinite(means).all(axis=0)
+    return np.where(scored & scored[:, None], p, np.nan)
 
 
 def not_below_best(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.Series:

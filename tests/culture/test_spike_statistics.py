@@ -7,7 +7,7 @@ from simbench.culture.bursts import active_neurons, find_network_bursts
 from simbench.culture.spike_statistics import spike_statistics
 from simbench.culture.spikes import SpikeTrains
 
-spike_sets = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9999)), max_size=120, unique=True)
+spike_sets = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9999)), max_size=120)
 
 
 def trains(events, n_neurons=6, duration=10.0):

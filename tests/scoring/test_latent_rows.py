@@ -53,6 +53,18 @@ def nuisances_in(dataset):
     return [(r["target"], r["metric"]) for r in rows if METRICS[r["metric"]].group == "nuisance"]
 
 
+def test_neurons_without_a_class_or_a_nuisance_are_left_out():
+    kinds = np.where(np.arange(600) % 4 < 2, "RS", "FS")
+    latents = np.column_stack([(kinds == "RS") * 9.0, NOISE])
+    is_known = np.arange(600) % 2 == 0
+    labels = pd.DataFrame({"firing_type": kinds, "region": kinds})
+    labels[~is_known] = np.nan
+    dataset = Dataset(Scenario(["region"]), labels)
+    rows = {r["metric"]: r["value"] for r in rows_of_latents(latents, dataset, ["firing_type"], [])}
+    assert rows["kmeans_ari"] == pytest.approx(1)
+    assert rows["nuisance_accuracy"] == pytest.approx(1)
+
+
 @pytest.mark.parametrize(("n_known", "has_rows"), [(9, False), (10, True)])
 def test_all_targets_need_ten_neurons_that_have_every_label(n_known, has_rows):
     is_known = np.isin(np.arange(600), np.flatnonzero(~TRAIN)[:n_known]) | TRAIN

@@ -102,6 +102,24 @@ def test_folds_may_lack_a_class():
     predict(z, lonely, TRAIN, ~TRAIN, CULTURE, "linear", True)
 
 
+@pytest.mark.parametrize("probe", ["linear", "nonlinear"])
+@pytest.mark.parametrize("sizes", [(30, 12, 1, 30), (1, 1, 2, 30), (3, 3, 3, 3)])
+def test_small_groups_are_no_trouble(probe, sizes):
+    culture = np.repeat(np.arange(4), sizes)
+    z, train = np.random.default_rng(0).standard_normal((len(culture), 3)), culture < 3
+    number, alternating = z[:, 0] + culture, np.arange(len(culture)) % 2 == 0
+    for answer, is_class in ((number, False), (alternating, True), (np.argsort(number), True)):
+        assert len(predict(z, answer, train, ~train, culture, probe, is_class)) == sizes[3]
+
+
+def test_the_strength_for_a_number_of_whole_cultures_is_that_of_least_error():
+    """R2 says nothing in folds of one value each: noise then asks for a strong penalty."""
+    z = np.random.default_rng(0).standard_normal((len(CULTURE), 20))
+    age = 1.0 * CULTURE
+    predicted = predict(z, age, TRAIN, ~TRAIN, CULTURE, "linear", False)
+    assert np.ptp(predicted) < 0.5 * np.ptp(age[TRAIN])
+
+
 def test_balanced_accuracy_agrees_with_scikit_learn():
     rng = np.random.default_rng(5)
     truth, predicted = rng.integers(0, 4, (2, 300)).astype(str)

@@ -54,10 +54,11 @@ def test_a_slow_decay_that_is_not_there_is_left_out():
 
 
 def test_no_animal_is_on_both_sides():
+    """Not even one whose cells are in two data sets."""
     cells = [made_cell(seed, animal=str(seed // 2)) for seed in range(6)]
-    to_fit, to_test = halves(cells)
+    to_fit, to_test = halves([*cells, replace(made_cell(6, animal="1"), data_set="other")])
     assert [cell.animal for cell in to_fit] == ["0", "0", "2", "2"]
-    assert [cell.animal for cell in to_test] == ["1", "1"]
+    assert [cell.animal for cell in to_test] == ["1", "1", "1"]
 
 
 def test_what_was_off_with_a_published_indicator_is_seen():

@@ -62,6 +62,19 @@ def measured_recording(
     return Recording(name, light, rate, lambda: truth, group)
 
 
+def group_of(labels: Mapping[str, Any]) -> str:
+    """The animal, or else the culture, that all neurons share; empty where neither is told."""
+    for name in ("animal", "culture"):
+        told = [one for one in np.unique(np.array(labels.get(name, ""), dtype=str)) if one]
+        if len(told) > 1:
+            raise SimbenchError(
+                f"neurons of several {name}s, such as '{told[0]}' and '{told[1]}'; allowed: one"
+            )
+        if told:
+            return str(told[0])
+    return ""
+
+
 def frame_rate_of(times: np.ndarray, n_frames: int) -> float:
     """Frame rate (Hz) of evenly spaced frames: their number over the time that they take."""
     if len(times) != n_frames:

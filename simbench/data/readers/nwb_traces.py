@@ -8,7 +8,7 @@ import numpy as np
 
 from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import reading
-from simbench.data.readers.measured_recording import measured_recording
+from simbench.data.readers.measured_recording import group_of, measured_recording
 from simbench.data.readers.spike_files import label_columns
 from simbench.data.recording import Recording
 
@@ -31,7 +31,8 @@ def read_nwb_traces(path: str | Path, name: str | None = None) -> list[Recording
     unknown.
 
     Columns of the ROIs with the names of labels are taken. Indicator and region are those of the
-    imaging plane, the animal is the subject. The group is the animal, or else the file.
+    imaging plane, the animal is the subject. The group is the animal, or
+    else the culture, or else the file.
 
     Parameters
     ----------
@@ -83,9 +84,8 @@ def _recording(
     if len(rows) != len(light):
         raise SimbenchError(f"'{series.name}' has {len(light)} traces of {len(rows)} ROIs")
     labels = _labels(series, rows, file)
-    group = str(labels["animal"]) if "animal" in labels else ""
     spikes = _spikes(file, series, rows, n_series == 1)
-    return measured_recording(name, light, times, spikes, labels, group)
+    return measured_recording(name, light, times, spikes, labels, group_of(labels))
 
 
 def _labels(series: "RoiResponseSeries", rows: np.ndarray, file: "NWBFile") -> dict[str, Any]:

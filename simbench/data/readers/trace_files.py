@@ -14,6 +14,7 @@ from simbench.core.files import checksum, files_of, read_table, reading
 from simbench.data.dataset import Dataset
 from simbench.data.provenance import provenance
 from simbench.data.readers.ground_truth_files import UNIT, read_ground_truth
+from simbench.data.readers.measured_recording import group_of
 from simbench.data.readers.nwb_traces import read_nwb_traces
 from simbench.data.recording_windows import with_labels
 from simbench.scenario.labels import LABELS
@@ -72,12 +73,13 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
 
     A column ``neuron`` names the neurons, in any order: ``NAME/INDEX``, with the name of the
     recording and the number of the neuron in it from 0. Without it the rows are in the order of the
-    dataset. Columns with the name of a label take its place.
+    dataset. Columns with the name of a label take its place. A split never divides the neurons of
+    an ``animal``, or else a ``culture``, that is given.
 
     Raises
     ------
     SimbenchError
-        If a neuron is missing, unknown or a duplicate.
+        If a neuron is missing, unknown or a duplicate, or a recording has several animals.
     """
     neurons = [f"{r.name}/{i}" for r in dataset.recordings for i in range(r.n_neurons)]
     table = _read_table(Path(path), neurons)
@@ -89,9 +91,13 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
     recordings = []
     for number, recording in enumerate(dataset.recordings):
         truth, rows = recording.read_truth(), table[dataset.recording == number]
+        try:
+            group = group_of(rows)
+        except SimbenchError as error:
+            raise SimbenchError(f"{path}: recording {recording.name}: {error}") from None
         labels = with_labels(truth.labels, rows.reset_index(drop=True))
         load = partial(replace, truth, labels=labels)
-        recordings.append(replace(recording, load_truth=load))
+        recordings.append(replace(recording, load_truth=load, group=group or recording.group))
     origin = provenance([], []) | (dataset.origin or {})
     origin["given"] = [*origin["given"], f"labels ({', '.join(table)})"]
     return replace(dataset, recordings=tuple(recordings), origin=origin)

@@ -79,7 +79,9 @@ def test_formats_that_need_more_say_so(folder, tmp_path, to):
         export(dataset, tmp_path / "out", to)
 
 
-def write_nwb(path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence"):
+def write_nwb(
+    path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence", animals=None
+):
     """Three ROIs in a plane, traces of the last two, and units of the last ROIs."""
     pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
     from datetime import UTC, datetime
@@ -101,6 +103,8 @@ def write_nwb(path, timestamps=False, units=2, linked=True, plane_rows=3, kind="
     for _ in range(plane_rows):
         table.add_roi(pixel_mask=[(0, 0, 1.0)])
     table.add_column("firing_type", "type", data=["RS", "FS", "IB"][:plane_rows])
+    if animals:
+        table.add_column("animal", "animal", data=animals)
     when = {"rate": 10.0, "starting_time": 100.0}
     if timestamps:
         when = {"timestamps": 100.05 + np.arange(100) / 10}
@@ -129,6 +133,14 @@ def test_nwb_traces_come_with_their_spikes_and_labels(tmp_path, timestamps):
     assert list(labels["firing_type"]) == ["FS", "IB"]
     assert set(labels["indicator"] + labels["region"] + labels["animal"]) == {"GCaMP6sCA1mouse 7"}
     assert "network_spike_share" in labels
+
+
+def test_rois_of_one_animal_are_its_group_and_those_of_several_are_one_line(tmp_path):
+    one = write_nwb(tmp_path / "a.nwb", animals=["other", "mine", "mine"])
+    assert [r.group for r in import_traces(one).recordings] == ["mine"]
+    two = write_nwb(tmp_path / "b.nwb", animals=["mine", "mine", "other"])
+    with pytest.raises(SimbenchError, match=r"b.nwb.*several animals, such as 'mine' and 'other'"):
+        import_traces(two)
 
 
 def test_units_without_rois_are_the_neurons_if_there_are_as_many(tmp_path):
@@ -205,6 +217,21 @@ def test_own_labels_join_by_name_or_in_order(folder, tmp_path):
     loaded = verify(in_order.save(tmp_path / "out"))
     pd.testing.assert_frame_equal(loaded.labels, in_order.labels, check_exact=True)
     assert list(loaded.windows(5.0, 10.0, per_recording=1).labels["depth"]) == [1.5, 2, 3, 4]
+
+
+def test_own_animals_are_groups(folder, tmp_path):
+    dataset = import_traces(folder)
+    named = add_labels(
+        dataset, own(tmp_path, animal=["m1", "m2", "m1", "m1"], culture=list("abcd"))
+    )
+    assert [r.group for r in named.recordings] == ["m1", "m2", "m1", "m1"]
+
+
+def test_neurons_of_several_animals_in_a_recording_are_one_line(small_dataset, tmp_path):
+    table = own(tmp_path, animal=["m1", "m2"] * 12)
+    complaint = r"labels.csv: recording recording-000: neurons of several animals, such as 'm1'"
+    with pytest.raises(SimbenchError, match=complaint):
+        add_labels(small_dataset, table)
 
 
 @pytest.mark.parametrize(
