@@ -62,8 +62,10 @@ def _of_folds(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return rows[0]
     if rows[0]["split"] == "neuron" or not rows[0]["per_culture"]:
         return _mean(rows)
-    values = [value for row in rows for value in row["per_culture"]]
-    return {**_mean(rows), "value": float(np.nanmean(values)), "per_culture": values}
+    whole = _mean(rows)
+    for key in {"per_culture", "cultures"} & rows[0].keys():
+        whole[key] = [one for row in rows for one in row[key]]
+    return whole | {"value": float(np.nanmean(whole["per_culture"]))}
 
 
 def _of_training(rows: list[dict[str, Any]]) -> dict[str, Any]:

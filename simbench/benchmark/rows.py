@@ -81,6 +81,8 @@ class Row(TypedDict):
     """(value - chance) / (ceiling - chance)."""
     per_culture: list[_Number] | None
     """The score in each test culture."""
+    cultures: list[str] | None
+    """Names of the test cultures or animals, where every seed divides the same recordings anew."""
     per_training: list[list[_Number]] | None
     """``per_culture`` of each of several trainings on the same data."""
     confusion: dict[str, dict[str, float]] | None
@@ -150,7 +152,7 @@ def complete(
     table = scores if len(scores) else pd.DataFrame(index=[0])
     table = table.assign(**{name: [value] * len(table) for name, value in known.items()})
     table = table.reindex(columns=COLUMNS)
-    for name in ("per_training", "confusion"):
+    for name in ("cultures", "per_training", "confusion"):
         table[name] = [v if isinstance(v, list | dict) else None for v in table[name]]
     return with_numbers(table)
 

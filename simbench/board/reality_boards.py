@@ -1,8 +1,7 @@
 """Boards of simulations against boards of real cells: what is compared, and the verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 
 from simbench.board.leaderboard import (
@@ -34,28 +33,16 @@ _CONTRAST_SCORES = {
 Tables = dict[str, pd.DataFrame]
 
 
-def scores_by_animal(rows: pd.DataFrame, animals: Mapping[int, Sequence[int]]) -> Tables:
+def scores_by_animal(rows: pd.DataFrame) -> Tables:
     """Scores of each target by animal, the mean over the splits in which it was a test animal.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of a scenario of recorded cells, any number of seeds.
-    animals : mapping of int to sequence of int
-        By seed, the test animals in the order of the rows' ``per_culture``.
 
     Returns
     -------
     dict of str to DataFrame
         By target: one row per animal, one column per method without the controls.
     """
-    ranked = _without_controls(rows)
-    tables = {}
-    for target, table in scores_by_culture(ranked).items():
-        if target != OVERALL:
-            names = [animals[seed][position] for seed, position in table.index]
-            tables[target] = table.groupby(np.array(names)).mean().dropna()
-    return tables
+    tables = scores_by_culture(_without_controls(rows))
+    return {target: table.dropna() for target, table in tables.items() if target != OVERALL}
 
 
 def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -112,7 +99,7 @@ def compare_with_cells(
     families : mapping of str to str
         Of each method.
     sets : mapping of str to str
-        Of `culture_sets`: boards of the same cultures count once in the suite's mean.
+        Of `culture_sets`: boards of the same wirings count once in the suite's mean.
 
     Returns
     -------

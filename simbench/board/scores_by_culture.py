@@ -16,7 +16,8 @@ Scores = TypeVar("Scores", float, pd.DataFrame)
 def scores_by_culture(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.DataFrame]:
     """Scores of every test culture, for each target: one row per culture, one column per method.
 
-    A culture that is seen at several levels counts once, with the mean of its levels. A culture in
+    A culture that is seen at several levels counts once, with the mean of its levels, and so does
+    one of recordings that several seeds divide, with the mean of the seeds. A culture in
     which no neuron has the label is left out. A method that lacks a seed or level of a target is
     not in the target's table. ``all targets`` holds the mean recovery over all targets, of the
     methods that have them all.
@@ -81,7 +82,10 @@ def n_units(rows: pd.DataFrame) -> int:
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scores on one target by seed and culture, the mean over levels; one column per method."""
+    """Scores on one target by seed and culture, the mean over levels; one column per method.
+
+    Cultures that have names are the same for all seeds.
+    """
     values: dict[str, dict[int, list[np.ndarray]]] = {}
     for method, seed, row in zip(rows["method"], rows["seed"], rows["per_culture"]):
         levels = values.setdefault(method, {}).setdefault(seed, [])
@@ -95,7 +99,16 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
             ),
             [(seed, culture) for seed, n in shared.items() for culture in range(n)],
         )
-    return pd.DataFrame(columns).dropna(how="all")
+    table = pd.DataFrame(columns).dropna(how="all")
+    named = {
+        (seed, place): ("all seeds", name)
+        for seed, names in zip(rows["seed"], rows["cultures"])
+        for place, name in enumerate(names or [])
+    }
+    if not named:
+        return table
+    table.index = pd.MultiIndex.from_tuples([named[key] for key in table.index])
+    return table.groupby(level=[0, 1]).mean()
 
 
 def _mean_over_targets(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -1,30 +1,38 @@
-"""Which scenarios see the same cultures: such scenarios count as one witness."""
+"""Which scenarios see the same cultures, or cultures of the same wiring: one witness."""
 
 from collections.abc import Iterable
+from typing import Any, Literal
 
 import networkx as nx
 
 from simbench.core.files import digest_of
 from simbench.data.simulation import recording_units
+from simbench.scenario.culture_recipe import CultureRecipe
 from simbench.scenario.scenario import Scenario
 
+_OF_WIRING = ("n_neurons", "density_per_mm2", "min_spacing_um", "wiring")
 
-def culture_sets(scenarios: Iterable[Scenario]) -> dict[str, str]:
+
+def culture_sets(
+    scenarios: Iterable[Scenario], same: Literal["culture", "wiring"] = "culture"
+) -> dict[str, str]:
     """Name of each scenario's set of cultures: that of the scenario which has most of them.
 
     Scenarios are of one set if any culture of one is a culture of the other, whatever its optics
     and however long it was recorded: with the same recipe, number and seed go the same neurons,
-    wiring and noise.
+    wiring and noise. If it is enough that the wiring is the same, they are of one set where the
+    neurons of a culture lie at the same places, with the same links, but differ in type or drive.
 
     Parameters
     ----------
     scenarios : iterable of Scenario
         With a name each.
+    same : {"culture", "wiring"}
     """
     graph, sizes = nx.Graph(), {}
     for scenario in scenarios:
         cultures = {
-            (digest_of(condition.culture.canonical() | {"duration_s": None}), index)
+            (digest_of(_drawn_from(condition.culture, same)), index)
             for plain in scenario.at_levels.values()
             for index, condition in recording_units(plain)
         }
@@ -36,3 +44,9 @@ def culture_sets(scenarios: Iterable[Scenario]) -> dict[str, str]:
         names = [name for name in sizes if name in part]
         sets |= dict.fromkeys(names, max(names, key=sizes.__getitem__))
     return sets
+
+
+def _drawn_from(recipe: CultureRecipe, same: str) -> dict[str, Any]:
+    """What of a recipe, with seed and number, says which culture or wiring is drawn."""
+    keys = recipe.canonical() | {"duration_s": None}
+    return keys if same == "culture" else {key: keys[key] for key in _OF_WIRING}

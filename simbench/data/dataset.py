@@ -164,6 +164,11 @@ class Dataset:
         """Number of each recording's group, in order of appearance, shape (n_recordings,)."""
         return pd.factorize(np.array([r.group for r in self.recordings]))[0]
 
+    @property
+    def group_names(self) -> list[str]:
+        """Names of the groups by their number."""
+        return list(dict.fromkeys(r.group for r in self.recordings))
+
     @cached_property
     def culture(self) -> np.ndarray:
         """Number of each neuron's group, culture or animal, shape (n_neurons,)."""

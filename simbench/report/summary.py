@@ -59,7 +59,7 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
         One row per scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and whether it ``is_best``: not
         significantly below the best of the scenario's whole leaderboard. Scenarios of one
-        ``culture_set`` see the same cultures, and are one witness.
+        ``culture_set`` see cultures of the same wiring, and are one witness.
         Left out are replications, the ablation, and scenarios with too few test cultures to tell
         their methods apart, such as ladders. The others are sorted by the recovery of their best
         method, highest first. "best linear" is the linear method that scores highest on the
@@ -68,7 +68,8 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
     newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
     lines = [line for name, mine in newest.items() for line in _lines(name, leaderboard(mine))]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
-    sets = culture_sets(s for s in scenarios if s.name in set(summary["scenario"]))
+    shown = (s for s in scenarios if s.name in set(summary["scenario"]))
+    sets = culture_sets(shown, same="wiring")
     summary["culture_set"] = summary["scenario"].map(sets).fillna(summary["scenario"])
     best = summary[~summary["shown_as"].isin(_CONTROLS)].groupby("scenario")["recovery"].max()
     return summary.sort_values(
@@ -113,9 +114,13 @@ def summary_text(summary: pd.DataFrame) -> str:
 
 
 def witnesses(summary: pd.DataFrame) -> str:
-    """How many scenarios there are that don't see the cultures of another, and which do."""
+    """How many scenarios there are that don't share their wirings with another, and which do."""
     sets = summary.drop_duplicates("scenario").groupby("culture_set", sort=False)["scenario"]
-    shared = [f"{', '.join(names)} see the same cultures" for _, names in sets if len(names) > 1]
+    shared = [
+        f"{', '.join(names)} have cultures of the same wiring"
+        for _, names in sets
+        if len(names) > 1
+    ]
     return "; ".join([*shared, f"witnesses: {sets.ngroups}"]) + "."
 
 

@@ -20,8 +20,9 @@ from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
 ScoreRow = dict[str, Any]
-"""``target``, ``metric``, ``probe``, ``split``, ``value``, ``per_culture`` (list) of a score; of a
-class also its ``confusion``, and of a class of cultures the ``chance`` of its vote."""
+"""``target``, ``metric``, ``probe``, ``split``, ``value``, ``per_culture`` (list) of a score; of
+recordings the names of these ``cultures``, of a class also its ``confusion``, and of a class of
+cultures the ``chance`` of its vote."""
 _FEWEST = 10
 _N_NEURON_SPLITS = {"linear": 10, "nonlinear": 1}
 _N_LABELLED_DRAWS = 10
@@ -87,6 +88,8 @@ def _culture_rows(
     for name, draws in found.items():
         values = pd.DataFrame(draws).mean().to_list()
         others: ScoreRow = {}
+        if dataset.scenario is not None and dataset.scenario.recordings is not None:
+            others["cultures"] = [dataset.group_names[culture] for culture in tested]
         if name in HEADLINE and target.is_class and probe == "linear":
             others["confusion"] = confusion(np.concatenate(truths), np.concatenate(predictions))
         if METRICS[name].group == "class of a culture":

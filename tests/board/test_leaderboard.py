@@ -13,7 +13,7 @@ def made_rows(per_culture, method="m", target="firing_type", family="linear", **
     row = {
         "scenario": "s", "scenario_version": 1, "scenario_digest": "d", "level": "", "seed": 0,
         "method": method, "family": family, "target": target, "metric": metric, "probe": "linear",
-        "per_culture": per_culture, "per_training": None, "chance": 0.5,
+        "per_culture": per_culture, "cultures": None, "per_training": None, "chance": 0.5,
         "ceiling": 0.9, "status": "ok", "error": None,
         "n_components": 2, "n_parameters": None, "seconds": 1.0, "peak_memory_mb": 100.0,
         "scoring_version": 1, "settings_tried": None,

@@ -42,6 +42,7 @@ def made(scenario, target, metric="within_type_r2", sign=1, seeds=(1,), n=12, **
                     "ceiling": 1.0,
                     "value": float(np.mean(values)),
                     "per_culture": values,
+                    "cultures": None,
                 }
                 | more
             )
@@ -50,12 +51,12 @@ def made(scenario, target, metric="within_type_r2", sign=1, seeds=(1,), n=12, **
 
 def test_an_animal_counts_once_however_often_it_is_tested():
     rows = made("recorded-cells", "log_rate", seeds=(1, 2), n=3)
-    tables = scores_by_animal(rows, {1: [4, 7, 9], 2: [2, 7, 8]})
-    table = tables["log_rate"]
-    assert list(table.index) == [2, 4, 7, 8, 9]
+    rows["cultures"] = rows["seed"].map({1: ["m4", "m7", "m9"], 2: ["m2", "m7", "m8"]})
+    table = scores_by_animal(rows)["log_rate"].droplevel(0)
+    assert list(table.index) == ["m2", "m4", "m7", "m8", "m9"]
     assert "spikes" not in table
     both = rows[rows["method"] == "pca"]["per_culture"].to_list()
-    assert table.loc[7, "pca"] == pytest.approx((both[0][1] + both[1][1]) / 2)
+    assert table.loc["m7", "pca"] == pytest.approx((both[0][1] + both[1][1]) / 2)
 
 
 def test_boards_that_rank_are_the_suite():

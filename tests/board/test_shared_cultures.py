@@ -8,6 +8,7 @@ import pytest
 
 from simbench.board.reality_boards import compare_with_cells
 from simbench.board.shared_cultures import culture_sets
+from simbench.culture.growth import build_culture
 from simbench.data.cultures import cached_culture
 from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
@@ -17,6 +18,18 @@ def test_ladders_see_the_cultures_of_one_scenario():
     assert {sets[name] for name in ("noise-ladder", "duration", "cells")} == {"firing-types"}
     own = ("excitation", "continuous", "firing-types-matched", "quickstart", "recorded-cells")
     assert [sets[name] for name in own] == list(own)
+
+
+def test_cultures_of_the_same_wiring_are_one_witness():
+    scenarios = [load_scenario(name) for name in available_scenarios()]
+    sets = culture_sets(scenarios, same="wiring")
+    names = ("firing-types", "firing-types-matched", "continuous", "excitation")
+    assert len({sets[name] for name in names}) == 1
+    assert sets["topologies"] != sets["tracks"] != sets["continuous"] != sets["topologies"]
+    drawn = [build_culture(load_scenario(name).culture, 1) for name in names]
+    for other in drawn[1:]:
+        np.testing.assert_array_equal(drawn[0].positions_mm, other.positions_mm)
+        assert (drawn[0].weights.astype(bool) != other.weights.astype(bool)).nnz == 0
 
 
 def test_a_scenario_says_whose_cultures_it_shares():

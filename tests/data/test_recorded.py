@@ -107,6 +107,8 @@ def test_the_whole_way_of_a_scenario(tmp_path, monkeypatch):
     mine = rows[(rows["metric"] == "within_type_r2") & (rows["split"] == "culture")]
     assert set(mine["target"]) == {"log_rate", "burst_fraction"}
     assert (mine["per_culture"].map(len) == 30).all()  # one for each test animal
+    assert (mine["cultures"].map(lambda names: len(set(names))) == 30).all()
+    assert rows.loc[rows["split"] == "neuron", "cultures"].isna().all()
     for value, values in zip(mine["value"], mine["per_culture"]):
         assert np.nanmean(values) == pytest.approx(value)
     best = mine.set_index(["method", "target", "probe"])["value"]

@@ -32,7 +32,8 @@ def made_rows(seeds=(1, 2)):
                         "scenario": "made", "scenario_version": 1, "scenario_digest": f"d{level}",
                         "level": level, "seed": seed, "method": method, "family": "linear",
                         "target": "trace", "metric": metric, "probe": "none", "split": "culture",
-                        "value": value, "per_culture": [value - 0.1, value, value, value + 0.1],
+                        "value": value, "cultures": None,
+                        "per_culture": [value - 0.1, value, value, value + 0.1],
                         "seconds": 3.0, "status": "ok", "scoring_version": 1,
                     }
                     for metric, value in values.items()

@@ -22,7 +22,8 @@ def published(rows, method, level, seed, target, metric, probe, value):
     row = rows[same].iloc[0].to_dict()
     return row | {
         "target": target, "metric": metric, "probe": probe, "split": "neuron", "value": value,
-        "per_culture": [], "chance": np.nan, "ceiling": np.nan, "recovery": np.nan,
+        "per_culture": [], "cultures": None, "chance": np.nan, "ceiling": np.nan,
+        "recovery": np.nan,
     }  # fmt: skip
 
 

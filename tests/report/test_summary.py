@@ -74,7 +74,7 @@ def test_scenarios_with_the_same_cultures_are_one_witness(rows):
     ladder = load_scenario("noise-ladder").model_copy(update={"name": "a-hard-one"})
     easy = load_scenario("haze").model_copy(update={"name": "easy", "replicates": 20})
     said = summary_text(summarise_boards(rows, [ladder, easy])).splitlines()[-1]
-    assert said == "easy, a-hard-one see the same cultures; witnesses: 1."
+    assert said == "easy, a-hard-one have cultures of the same wiring; witnesses: 1."
     assert summary_text(summarise_boards(rows)).splitlines()[-1] == "witnesses: 2."
 
 

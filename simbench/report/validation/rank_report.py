@@ -25,12 +25,10 @@ from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
 from simbench.data.readers.measured_cells import SOURCE
 from simbench.data.recorded import pinned
-from simbench.data.simulation import simulate
 from simbench.methods.registry import expand_names, find_entry
 from simbench.report.level_tables import rows_and_scenarios
 from simbench.report.style import save
 from simbench.report.validation.rank_figure import draw_ranks
-from simbench.scenario.scenario import Scenario
 from simbench.scenario.scenario_file import load_scenario
 
 _INTRODUCTION = """\
@@ -48,7 +46,7 @@ intervals of tau lie somewhat below it. Methods that are all near 0 on a label a
 there tau is low, whatever carries over, and concordance tells more.
 
 The thresholds were fixed for log rate, CV and burst fraction, when a pilot on much the same cells
-had been seen; CV2 became a label later, and boards that share cultures one witness.
+had been seen; CV2 became a label later, and boards that share wirings one witness.
 """
 _CONTRAST_NOTE = """\
 `{contrast}` is run with the same methods, on the first two seeds: its board on held-out cultures,
@@ -96,28 +94,22 @@ def validate_ranks(
             if report:
                 report(f"{name}: {what}", done, total)
 
-        boards[name] = scenario, as_written(run(plan([scenario], names, of), n_jobs, progress))
-    animals = {seed: groups_that_test(boards[CELLS][0], seed) for seed in seeds}
-    cells, twins = (scores_by_animal(boards[name][1], animals) for name in (CELLS, TWINS))
+        boards[name] = as_written(run(plan([scenario], names, of), n_jobs, progress))
+    cells, twins = (scores_by_animal(boards[name]) for name in (CELLS, TWINS))
     rows, scenarios = rows_and_scenarios(results)
     suite = dict(suite_boards(rows))
-    sets = culture_sets(scenario for scenario in scenarios if scenario.name in suite)
-    contrast = contrast_boards(boards[CONTRAST][1])
+    in_suite = (scenario for scenario in scenarios if scenario.name in suite)
+    sets = culture_sets(in_suite, same="wiring")
+    contrast = contrast_boards(boards[CONTRAST])
     families = {name: find_entry(name).family for name in names}
     table = compare_with_cells(cells, twins, suite, contrast, families, sets)
-    n_animals = len(set().union(*animals.values()))
+    n_animals = len(set().union(*(scores.index for scores in cells.values())))
     table = table.assign(n_animals=n_animals)
-    write_rows(out / f"{CONTRAST}-{ROWS_FILE}", boards[CONTRAST][1])
+    write_rows(out / f"{CONTRAST}-{ROWS_FILE}", boards[CONTRAST])
     write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
     save(draw_ranks(table, cells, twins, contrast, families), out / "ranks.png")
     return table
-
-
-def groups_that_test(scenario: Scenario, seed: int) -> list[int]:
-    """Numbers of the test cultures or animals, in the order of the scores of rows."""
-    dataset = simulate(scenario, seed)
-    return [int(group) for group in np.unique(dataset.groups[dataset.test])]
 
 
 def ranks_text(

@@ -13,7 +13,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import validated
 from simbench.data.readers.measured_cells import SOURCE
 from simbench.report.validation import rank_report
-from simbench.report.validation.rank_report import groups_that_test, validate_ranks
+from simbench.report.validation.rank_report import validate_ranks
 from simbench.scenario.scenario import Scenario
 
 SHELF = Path(__file__).parents[3] / "results" / "quickstart"
@@ -60,14 +60,6 @@ def test_boards_are_run_compared_and_written(made, tmp_path):
     for word in ("## Registered in advance", "≥ 0.8", "recorded-cells-twins", SOURCE, *METHODS):
         assert word in text
     assert Image.open(out / "ranks.png").size[0] > 800
-
-
-def test_test_animals_are_those_of_the_rows(made):
-    groups = groups_that_test(made["recorded-cells"], 1)
-    assert groups == sorted(groups)
-    assert len(groups) == 10
-    assert groups == groups_that_test(made["recorded-cells-twins"], 1)
-    assert groups != groups_that_test(made["recorded-cells"], 2)
 
 
 def test_two_methods_have_no_order(made, tmp_path):
