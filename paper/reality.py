@@ -1,4 +1,4 @@
-"""What the paper says of real recordings, from the committed tables of `simbench validate`."""
+"""What the paper says of real recordings and of learned filters, from committed tables."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ _CLASSIC = "firing-types-classic"
 
 def reality(results: Path) -> dict[str, Any]:
     """Numbers and tables by kind of validation, as text; a kind without its table is left out."""
-    made = {"ranks": _ranks, "cultures": _cultures, "optics": _optics}
+    made = {"ranks": _ranks, "cultures": _cultures, "optics": _optics, "filters": _filters}
     files = {name: results / "validation" / f"{name}.csv" for name in made}
     return {name: made[name](pd.read_csv(file)) for name, file in files.items() if file.is_file()}
 
@@ -105,6 +105,17 @@ def _optics(table: pd.DataFrame) -> dict[str, Any]:
         "peak": _range(in_vivo["peak_simulated"] / in_vivo["peak"]),
         "lines": lines,
     }
+
+
+def _filters(table: pd.DataFrame) -> dict[str, Any]:
+    """Scores by encoder and target: with the fewest cultures, and with the most."""
+    headline = table[table["metric"] != "information_bits"]
+    ends = headline["cultures"].agg(["min", "max"])
+    scores = headline.pivot_table("value", ["cultures", "encoder"], "target").map(number)
+    first, last = (scores.loc[ends[end]].to_dict("index") for end in ("min", "max"))
+    return {
+        "fewest": f"{ends['min']:,}", "most": f"{ends['max']:,}", "from": first, "to": last,
+    }  # fmt: skip
 
 
 def _range(values: pd.Series) -> str:

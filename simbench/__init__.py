@@ -6,7 +6,7 @@ The names below are loaded when first used, so that ``import simbench`` stays qu
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 _DEFINED_IN = {
     "Scenario": "simbench.scenario.scenario",

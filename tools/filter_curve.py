@@ -101,7 +101,7 @@ def main() -> None:
             found = found.assign(
                 scenario=scenario.name, seed=asked.seed, cultures=n_cultures, encoder=name
             )
-            done = pd.concat([done, found], ignore_index=True)
+            done = pd.concat([done, found], ignore_index=True) if len(done) else found
             done.to_csv(file, index=False)
             print(n_cultures, name, *found["metric"], *found["value"].round(3), flush=True)
     draw(done, asked.out / "filters.png")
