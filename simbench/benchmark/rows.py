@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ IDENTITY = [*UNIT, "target", "metric", "probe", "split"]
 VERSIONS = ["scenario", "scenario_version", "scoring_version"]
 _DECIMALS = 5  # of the scores of single cultures; all other numbers keep every bit
 _Number = float | None
+_log = logging.getLogger(__name__)
 
 
 def _is_whole(row: dict[str, Any]) -> dict[str, Any]:
@@ -167,8 +169,9 @@ def as_written(rows: pd.DataFrame) -> pd.DataFrame:
 def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """Write rows, keeping those of earlier runs that these do not replace; return all.
 
-    Rows of another version of the scenario or of the scoring are dropped: they answer another
-    question. Two runs that write at the same time wait for each other.
+    A unit that failed replaces no scores. Rows of another version of the scenario or of the scoring
+    are dropped: they answer another question. Two runs that write at the same time wait for each
+    other.
 
     Raises
     ------
@@ -181,8 +184,13 @@ def write_rows(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
             old = read_rows(path)
             same = old[VERSIONS].apply(tuple, axis=1).isin(set(rows[VERSIONS].apply(tuple, axis=1)))
             check_digests(path, old[old["level"].isin(rows["level"])], rows)
-            redone = old.set_index(UNIT).index.isin(rows.set_index(UNIT).index)
-            rows = pd.concat([old[same & ~redone], rows], ignore_index=True)
+            old, units = old[same], rows.set_index(UNIT).index
+            good = old[old["status"] == "ok"].set_index(UNIT).index
+            is_worse = (rows["status"] != "ok").to_numpy() & units.isin(good)
+            for method in rows.loc[is_worse, "method"].unique():
+                _log.warning("%s failed; its rows of an earlier run are kept", method)
+            redone = old.set_index(UNIT).index.isin(units[~is_worse])
+            rows = pd.concat([old[~redone], rows[~is_worse]], ignore_index=True)
         records = (_plain(record) for record in rows.to_dict(orient="records"))
         text = "".join(json.dumps(record) + "\n" for record in records)
         write_bytes(path, gzip.compress(text.encode(), mtime=0))

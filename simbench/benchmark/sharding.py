@@ -14,7 +14,7 @@ from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import read_text, rows_of_units
 from simbench.core.errors import SimbenchError
-from simbench.core.files import digest_of, validated, write_bytes
+from simbench.core.files import digest_of, reading, validated, write_bytes
 from simbench.scenario.scenario import Scenario
 
 SHARDS = "shards"
@@ -90,7 +90,7 @@ def collect(folder: Path) -> Collected:
     paths = sorted((folder / SHARDS).glob("*.json.gz"))
     if not paths:
         raise SimbenchError(f"{folder / SHARDS}: no shares; `simbench run --shard 1/N` makes one")
-    shares = [json.loads(read_text(path)) for path in paths]
+    shares = [_read_share(path) for path in paths]
     (first, *others) = shares
     for path, other in zip(paths[1:], others):
         same = all(other[key] == first[key] for key in ("scenario", "plan"))
@@ -105,7 +105,18 @@ def collect(folder: Path) -> Collected:
             f"of {first['shard'][1]} shares"
         )
     scenario = validated(Scenario, first["scenario"], str(paths[0]))
-    plan = [Unit(scenario.at_levels[about["level"]], **about) for about in first["plan"]]
-    done = {number: result for share in shares for number, result in share["results"]}
-    results = {unit: done[number] for number, unit in enumerate(plan)}
-    return Collected(scenario, plan[0].seed, rows_of_units(joined(results)))
+    with reading(folder / SHARDS):
+        plan = [Unit(scenario.at_levels[about["level"]], **about) for about in first["plan"]]
+        done = {number: result for share in shares for number, result in share["results"]}
+        results = {unit: done[number] for number, unit in enumerate(plan)}
+        return Collected(scenario, plan[0].seed, rows_of_units(joined(results)))
+
+
+def _read_share(path: Path) -> dict[str, Any]:
+    text = read_text(path)
+    with reading(path):
+        share = json.loads(text)
+        number, total = share["shard"]
+        if not 1 <= number <= total or not {"scenario", "plan", "results"} <= share.keys():
+            raise ValueError("not a share")
+        return dict(share)

@@ -23,8 +23,12 @@ def main() -> None:
         sys.exit(130)
     except _UsageError as error:
         message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+        message = message or "missing command"
         hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
         print(f"simbench: {message[0].lower()}{message[1:]}{hint}", file=sys.stderr)
     except SimbenchError as error:
         print(f"simbench: {error}", file=sys.stderr)
+    except OSError as error:  # such as a cache folder that is a file, or a full disk
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"simbench: {place}{error.strerror or error}", file=sys.stderr)
     sys.exit(2)

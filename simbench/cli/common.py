@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,15 +112,24 @@ def use_recordings(folder: Path | None) -> None:
 
 @contextmanager
 def resumable(backend: str = "loky", scheduler: str | None = None) -> Iterator[None]:
-    """Work of the block is done by other processes; Ctrl-C ends them and says how to go on."""
+    """Work of the block is done by other processes; Ctrl-C ends them and says how to go on.
+
+    So does the signal by which a job scheduler stops a job.
+    """
     from simbench.core.parallel import parallel_backend
 
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         with parallel_backend(backend, scheduler):
             yield
     except KeyboardInterrupt:
         typer.echo("simbench: stopped; the same command resumes", err=True)
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def use_cache(folder: Path | None) -> None:

@@ -33,6 +33,7 @@ from simbench.cli.common import (
 )
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
+from simbench.core.files import check_new
 
 if TYPE_CHECKING:
     from simbench.benchmark.plan import Unit
@@ -207,7 +208,7 @@ def _run_scenario(
 
     def log(unit: "Unit", traceback: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "failures.log").open("a") as file:
+        with (folder / "failures.log").open("a", encoding="utf-8") as file:
             file.write(f"{unit.method} {unit.level} seed {unit.seed}\n{traceback}\n")
 
     with progress_bars() as report:
@@ -216,6 +217,11 @@ def _run_scenario(
             typer.echo(f"Share: {write_shard(folder, share, scenario, units, results)}")
             return
         rows = run_units(units, n_jobs, report, timeout_s, log)
+        if (rows["status"] != "ok").all():
+            first = rows.iloc[0]
+            raise SimbenchError(
+                f"{scenario.name}: all methods failed, such as {first['method']}: {first['error']}"
+            )
         report("figures", 0, 1)
         board = write_results(folder, rows, scenario, seed)
     print_leaderboard(f"{scenario.name} v{scenario.version}", board)
@@ -327,13 +333,19 @@ def _export_traces(
         raise SimbenchError("--export-traces: allowed: one seed")
     seed = seeds[0] if seeds else draw_secret_seed()
     check_secret(seed)
-    for scenario in scenarios:
-        for level, plain in scenario.at_levels.items():
-            with resumable(), progress_bars() as report:
-                dataset = simulate(plain, seed, n_jobs, partial(report, f"simulate {plain.name}"))
-            typer.echo(str(export_traces(dataset, folder / scenario.name / level)))
+    targets = {
+        folder / scenario.name / level: plain
+        for scenario in scenarios
+        for level, plain in scenario.at_levels.items()
+    }
+    for target in targets:
+        check_new(target)
     if not seeds:
         typer.echo(f"The seed, to be kept secret until the board closes: {seed}")
+    for target, plain in targets.items():
+        with resumable(), progress_bars() as report:
+            dataset = simulate(plain, seed, n_jobs, partial(report, f"simulate {plain.name}"))
+        typer.echo(str(export_traces(dataset, target)))
 
 
 def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:

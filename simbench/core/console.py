@@ -22,9 +22,9 @@ def print_table(title: str, header: list[str], rows: Iterable[list[str]]) -> Non
     from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table = Table(title=Text(title), title_justify="left", box=None, header_style="bold")
     for name in header:
-        table.add_column(name)
+        table.add_column(Text(name))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

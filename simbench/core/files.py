@@ -168,7 +168,10 @@ def read_table(path: Path, **how: Any) -> "pd.DataFrame":
 
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
         how["float_precision"] = "round_trip"  # later versions do so always, and warn of the word
-    return pd.read_csv(path, **how)
+    table = pd.read_csv(path, **how)
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for row names
+        raise ValueError("a line has more fields than the header")
+    return table
 
 
 def write_text(path: Path, text: str) -> None:
@@ -178,6 +181,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
+    if not path.name:
+        raise SimbenchError(f"'{path}' is a folder; allowed is the name of a file")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

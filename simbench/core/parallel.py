@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +10,7 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from simbench.core.errors import SimbenchError, needing
 
@@ -167,13 +169,38 @@ def _in_processes(
     limit = min(timeout_s, threading.TIMEOUT_MAX) if timeout_s else None
     try:
         futures: dict[Any, Key] = {
-            pool.schedule(function, job, timeout=limit): key for key, job in jobs.items()
+            pool.schedule(_shielded, (function, job), timeout=limit): key
+            for key, job in jobs.items()
         }
         for future in as_completed(futures):
             yield futures[future], future
     finally:  # also where the caller goes no further, or was interrupted
         pool.stop()
         pool.join()
+
+
+def _shielded(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+    """Result of a job in its process; whatever it does there, its caller hears of it."""
+    leave = os._exit
+    # the pool waits for ever for a process that ends well without a result
+    with patch.object(os, "_exit", lambda status: leave(status or 1)):
+        try:
+            return function(*job)
+        except BaseException as error:
+            try:
+                pickle.loads(pickle.dumps(error))
+                str(error).encode()
+            except Exception:  # the code of others may raise what can't be sent or shown
+                text = f"{type(error).__name__}: {_text_of(error)}"
+                raise UnitFailed(text).with_traceback(error.__traceback__) from None
+            raise
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error).encode(errors="backslashreplace").decode()
+    except Exception:
+        return "no message"
 
 
 def _process_context(preload: tuple[str, ...]) -> Any:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zipfile import BadZipFile
 
 from pydantic import Field, RootModel
 
@@ -59,7 +60,7 @@ def fetch_dataset(name: str) -> Path:
             deposit.url, f"sha256:{deposit.sha256}", f"{name}.zip", folder,
             processor=pooch.Unzip(extract_dir="dataset"),
         )  # fmt: skip
-    except (OSError, ValueError) as error:  # no network, no such file; another checksum
+    except (OSError, ValueError, BadZipFile) as error:  # no network, no such file; other content
         reason = str(error).partition("\n")[0]
         raise SimbenchError(f"fetch {name}: {deposit.url}: {reason}") from None
     manifests = [Path(file) for file in files if Path(file).name == "manifest.json"]

@@ -190,10 +190,18 @@ def _outputs(method: Any, job: LatentsJob) -> tuple[Outputs, dict[str, Any]]:
     latents = outputs["latents"]
     return outputs, {
         "n_components": latents.shape[1] if latents.ndim == 2 else None,
-        "n_parameters": getattr(method, "n_parameters_", None),
+        "n_parameters": _count_of(getattr(method, "n_parameters_", None)),
         **cost,
         "versions": cache.versions("latents") | identity(job.name),
     }
+
+
+def _count_of(told: Any) -> float | None:
+    """What a method says of its size, if it is a number."""
+    try:
+        return float(told) if np.isfinite(float(told)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def reconstruct(method: Any, traces: Traces, latents: np.ndarray) -> Outputs:

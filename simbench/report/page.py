@@ -19,7 +19,7 @@ from simbench.board.leaderboard import UNRANKED_SCENARIOS, boards, is_replicatio
 from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
-from simbench.core.files import write_text
+from simbench.core.files import reading, write_text
 from simbench.methods.catalogue import TRACKS
 from simbench.report.page_data import (
     GROUPS,
@@ -139,11 +139,15 @@ def _of_all(home: Path | None) -> dict[str, Any]:
     whole = [home / "summary.png", home / "validation" / "ranks.png"]
     whole = [path for path in whole if path.is_file()]
     summary, cultures = home / "summary.csv", home / "validation" / "cultures.csv"
+    with reading(summary):
+        seen = witnesses(pd.read_csv(summary)) if summary.is_file() else ""
+    with reading(cultures):
+        alike = like_real(pd.read_csv(cultures)) if cultures.is_file() else {}
     return nothing | {
         "whole": _embed(whole, _WHOLE),
-        "witnesses": witnesses(pd.read_csv(summary)) if summary.is_file() else "",
+        "witnesses": seen,
         "validation": _embed([path for path in validation if path not in whole], _VALIDATION),
-        "like_real": like_real(pd.read_csv(cultures)) if cultures.is_file() else {},
+        "like_real": alike,
     }
 
 

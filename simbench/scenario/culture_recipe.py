@@ -113,10 +113,9 @@ class WiringRecipe(Recipe):
         name = getattr(self, key)
         try:
             return checksum(Path(name))
-        except OSError as error:
-            raise SimbenchError(
-                f"wiring.{key} = '{name}': cannot be read ({error.strerror})"
-            ) from None
+        except (OSError, ValueError) as error:  # no such file; no name of a file
+            reason = getattr(error, "strerror", None) or error
+            raise SimbenchError(f"wiring.{key} = '{name}': cannot be read ({reason})") from None
 
 
 class SynapseRecipe(Recipe):

@@ -224,6 +224,17 @@ def test_rows_survive_the_file_and_replace_only_their_own(rows, tmp_path):
     assert len(write_rows(path, rows.assign(scenario_version=2))) == len(rows)
 
 
+def test_a_failure_replaces_no_scores(rows, tmp_path, caplog):
+    path = tmp_path / ROWS_FILE
+    write_rows(path, rows)
+    failed = rows[rows["method"] == "pca"].head(1).assign(status="failed", error="no luck")
+    lost = failed.assign(method="fa")
+    kept = write_rows(path, pd.concat([failed, lost]))
+    assert len(kept) == len(rows) + 1
+    assert set(kept.loc[kept["status"] == "failed", "method"]) == {"fa"}
+    assert "pca failed; its rows of an earlier run are kept" in caplog.text
+
+
 def test_latents_of_earlier_runs_are_drawn_beside_those_of_a_later_one(tiny, tmp_path):
     for name in METHODS:
         write_results(tmp_path, run(plan([tiny], [name], seeds=[1])), tiny, 1)

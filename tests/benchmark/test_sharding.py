@@ -1,5 +1,6 @@
 """A run in shares: their rows are those of one run, and a share that lacks is named."""
 
+import gzip
 import shutil
 from dataclasses import replace
 from itertools import chain
@@ -76,6 +77,15 @@ def test_a_share_that_lacks_or_is_of_another_run_is_named(units, tiny, shares, t
         collect(folder)
     with pytest.raises(SimbenchError, match="no shares; `simbench run --shard 1/N`"):
         collect(tmp_path / "none")
+
+
+@pytest.mark.parametrize("content", ["x", "[]", "{}", '{"shard": null}', '{"shard": [1, 1]}'])
+def test_a_damaged_share_is_one_line(tmp_path, content):
+    path = tmp_path / SHARDS / "1-of-1.json.gz"
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(content.encode()))
+    with pytest.raises(SimbenchError, match=r"1-of-1.json.gz: truncated or not of the right form"):
+        collect(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4"])

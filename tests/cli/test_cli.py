@@ -195,6 +195,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     refused(simbench("simulate", TINY, "-o", blocked / "x"), "cannot be written")
 
 
+def test_a_run_in_which_all_methods_fail_is_an_error_and_loses_nothing(results, tmp_path):
+    folder, _ = results
+    before = (folder / "rows.jsonl.gz").read_bytes()
+    again = ("run", TINY, "-m", "pca", "--seed", 1, "--out", folder.parent, "--timeout", 0.001)
+    refused(simbench(*again, SIMBENCH_CACHE=str(tmp_path)), "took longer than 0.001 s")
+    assert (folder / "rows.jsonl.gz").read_bytes() == before
+
+
 def test_a_run_that_fails_leaves_no_empty_folder(tmp_path):
     pytest.importorskip("torch")
     broken = tmp_path / "broken.toml"
@@ -233,6 +241,9 @@ def test_importing_and_helping_need_no_heavy_library():
         (["run", "--seed"], "requires an argument"),
         (["run", "--seed", "one"], "invalid value for '--seed'"),
         (["walk"], "no such command 'walk'"),
+        (["validate"], "missing command; see .*simbench validate --help"),
+        (["schema", "-o", "."], "allowed is the name of a file"),
+        (["run", str(TINY), "--cache-dir", str(TINY)], "tiny.toml"),
         (["verify", "a", "b"], "unexpected extra argument"),
     ],
 )

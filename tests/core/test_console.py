@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 import pytest
 from joblib import Parallel, delayed
 
-from simbench.core.console import is_watched, progress_bars, track
+from simbench.core.console import is_watched, print_table, progress_bars, track
 
 AT_ONCE = -1.0
 
@@ -58,6 +58,12 @@ def test_bars_of_the_caller_are_the_only_ones():
         assert is_watched()
     assert "score" in stream.getvalue()
     assert "training" not in stream.getvalue()
+
+
+def test_names_are_shown_as_they_are(capsys):
+    print_table("a [uM]", ["[/x]"], [["[b]"]])
+    shown = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    assert {"a [uM]", "[/x]", "[b]"} <= shown
 
 
 def test_workers_show_nothing():

@@ -1,4 +1,5 @@
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from simbench.core.files import (
     read_json,
     read_model,
     read_table,
+    write_bytes,
     write_text,
 )
 
@@ -166,6 +168,18 @@ def test_a_file_that_does_not_fit_its_model_is_one_line(tmp_path, text, complain
 def test_a_file_is_read_into_its_model(tmp_path):
     (tmp_path / "x.json").write_text('{"x": 1}')
     assert read_model(tmp_path / "x.json", Point) == Point(x=1)
+
+
+@pytest.mark.parametrize("text", ["a\n1,2\n", "a\nx,\n", "a,b\n1,2,3\n"])
+def test_a_table_with_more_fields_than_its_header_is_refused(tmp_path, text):
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(ValueError, match="more fields than the header"):
+        read_table(tmp_path / "table.csv")
+
+
+def test_a_folder_is_no_name_of_a_file():
+    with pytest.raises(SimbenchError, match="allowed is the name of a file"):
+        write_bytes(Path("/"), b"")
 
 
 def test_a_table_is_read_to_the_last_bit_and_without_a_warning(tmp_path):

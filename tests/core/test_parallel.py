@@ -15,7 +15,18 @@ def double(number):
         time.sleep(60)
     if number == 5:
         raise ValueError("no luck")
+    if number == 8:
+        os._exit(0)
+    if number == 9:
+        raise NotForOthers(1, 2)
     return 2 * number
+
+
+class NotForOthers(Exception):
+    """Can't be sent to another process, nor shown."""
+
+    def __init__(self, one, two):
+        super().__init__("no \ud800 luck")
 
 
 def kill_worker(number, begun=None):
@@ -50,11 +61,13 @@ def test_workers_follow_the_environment_of_the_moment(way, monkeypatch):
 
 
 def test_a_job_that_dies_sleeps_or_fails_does_so_alone():
-    found = dict(run_alone(double, {n: (n,) for n in range(7)}, 2, timeout_s=8))
+    found = dict(run_alone(double, {n: (n,) for n in range(10)}, 2, timeout_s=8))
     assert {n: found[n] for n in (0, 1, 2, 6)} == {0: 0, 1: 2, 2: 4, 6: 12}
     assert str(found[3]) == "its process died: out of memory?"
     assert str(found[4]) == "took longer than 8 s"
     assert isinstance(found[5], ValueError)
+    assert str(found[8]) == "its process died: out of memory?"
+    assert str(found[9]) == r"NotForOthers: no \ud800 luck"
 
 
 def test_every_job_has_a_process_of_its_own_unless_it_may_share_one():

@@ -227,9 +227,9 @@ def _neurons(data: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
     """Neuron of each spike and number of neurons, if all shapes agree."""
     times, per_neuron = data["times"], [data[name] for name in LABELS if name in data]
     neurons = data["neurons"] if "neurons" in data else _unravel(data["offsets"], len(times))
-    n_neurons = int(neurons.max(initial=-1)) + 1
-    if "n_neurons" in data:
-        n_neurons = int(data["n_neurons"][0])
+    n_neurons = int(neurons.max()) + 1 if neurons.size else 0
+    if data.get("n_neurons", times[:0]).size:
+        n_neurons = int(data["n_neurons"].flat[0])
     elif "offsets" in data:
         n_neurons = len(data["offsets"]) - 1
     elif per_neuron:

@@ -86,6 +86,7 @@ def validate_ranks(
     names = [name for name in expand_names(methods) if not find_entry(name).is_control]
     if len(names) < 3:
         raise SimbenchError(f"ranks: {len(names)} methods; at least 3 are needed")
+    rows, scenarios = rows_and_scenarios(results)
     boards = {}
     for name, of in ((CELLS, seeds), (TWINS, seeds), (CONTRAST, seeds[:2])):
         scenario = pinned(load_scenario(name))
@@ -96,7 +97,6 @@ def validate_ranks(
 
         boards[name] = as_written(run(plan([scenario], names, of), n_jobs, progress))
     cells, twins = (scores_by_animal(boards[name]) for name in (CELLS, TWINS))
-    rows, scenarios = rows_and_scenarios(results)
     suite = dict(suite_boards(rows))
     in_suite = (scenario for scenario in scenarios if scenario.name in suite)
     sets = culture_sets(in_suite, same="wiring")

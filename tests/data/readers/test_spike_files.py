@@ -33,6 +33,11 @@ def test_events_and_ragged_spikes_are_the_same(tmp_path):
     np.testing.assert_array_equal(one.fluorescence, other.fluorescence)
 
 
+def test_numbers_of_neurons_may_be_unsigned(tmp_path):
+    (recording,) = import_spikes(write(tmp_path / "a.npz", neurons=NEURONS.astype("u2"))).recordings
+    np.testing.assert_array_equal(recording.truth.spikes.counts, [3, 0, 2])
+
+
 def test_the_optics_are_those_of_any_culture(tmp_path):
     recipe = ImagingRecipe(preset="ideal", nu=2.0, frame_rate_hz=30.0)
     xy = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1]])
@@ -143,6 +148,7 @@ def test_times_in_nwb_count_from_the_first_observation(tmp_path):
         ({"neurons": NEURONS - 1}, "must lie in"),
         ({"neurons": NEURONS + 0.5}, "whole numbers"),
         ({"n_neurons": 2}, "must lie in"),
+        ({"n_neurons": np.zeros(0, int)}, "'n_neurons' has shape"),
         ({"offsets": [0, 3, 5]}, "either 'neurons' or 'offsets'"),
         ({"bananas": np.zeros(3)}, "unknown array 'bananas'"),
         ({"x_mm": np.zeros(3), "y_mm": np.zeros(2)}, "'y_mm' has shape"),
