@@ -71,6 +71,8 @@ def export(
     from simbench.data.dataset import Dataset
     from simbench.data.export import export as export_dataset
 
+    if out.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise SimbenchError(f"{out}: holds the dataset itself; name another folder")
     written = export_dataset(Dataset.load(folder), out, to, overwrite)
     typer.echo(f"{len(written)} files: {out}")
 

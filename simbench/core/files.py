@@ -81,10 +81,12 @@ def checksum(path: Path) -> str:
 
 
 def files_of(paths: str | Path | Sequence[str | Path], suffixes: Collection[str]) -> list[Path]:
-    """Files as they are named; of a folder, all files below it that end so, in order."""
+    """Files as they are named; of a folder, all below that end so and aren't hidden, in order."""
     found: list[Path] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        below = sorted(p for p in Path(path).rglob("*") if p.suffix in suffixes)
+        below = sorted(
+            p for p in Path(path).rglob("*") if p.suffix in suffixes and p.name[0] != "."
+        )
         if Path(path).is_dir() and not below:
             raise SimbenchError(f"{path}: holds no file that ends in {', '.join(sorted(suffixes))}")
         found += below if Path(path).is_dir() else [Path(path)]

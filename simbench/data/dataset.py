@@ -1,6 +1,7 @@
 """A dataset: recordings, which of them are for testing, and how they were made."""
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +31,9 @@ from simbench.data.recording_windows import cut_windows
 from simbench.data.traces import stack
 from simbench.scenario.recipe import Recipe
 from simbench.scenario.scenario import Scenario
+
+_RECORDING_NAME = r"[^./\\][^/\\]*"
+_OWN_FILES = ("README.md", "manifest.json")
 
 if TYPE_CHECKING:
     from xarray import Dataset as XarrayDataset
@@ -226,6 +230,13 @@ class Dataset:
         With ``overwrite``, a dataset in the folder is replaced.
         """
         folder = Path(folder)
+        for r in self.recordings:
+            is_name = re.fullmatch(_RECORDING_NAME, r.name) and r.name.isprintable()
+            if not is_name or r.name in _OWN_FILES:
+                raise SimbenchError(
+                    f"recording {r.name!a}: allowed are names that a folder can have, without a "
+                    "point at the begin"
+                )
         with new_folder(folder, replaces="manifest.json" if overwrite else None) as draft:
             files: dict[str, str] = {}
             columns: dict[str, None] = {}  # of all label tables, in order
@@ -316,7 +327,7 @@ class _Manifest(Recipe):
     scenario_digest: str | None
     seed: int | None
     origin: dict[str, Any] | None
-    recordings: list[Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]]
+    recordings: list[Annotated[str, Field(pattern=f"^{_RECORDING_NAME}$")]]
     """Names of their folders."""
     test: list[bool]
     files: dict[str, str]

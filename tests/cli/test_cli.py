@@ -115,6 +115,8 @@ def test_simulate_and_verify(tmp_path):
     assert simbench("simulate", TINY, "-o", out, "--seed", 1).returncode == 0
     assert simbench("verify", out).returncode == 0
     refused(simbench("simulate", TINY, "-o", out, "--seed", 1), "not empty")
+    export = ("export", out, tmp_path, "--to", "csv", "--overwrite")
+    refused(simbench(*export), "holds the dataset itself; name another folder")
     victim = next(out.rglob("labels.csv"))
     content = victim.read_text()
     victim.write_text(content.replace("RS", "CH", 1))

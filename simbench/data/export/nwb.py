@@ -218,20 +218,21 @@ def _pixel_masks(rois: Rois | None, n_neurons: int) -> list["VectorData"]:
 
 def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[str]]]:
     """Label columns in types that the inspector accepts; columns without a value are left out."""
-    for name, column in labels.items():
+    for label, column in labels.items():
         if column.isna().all():
             continue
+        name = str(label).replace("/", "_").replace(":", "_")  # in NWB they are parts of a path
         if pd.api.types.is_bool_dtype(column):
-            yield str(name), column.to_numpy(dtype=bool)
+            yield name, column.to_numpy(dtype=bool)
         elif not pd.api.types.is_numeric_dtype(column):
-            yield str(name), column.fillna("").astype(str).to_list()
+            yield name, column.fillna("").astype(str).to_list()
         elif np.isin(column, (0, 1)).all() or pd.api.types.is_integer_dtype(column):
             # in few bytes: the inspector takes a wide column of 0 and 1 for a flag
             values = column.to_numpy(dtype=np.int64)
             ends = np.min_scalar_type(int(values.min())), np.min_scalar_type(int(values.max()))
-            yield str(name), values.astype(np.result_type(*ends))
+            yield name, values.astype(np.result_type(*ends))
         else:
-            yield str(name), column.to_numpy(dtype=np.float64)
+            yield name, column.to_numpy(dtype=np.float64)
 
 
 def _description(name: str) -> str:

@@ -219,6 +219,27 @@ def test_own_labels_join_by_name_or_in_order(folder, tmp_path):
     assert list(loaded.windows(5.0, 10.0, per_recording=1).labels["depth"]) == [1.5, 2, 3, 4]
 
 
+@pytest.mark.parametrize("stem", [".x", "README.md", "manifest.json"])
+def test_names_that_no_dataset_can_have_are_one_line(tmp_path, stem):
+    write_mat(tmp_path / f"{stem}.mat", cell())
+    with pytest.raises(SimbenchError, match="allowed are names that a folder can have") as error:
+        import_traces(tmp_path / f"{stem}.mat").save(tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_hidden_files_of_a_folder_are_left_alone(folder):
+    write_mat(folder / ".x.mat", cell())
+    assert [r.name for r in import_traces(folder).recordings] == NAMES
+
+
+def test_labels_with_a_slash_are_exported(folder, tmp_path):
+    pytest.importorskip("pynwb")
+    dataset = add_labels(import_traces(folder), own(tmp_path, **{"c/d": [1, 2, 3, 4]}))
+    export(dataset, tmp_path / "out", "nwb")
+    assert next((tmp_path / "out").rglob("*.nwb")).is_file()
+
+
 def test_own_animals_are_groups(folder, tmp_path):
     dataset = import_traces(folder)
     named = add_labels(
