@@ -7,6 +7,7 @@ import pandas as pd
 
 from simbench.board.reality_boards import verdicts
 from simbench.core.text import number
+from simbench.report.validation.optics_report import GAIN_RULE
 
 _CLASSIC = "firing-types-classic"
 
@@ -100,6 +101,7 @@ def _optics(table: pd.DataFrame) -> dict[str, Any]:
         "r": _range(in_vivo["r"]),
         "r_culture": _range(culture["r"]),
         "gain": _range(in_vivo["gain"]),
+        "rule": " to ".join(map(str, GAIN_RULE)),
         "gains_kept": str((in_vivo["verdict"] == "kept").sum()),
         "indicators": str(len(in_vivo)),
         "peak": _range(in_vivo["peak_simulated"] / in_vivo["peak"]),
