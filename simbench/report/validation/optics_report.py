@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
 from simbench.core.seeds import stream
 from simbench.core.text import markdown_table, number
@@ -75,6 +76,10 @@ def validate_optics(
         Of `medians_by_indicator`.
     """
     cells = read_cells(folder)
+    if not halves(cells)[1]:
+        raise SimbenchError(
+            f"{folder}: of each indicator one animal; at least two of one are needed"
+        )
     table = compare_cells(cells, report)
     summary = medians_by_indicator(table)
     tested = table[table["model"] != SWAPPED]
@@ -178,6 +183,7 @@ def _rule_text(summary: pd.DataFrame) -> str:
         for fit, found in held.groupby("fit", sort=False)["verdict"]
     ]
     r = summary.pivot_table(index="indicator", columns="model", values="r")
+    r = r.reindex(columns=[IN_VIVO, "culture"])
     note = _RULE_NOTE.format(
         low=GAIN_RULE[0], high=GAIN_RULE[1], counts="; ".join(counts), n=len(r),
         r_kept=(r[IN_VIVO] >= r["culture"]).sum(),

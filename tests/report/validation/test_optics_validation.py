@@ -152,6 +152,15 @@ def test_command_writes_table_and_figure(folder, tmp_path, below):
     assert Image.open(tmp_path / "optics.png").size[0] > 800
 
 
+def test_a_single_animal_is_one_line(tmp_path):
+    write_cell(tmp_path / "cells", "a", 0.02, 1.0, seed=0)
+    bad = CliRunner().invoke(
+        app, ["validate", "optics", str(tmp_path / "cells"), "-o", str(tmp_path / "out")]
+    )
+    assert "of each indicator one animal; at least two" in str(bad.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_without_ground_truth_is_one_line(tmp_path):
     bad = CliRunner().invoke(app, ["validate", "optics", str(tmp_path), "-o", str(tmp_path)])
     assert isinstance(bad.exception, SimbenchError)
