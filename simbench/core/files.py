@@ -31,7 +31,8 @@ def new_folder(
     folder : Path
         New or empty.
     replaces : str, optional
-        A folder that holds a file of this name was written by simbench and is replaced.
+        A folder that holds a file of this name was written by simbench and is replaced, if it holds
+        no other files than a JSON file of this name lists.
     keep_existing : bool
         If another worker has written the same folder, keep that one and drop the draft.
     """
@@ -72,6 +73,13 @@ def _refuse_files(folder: Path, replaces: str | None) -> None:
         raise SimbenchError(
             f"{folder}: not overwritten: it holds no {replaces}, so simbench did not write it"
         )
+    listed = read_json(folder / replaces).get("files") if replaces.endswith(".json") else None
+    if isinstance(listed, dict):
+        found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        if others := sorted(found - listed.keys() - {replaces}):
+            raise SimbenchError(
+                f"{folder}: not overwritten: it holds {others[0]}, which simbench did not write"
+            )
 
 
 def checksum(path: Path) -> str:

@@ -51,6 +51,10 @@ def test_an_export_is_replaced_whole(small_dataset, tmp_path):
     with pytest.raises(SimbenchError, match="not empty"):
         export(small_dataset, tmp_path / "a", "csv")
     export(small_dataset, tmp_path / "a", "csv", overwrite=True)
+    (tmp_path / "a" / "thesis.tex").write_text("precious")
+    with pytest.raises(SimbenchError, match=r"holds thesis.tex, which simbench did not write"):
+        export(small_dataset, tmp_path / "a", "csv", overwrite=True)
+    (tmp_path / "a" / "thesis.tex").unlink()
     assert not list(tmp_path.rglob("*.mat"))
     assert list((tmp_path / "a").rglob("labels.csv"))
 
