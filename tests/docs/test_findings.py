@@ -9,7 +9,7 @@ from blocks import ROOT
 
 from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import leaderboard
-from simbench.board.reality_boards import verdicts
+from simbench.board.reality_boards import REGISTERED, verdicts
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.report.validation.optics_report import GAIN_RULE, KEPT, MISSED, UNTOLD
 from simbench.report.validation.optics_validation import IN_VIVO, SWAPPED
@@ -397,6 +397,10 @@ def test_words_on_ranks_are_those_of_the_table():
     assert dict(kept) == {(False, "tau"): 3, (True, "concordance"): 3, (True, "tau"): 1}
     page = words_of(REAL)
     assert "Of the three on tau of the twins two were missed" in page
+    least = {(kind, measure): value for kind, measure, value in REGISTERED}
+    assert f"thresholds are {least['twins', 'concordance']} for concordance and " in page
+    assert f"and {least['twins', 'tau']} for tau on the twins, and " in page
+    assert f"and {least['suite mean', 'tau']} for the suite's mean tau" in page
     suite = table[table["kind"] == "suite"].assign(
         ladder=lambda t: t["board"].isin([*LADDERS, "cells"])
     )

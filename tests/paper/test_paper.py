@@ -13,6 +13,7 @@ import pytest
 
 from simbench.benchmark.rows import read_rows
 from simbench.core.errors import SimbenchError
+from simbench.scenario.scenario_file import available_scenarios, load_scenario
 
 pytest.importorskip("typst")
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,14 @@ def test_a_broken_text_is_one_line(home, tmp_path):
     with pytest.raises(SimbenchError, match="unknown variable: nonsense") as refused:
         build.typeset(tmp_path / "paper.pdf", is_draft=False, home=home)
     assert "\n" not in str(refused.value)
+
+
+def test_the_cross_fitted_scenarios_are_those_that_are_named():
+    text = (PAPER / "simbench.typ").read_text(encoding="utf-8")
+    named = re.search(r"In six scenarios \((.+?)\) training and test", text)[1]
+    crossed = {n for n in available_scenarios() if load_scenario(n).split.cross_fitted}
+    assert set(re.findall(r"`([\w-]+)`", named)) == crossed
+    assert len(crossed) == 6
 
 
 def test_no_number_is_typed_in_the_text():
