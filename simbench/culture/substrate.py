@@ -10,6 +10,7 @@ from simbench.core.files import reading
 from simbench.scenario.culture_recipe import WiringRecipe
 
 CELLS_PER_FEATURE = 5  # 30-um cells for the default 150-um features: 100 x 100 on a 3-mm dish
+MOST_FEATURES = 2000  # from rim to rim: heights of 0.8 GB
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
@@ -40,7 +41,13 @@ def make_substrate(recipe: WiringRecipe, radius_mm: float, rng: np.random.Genera
     if recipe.topology == "height-map":
         heights, width = _read_heights(recipe), 2 * radius_mm
     else:
-        cell = recipe.feature_um / 1000 / CELLS_PER_FEATURE
+        feature = recipe.feature_um / 1000
+        if 2 * radius_mm > MOST_FEATURES * feature:
+            raise SimbenchError(
+                f"culture.wiring.feature_um = {recipe.feature_um:g} on a dish of "
+                f"{2 * radius_mm:g} mm; allowed: at most {MOST_FEATURES} features from rim to rim"
+            )
+        cell = feature / CELLS_PER_FEATURE
         n = int(np.ceil(2 * radius_mm / cell - 1e-9))
         heights, width = _features(recipe, n, rng), n * cell
     return Substrate(_close_rim(heights, width, radius_mm), width)

@@ -64,7 +64,7 @@ def place_somata(recipe: CultureRecipe, rng: np.random.Generator) -> np.ndarray:
 
     positions = uniform(recipe.n_neurons)
     # discs of half the spacing can't cover more of the plane than the densest packing does
-    possible = recipe.density_per_mm2 * np.pi * spacing**2 / 4 < np.pi / np.sqrt(12)
+    possible = recipe.density_per_mm2 * np.pi * spacing * spacing / 4 < np.pi / np.sqrt(12)
     for _ in range(1000 if possible else 0):
         pairs = cKDTree(positions).query_pairs(spacing, output_type="ndarray")
         if not len(pairs):

@@ -154,7 +154,8 @@ def make_latents(folder: Path, job: LatentsJob) -> None:
             warnings.simplefilter("ignore")
             outputs, about = _outputs(method, job)
         for name, values in outputs.items():
-            np.save(draft / f"{name}.npy", np.asarray(values, dtype=np.float32))
+            real = np.asarray(values).astype(np.float32, casting="same_kind")  # no complex numbers
+            np.save(draft / f"{name}.npy", real)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     cache.fetch(folder, make, lambda _: None)

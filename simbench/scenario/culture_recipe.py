@@ -70,7 +70,7 @@ class WiringRecipe(Recipe):
     """Mean number of presynaptic partners, reached within 5 %. None keeps all links of a grown
     wiring."""
     # Grown wirings (flat, tracks, squares, height-map)
-    axon_length_mm: Annotated[Positive, _SIMULATOR] = 0.1
+    axon_length_mm: Annotated[Positive, Field(le=1000), _SIMULATOR] = 0.1
     """Scale L of the Rayleigh distribution of axon lengths."""
     dendrite_radius_um: Annotated[Positive, _SIMULATOR] = 150.0
     """Mean radius of the disc in which a neuron's dendrites meet axons."""

@@ -15,6 +15,7 @@ from simbench.scenario.labels import LABELS
 from simbench.scenario.recipe import CHOSEN, YOUNGER, Fraction, Positive, Recipe
 from simbench.scenario.recordings_recipe import RecordingsRecipe
 
+MOST_STEPS = 1e9  # of a culture: eleven days at 1 ms
 _BUDGETS = ("n_components", "latents_per_minute", "labelled_cultures")
 _Values = Annotated[list[Any], Field(min_length=1)]
 
@@ -72,6 +73,12 @@ class Condition(Recipe):
             raise ValueError(
                 f"culture: {self.culture.n_neurons} neurons x {duration:g} s x {rate:g} Hz; "
                 f"allowed: up to {MOST_SAMPLES:g} samples"
+            )
+        steps = (duration + self.culture.settle_s) * 1000 / self.culture.dt_ms
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"culture: {duration + self.culture.settle_s:g} s in steps of "
+                f"{self.culture.dt_ms:g} ms; allowed: up to {MOST_STEPS:g} steps"
             )
         if rate > 1000 / self.culture.dt_ms:
             raise ValueError(

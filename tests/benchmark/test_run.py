@@ -102,6 +102,13 @@ class Broken:
 
     def transform(self, X):
         return X
+
+class Complex(Broken):
+    def fit(self, X):
+        pass
+
+    def transform(self, X):
+        return X[:, :3] * 1j
 """
 
 
@@ -109,7 +116,7 @@ def test_a_failure_is_a_row_and_is_not_kept(tiny, tmp_path):
     path = tmp_path / "broken.py"
     path.write_text(BROKEN)
     name, told = f"{path}:Broken", []
-    units = plan([tiny], [name, "pca"], seeds=[1])
+    units = plan([tiny], [name, f"{path}:Complex", "pca"], seeds=[1])
     rows = run(units, log=lambda unit, traceback: told.append((unit.method, traceback)))
     failed = rows[rows["method"] == name]
     assert len(failed) == 1
@@ -117,8 +124,8 @@ def test_a_failure_is_a_row_and_is_not_kept(tiny, tmp_path):
     assert failed["error"].item() == "RuntimeError: no luck"
     assert not Unit(tiny, 1, name).is_cached
     assert (rows.loc[rows["method"] == "pca", "status"] == "ok").all()
-    ((method, traceback),) = told
-    assert method == name
+    assert "Cannot cast" in rows.loc[rows["method"] == f"{path}:Complex", "error"].item()
+    traceback = dict(told)[name]
     assert 'raise RuntimeError("no' in traceback
     table = leaderboard(rows).table
     assert table.loc[name, ("method", "status")] == "RuntimeError: no luck"

@@ -159,8 +159,16 @@ def test_somata_keep_their_distance_on_the_dish(n, spacing):
 
 
 def test_somata_that_do_not_fit_are_an_error():
-    with pytest.raises(SimbenchError, match="min_spacing_um = 80: 500 somata do not fit"):
-        place_somata(CultureRecipe(n_neurons=500, min_spacing_um=80.0), np.random.default_rng(0))
+    for spacing in (80.0, 1e300):
+        recipe = CultureRecipe(n_neurons=500, min_spacing_um=spacing)
+        with pytest.raises(SimbenchError, match="min_spacing_um = .*: 500 somata do not fit"):
+            place_somata(recipe, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("key", [{"density_per_mm2": 1e-300}, {"wiring": {"feature_um": 1e-9}}])
+def test_a_dish_of_too_many_features_is_an_error(key):
+    with pytest.raises(SimbenchError, match="feature_um = .* allowed: at most 2000 features"):
+        build_culture(CultureRecipe(n_neurons=10, **key), seed=0, index=0)
 
 
 @pytest.mark.parametrize(
