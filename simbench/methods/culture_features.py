@@ -72,9 +72,11 @@ class Describer:
             events = find_events(X, self.scale)
             if "events" in self.parts:
                 found.append(event_statistics(events, self.frame_rate))
-            if "population" in self.parts:
-                groups = np.zeros(len(X), dtype=int) if known else np.arange(len(X))
-                found.append(population_statistics(events, groups, self.frame_rate))
+            if "population" in self.parts and known:
+                found.append(population_statistics(events, self.frame_rate))
+            elif "population" in self.parts:
+                first = population_statistics(find_events(X[:1], self.scale), self.frame_rate)
+                found.append(np.full((len(X), first.shape[1]), np.nan))
         return np.column_stack(found)
 
 

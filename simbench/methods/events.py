@@ -65,16 +65,6 @@ class CalciumEvents:
         found[self.neuron, self.frame] = True
         return found
 
-    def select(self, neurons: np.ndarray) -> "CalciumEvents":
-        """Of some neurons only, numbered anew."""
-        place = np.full(self.n_neurons, -1)
-        place[neurons] = np.arange(len(neurons))
-        new = place[self.neuron]
-        order = np.argsort(new, kind="stable")[np.sum(new < 0) :]
-        return CalciumEvents(
-            self.innovations[neurons], new[order], self.frame[order], self.size[order]
-        )
-
 
 def learn_scale(X: np.ndarray) -> Scale:
     """Decay from the autocovariance of the median trace, and the noise of its innovations.

@@ -21,10 +21,8 @@ _SMOOTH_S, _BEFORE_S, _AFTER_S = 0.25, 0.25, 1.0
 _BURST_SD, _BURST_SHARE = 5.0, 0.25
 
 
-def population_statistics(
-    events: CalciumEvents, groups: np.ndarray, frame_rate: float
-) -> np.ndarray:
-    """How each neuron and the rest of its culture act on time with each other.
+def population_statistics(events: CalciumEvents, frame_rate: float) -> np.ndarray:
+    """How each neuron of a culture and the rest of it act on time with each other.
 
     Correlation with the population at lags up to 2 s; mean activity around the population's
     bursts, its spread from burst to burst, and how early the neuron's first event comes; the
@@ -34,39 +32,14 @@ def population_statistics(
     Parameters
     ----------
     events : CalciumEvents
-    groups : ndarray, shape (n_neurons,)
-        Culture of each neuron.
+        Of all neurons of one culture.
     frame_rate : float
         Hz.
 
     Returns
     -------
     ndarray, shape (n_neurons, n_statistics)
-        NaN for a neuron whose culture nobody else was recorded of.
     """
-    names, sizes = np.unique(groups, return_counts=True)
-    parts = {}
-    for name in names[sizes > 1]:
-        neurons = np.flatnonzero(groups == name)
-        parts[name] = neurons, _culture_statistics(events.select(neurons), frame_rate)
-    one = np.zeros(1, dtype=int)
-    n_statistics = _culture_statistics(events.select(one), frame_rate).shape[1]
-    statistics = np.full((len(groups), n_statistics), np.nan)
-    for neurons, values in parts.values():
-        statistics[neurons] = values
-    return statistics
-
-
-def others_mean(activity: np.ndarray) -> np.ndarray:
-    """Mean over all other neurons, in the shape of ``activity`` (n_neurons, n_frames); 0 if none.
-
-    In double precision, so that the order of the neurons makes no difference.
-    """
-    activity = np.asarray(activity, dtype=float)
-    return (activity.sum(axis=0) - activity) / max(1, len(activity) - 1)
-
-
-def _culture_statistics(events: CalciumEvents, frame_rate: float) -> np.ndarray:
     own = np.arcsinh(events.innovations / 2)
     others = others_mean(own)
     in_burst, onset = _bursts(others, own.mean(axis=0), frame_rate)
@@ -79,6 +52,15 @@ def _culture_statistics(events: CalciumEvents, frame_rate: float) -> np.ndarray:
             *_pairs(own, frame_rate),
         )
     )  # fmt: skip
+
+
+def others_mean(activity: np.ndarray) -> np.ndarray:
+    """Mean over all other neurons, in the shape of ``activity`` (n_neurons, n_frames); 0 if none.
+
+    In double precision, so that the order of the neurons makes no difference.
+    """
+    activity = np.asarray(activity, dtype=float)
+    return (activity.sum(axis=0) - activity) / max(1, len(activity) - 1)
 
 
 def _correlations(own: np.ndarray, others: np.ndarray, frame_rate: float) -> list[np.ndarray]:

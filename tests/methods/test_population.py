@@ -40,7 +40,7 @@ def one_leads(lead_s, n=12, n_frames=2400, seed=1):
 @pytest.mark.parametrize("lead_s", [-0.4, 0.0, 0.4])
 def test_a_neuron_that_leads_is_correlated_with_what_comes_later(lead_s):
     events = find_events(one_leads(lead_s), Scale(KEPT, NOISE))
-    statistics = population_statistics(events, np.zeros(12), RATE_HZ)
+    statistics = population_statistics(events, RATE_HZ)
     correlation = statistics[0, : 2 * len(LAGS) : 2]
     assert LAGS[correlation.argmax()] == pytest.approx(lead_s)
     shared = np.arcsinh(1 / NOISE / 2) ** 2 * 19 / 2400  # power of 19 events
