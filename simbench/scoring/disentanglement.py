@@ -100,9 +100,18 @@ def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
     Returns
     -------
     float
-        Mean over columns. NaN for a constant reference.
+        Mean over the columns that vary among the scored neurons; NaN where none does.
     """
-    return _linear_r2(*_check_pair(latents, reference, train))
+    from sklearn.linear_model import RidgeCV
+    from sklearn.metrics import r2_score
+
+    x = standardize(latents)
+    y, train = standardize(reference, len(x)), _check_train(train, len(x))
+    y = y[:, y[~train].std(axis=0) > 0]
+    if y.shape[1] == 0:
+        return float("nan")
+    predicted = RidgeCV(_RIDGE).fit(x[train], y[train]).predict(x[~train])
+    return float(r2_score(y[~train], predicted.reshape(y[~train].shape)))
 
 
 @metric("cka", ALL_TARGETS, low=-INF, chance=0, source="Kornblith et al. 2019; Song et al. 2012")
@@ -176,18 +185,6 @@ def truth_matrix(factors: Mapping[str, Any]) -> np.ndarray:
     return np.concatenate(columns, axis=1)
 
 
-def _linear_r2(x: np.ndarray, y: np.ndarray, train: np.ndarray) -> float:
-    """R2 on test neurons, mean over the columns of y that vary there; NaN where none does."""
-    from sklearn.linear_model import RidgeCV
-    from sklearn.metrics import r2_score
-
-    y = y[:, y[~train].std(axis=0) > 0]
-    if y.shape[1] == 0:
-        return float("nan")
-    predicted = RidgeCV(_RIDGE).fit(x[train], y[train]).predict(x[~train])
-    return float(r2_score(y[~train], predicted.reshape(y[~train].shape)))
-
-
 def _factor(
     z: np.ndarray, values: np.ndarray, is_class: bool, train: np.ndarray
 ) -> tuple[np.ndarray, float]:
@@ -223,11 +220,6 @@ def _centred(matrix: np.ndarray) -> np.ndarray:
     matrix = matrix / (np.abs(matrix).max() or 1)
     matrix -= matrix.mean(axis=0)
     return np.where(matrix.std(axis=0) <= len(matrix) * np.finfo(float).eps, 0, matrix)
-
-
-def _check_pair(latents: Any, reference: Any, train: Any) -> tuple[np.ndarray, ...]:
-    z = standardize(latents)
-    return z, standardize(reference, len(z)), _check_train(train, len(z))
 
 
 def _check_factor(name: str, values: Any, n_neurons: int) -> tuple[np.ndarray, bool]:

@@ -45,19 +45,20 @@ def rows_of_latents(
     """All rows of latents (n_neurons, n_components), targets and probes in the order given."""
     # latents are checked; scikit-learn would check them again in each of some hundred small fits
     with config_context(assume_finite=True, skip_parameter_validation=True):
+        asked = list(read_targets(dataset, targets))
         return [
-            *_probe_rows(latents, dataset, targets, probes),
-            *_label_free_rows(latents, dataset, targets),
+            *_probe_rows(latents, dataset, asked, probes),
+            *_label_free_rows(latents, dataset, asked),
             *_nuisance_rows(latents, dataset),
-            *_all_targets_rows(latents, dataset, targets),
+            *_all_targets_rows(latents, dataset, asked),
         ]
 
 
 def _probe_rows(
-    latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str]
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[Target], probes: Sequence[str]
 ) -> Iterator[ScoreRow]:
     """Rows of the targets, read by each probe in the split by culture and in that by neuron."""
-    for target in read_targets(dataset, targets):
+    for target in targets:
         for probe in probes:
             yield from _culture_rows(latents, dataset, target, probe)
             if dataset.scenario is None or dataset.scenario.labelled_cultures is None:
@@ -146,8 +147,7 @@ def _neuron_rows(
 
 def confusion(truth: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, float]]:
     """Share of the neurons of each class that is given each class."""
-    table = pd.crosstab(truth, predicted, normalize="index")
-    return {str(kind): {str(k): float(v) for k, v in row.items()} for kind, row in table.iterrows()}
+    return pd.crosstab(truth, predicted, normalize="index").to_dict("index")
 
 
 def _metrics_of(target: Target) -> list[Metric]:
@@ -161,14 +161,14 @@ def _metrics_of(target: Target) -> list[Metric]:
 
 
 def _label_free_rows(
-    latents: np.ndarray, dataset: Dataset, targets: Sequence[str]
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[Target]
 ) -> Iterator[ScoreRow]:
     """Rows that need no label to be fitted: clusters and neighbours of classes and of cultures.
 
     All are of held-out cultures only. Metrics that are tuned on labels say so by their name.
     """
     test = dataset.test_neurons
-    classes = [target for target in read_targets(dataset, targets) if target.is_class]
+    classes = [target for target in targets if target.is_class]
     for target in classes:
         known = test & target.known
         given = {"latents": latents[known], "culture": dataset.culture[known]}
@@ -205,7 +205,7 @@ def _nuisance_rows(latents: np.ndarray, dataset: Dataset) -> Iterator[ScoreRow]:
 
 
 def _all_targets_rows(
-    latents: np.ndarray, dataset: Dataset, targets: Sequence[str]
+    latents: np.ndarray, dataset: Dataset, targets: Sequence[Target]
 ) -> Iterator[ScoreRow]:
     """Rows of target "all targets": disentanglement, and likeness to the matrix of the truth.
 
@@ -213,12 +213,11 @@ def _all_targets_rows(
     their firing type, so that the type is not counted twice. Neurons that lack a label are left
     out; no rows where fewer than 10 neurons are left on either side.
     """
-    asked = list(read_targets(dataset, targets))
-    known = np.all([target.known for target in asked], axis=0)
+    known = np.all([target.known for target in targets], axis=0)
     train = ~dataset.test_neurons
     if min(np.sum(known & train), np.sum(known & ~train)) < _FEWEST:
         return
-    factors = {target.name: target.answer(train & target.known)[known] for target in asked}
+    factors = {target.name: target.answer(train & target.known)[known] for target in targets}
     given = {"latents": latents[known], "reference": truth_matrix(factors), "train": train[known]}
     values = dci(latents[known], factors, train[known])  # three metrics of one fit
     for metric in _in_group(ALL_TARGETS):

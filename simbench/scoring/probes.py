@@ -41,14 +41,6 @@ class Reading:
     strength: int = 0
 
 
-def predict(
-    latents: np.ndarray, answer: np.ndarray, train: np.ndarray, scored: np.ndarray,
-    groups: np.ndarray, probe: str, is_class: bool,
-) -> np.ndarray:  # fmt: skip
-    """Prediction of `read`, shape (scored.sum(),)."""
-    return read(latents, answer, train, scored, groups, probe, is_class).predicted
-
-
 def read(
     latents: np.ndarray, answer: np.ndarray, train: np.ndarray, scored: np.ndarray,
     groups: np.ndarray, probe: str, is_class: bool, strength: int | None = None,
@@ -102,7 +94,7 @@ def _read_class(
     z: np.ndarray, answer: np.ndarray, groups: np.ndarray, new: np.ndarray, strength: int | None
 ) -> Reading:
     """Logistic regression of the strength that is best on unseen groups, on average."""
-    log_scale, is_given = 0.0, strength is not None
+    log_scale = None
     if strength is None:
         folds = grouped_folds(groups, answer)
         tries = [
@@ -120,7 +112,7 @@ def _read_class(
         )
     z, new = _scaled(z, new)
     scores_of_classes = _class_scores(_logistic(_INVERSE_PENALTIES[strength]).fit(z, answer), new)
-    log_p = None if is_given else _log_p(scores_of_classes, log_scale)
+    log_p = None if log_scale is None else _log_p(scores_of_classes, log_scale)
     return Reading(_named(scores_of_classes), log_p, strength)
 
 
@@ -304,8 +296,8 @@ def culture_accuracy(latents: np.ndarray, culture: np.ndarray) -> float:
     latents = check_latents(latents, len(culture))
     names = check_labels(culture, len(culture), "culture").astype(str)
     scored = neuron_split(len(names), 0.5)
-    predicted = predict(latents, names, ~scored, scored, np.arange(len(names)), "linear", True)
-    return balanced_accuracy(names[scored], predicted)
+    reading = read(latents, names, ~scored, scored, np.arange(len(names)), "linear", True)
+    return balanced_accuracy(names[scored], reading.predicted)
 
 
 @metric("nuisance_r2", "nuisance", low=-INF, chance=0, direction="lower", source=R2)
@@ -330,8 +322,8 @@ def nuisance_r2(
     """
     latents, known = check_latents(latents, len(nuisance)), np.isfinite(nuisance)
     fitted, scored = train & known, ~train & known
-    predicted = predict(latents, nuisance, fitted, scored, culture, "linear", False)
-    return _r2_around(nuisance[fitted].mean(), nuisance[scored], predicted)
+    reading = read(latents, nuisance, fitted, scored, culture, "linear", False)
+    return _r2_around(nuisance[fitted].mean(), nuisance[scored], reading.predicted)
 
 
 @metric("nuisance_accuracy", "nuisance", direction="lower", source=_BRODERSEN)
@@ -343,8 +335,8 @@ def nuisance_accuracy(
     Parameters are those of `nuisance_r2`, with classes for numbers.
     """
     latents, names = check_latents(latents, len(nuisance)), nuisance.astype(str)
-    predicted = predict(latents, names, train, ~train, culture, "linear", True)
-    return balanced_accuracy(names[~train], predicted)
+    reading = read(latents, names, train, ~train, culture, "linear", True)
+    return balanced_accuracy(names[~train], reading.predicted)
 
 
 def _r2_around(mean: float, truth: np.ndarray, predicted: np.ndarray) -> float:

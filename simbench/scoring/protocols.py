@@ -15,7 +15,7 @@ from simbench.data.splits import published_split
 from simbench.scenario.labels import LABELS
 from simbench.scoring.checks import check_latents
 from simbench.scoring.latent_rows import ScoreRow, make_row, rows_of_latents
-from simbench.scoring.probes import predict
+from simbench.scoring.probes import read
 from simbench.scoring.published_protocol import pooled_correlation, published_ari, published_mse
 from simbench.scoring.trace_metrics import (
     interval_coverage,
@@ -122,8 +122,8 @@ def score_published(outputs: Outputs, dataset: Dataset) -> Iterator[ScoreRow]:
     for name in dataset.scenario.targets if dataset.scenario else []:
         if LABELS[name].kind == "number":
             truth = dataset.labels[name].to_numpy(dtype=float)
-            read = predict(latents, truth, ~test, test, np.arange(len(test)), "linear", False)
-            correlation = pooled_correlation(truth[test], read)
+            reading = read(latents, truth, ~test, test, np.arange(len(test)), "linear", False)
+            correlation = pooled_correlation(truth[test], reading.predicted)
             yield make_row(name, "pooled_correlation", correlation, "linear", "neuron")
     if "published_reconstruction" in outputs:
         noisy, clean = published_traces(dataset.recordings)

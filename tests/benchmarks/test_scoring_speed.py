@@ -16,7 +16,7 @@ from simbench.data.splits import neuron_split
 from simbench.scoring.disentanglement import truth_matrix
 from simbench.scoring.evaluate import score
 from simbench.scoring.metric_catalogue import METRICS
-from simbench.scoring.probes import predict
+from simbench.scoring.probes import read
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 N, D, N_TYPES, N_CULTURES = 5000, 32, 4, 40
@@ -47,7 +47,7 @@ def _probe(given, probe, target):
         (given["train"], given["culture"]),
         (~neuron_split(N, 0.5), np.arange(N)),
     ):
-        predict(given["latents"], answer, train, ~train, groups, probe, target == "firing_type")
+        read(given["latents"], answer, train, ~train, groups, probe, target == "firing_type")
 
 
 @pytest.mark.parametrize(

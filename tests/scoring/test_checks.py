@@ -17,7 +17,7 @@ from simbench.scoring.checks import (
     standardize,
 )
 from simbench.scoring.metric_catalogue import METRICS
-from simbench.scoring.probes import PROBES, predict
+from simbench.scoring.probes import PROBES, read
 
 N = 30
 WRONG = {
@@ -82,7 +82,7 @@ def test_probes_are_safe_with_all_that_passes_the_door(probe, is_class, size):
     culture = np.arange(200) // 20
     train = culture < 5
     latents = check_latents(latents, 200)
-    predicted = predict(latents, answer, train, ~train, culture, probe, is_class)
+    predicted = read(latents, answer, train, ~train, culture, probe, is_class).predicted
     score = np.mean(predicted == answer[~train]) if is_class else np.std(predicted)
     assert np.isfinite(score)
     assert score < 0.8

@@ -14,7 +14,7 @@ from simbench.scenario.labels import LABELS
 from simbench.scoring.clustering import kmeans_ari
 from simbench.scoring.probes import (
     balanced_accuracy,
-    predict,
+    read,
     within_type_r2,
 )
 from simbench.scoring.published_protocol import published_ari, published_mse
@@ -29,7 +29,7 @@ def held_out(latents, label, culture, probe="linear", split="culture"):
     by_culture = np.isin(culture, np.unique(culture)[::2])
     train = by_culture if split == "culture" else ~neuron_split(len(label), 0.5)
     groups = culture if split == "culture" else np.arange(len(label))
-    predicted = predict(latents, label, train, ~train, groups, probe, is_class=True)
+    predicted = read(latents, label, train, ~train, groups, probe, is_class=True).predicted
     return balanced_accuracy(label[~train], predicted)
 
 
@@ -125,14 +125,14 @@ def test_flaw_6_a_type_mean_does_not_pass_for_a_parameter():
     latents = np.eye(3)[kind] + 0.01 * rng.normal(size=(600, 3))
     train = culture % 2 == 0
     target = Target("c", False, c, TYPES[kind])
-    pooled = predict(latents, c, train, ~train, culture, "linear", False)
+    pooled = read(latents, c, train, ~train, culture, "linear", False).predicted
     assert np.corrcoef(pooled, c[~train])[0, 1] > 0.9
     answer = target.answer(train)
     for probe in ("linear", "nonlinear"):
-        predicted = predict(latents, answer, train, ~train, culture, probe, False)
+        predicted = read(latents, answer, train, ~train, culture, probe, False).predicted
         assert within_type_r2(answer[~train], predicted) < 0.05
     knowing = np.column_stack([latents, c])
-    predicted = predict(knowing, answer, train, ~train, culture, "linear", False)
+    predicted = read(knowing, answer, train, ~train, culture, "linear", False).predicted
     assert within_type_r2(answer[~train], predicted) > 0.9
 
 

@@ -17,7 +17,7 @@ from simbench.scoring.probes import (
     balanced_accuracy,
     nuisance_accuracy,
     nuisance_r2,
-    predict,
+    read,
     within_type_r2,
 )
 
@@ -54,7 +54,7 @@ def data(seed, signal, n_latents):
 @given(st.integers(0, 2**31), st.floats(0, 2), st.sampled_from([1, 3, 16, 80]))
 def test_ridge_is_that_of_a_grid_search(seed, signal, n_latents):
     z, _, number = data(seed, signal, n_latents)
-    found = predict(z, number, TRAIN, ~TRAIN, CULTURE, "linear", False)
+    found = read(z, number, TRAIN, ~TRAIN, CULTURE, "linear", False).predicted
     np.testing.assert_allclose(found, grid_search(z, number, False), rtol=1e-9, atol=1e-9)
 
 
@@ -63,7 +63,7 @@ def test_ridge_is_that_of_a_grid_search(seed, signal, n_latents):
 def test_logistic_is_that_of_a_grid_search(signal, n_latents):
     """Up to the tolerance of the solver, which may decide between strengths that are level."""
     z, kind, _ = data(1, signal, n_latents)
-    found = predict(z, kind, TRAIN, ~TRAIN, CULTURE, "linear", True)
+    found = read(z, kind, TRAIN, ~TRAIN, CULTURE, "linear", True).predicted
     expected = grid_search(z, kind, True)
     assert np.mean(found == expected) > 0.9
     truth = kind[~TRAIN]
@@ -73,9 +73,9 @@ def test_logistic_is_that_of_a_grid_search(signal, n_latents):
 def test_more_latents_than_training_neurons_and_constant_latents_are_no_trouble():
     z, kind, number = data(2, 1.0, N // 2 + 20)
     for latents in (z, np.ones((N, 3)), np.repeat(z[:, :1], 3, axis=1)):
-        found = predict(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False)
+        found = read(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False).predicted
         np.testing.assert_allclose(found, grid_search(latents, number, False), rtol=1e-6, atol=1e-6)
-        classes = predict(latents, kind, TRAIN, ~TRAIN, CULTURE, "linear", True)
+        classes = read(latents, kind, TRAIN, ~TRAIN, CULTURE, "linear", True).predicted
         assert set(classes) <= set(kind)
 
 
@@ -86,7 +86,8 @@ def test_one_stray_latent_does_not_decide_a_score():
     far = z.copy()
     far[stray] *= 1e5
     plain, moved = (
-        predict(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False) for latents in (z, far)
+        read(latents, number, TRAIN, ~TRAIN, CULTURE, "linear", False).predicted
+        for latents in (z, far)
     )
     np.testing.assert_array_equal(plain[1:], moved[1:])
     assert within_type_r2(number[~TRAIN], moved) > within_type_r2(number[~TRAIN], plain) - 0.3
@@ -97,9 +98,11 @@ def test_folds_may_lack_a_class():
     z, _, _ = data(3, 0.0, 4)
     topology = np.array(["flat", "tracks"])[CULTURE % 2]
     z[:, 0] += 9 * (topology == "flat")
-    assert (predict(z, topology, TRAIN, ~TRAIN, CULTURE, "linear", True) == topology[~TRAIN]).all()
+    assert (
+        read(z, topology, TRAIN, ~TRAIN, CULTURE, "linear", True).predicted == topology[~TRAIN]
+    ).all()
     lonely = np.where(CULTURE == 0, "flat", "tracks")
-    predict(z, lonely, TRAIN, ~TRAIN, CULTURE, "linear", True)
+    read(z, lonely, TRAIN, ~TRAIN, CULTURE, "linear", True)
 
 
 @pytest.mark.parametrize("probe", ["linear", "nonlinear"])
@@ -109,14 +112,14 @@ def test_small_groups_are_no_trouble(probe, sizes):
     z, train = np.random.default_rng(0).standard_normal((len(culture), 3)), culture < 3
     number, alternating = z[:, 0] + culture, np.arange(len(culture)) % 2 == 0
     for answer, is_class in ((number, False), (alternating, True), (np.argsort(number), True)):
-        assert len(predict(z, answer, train, ~train, culture, probe, is_class)) == sizes[3]
+        assert len(read(z, answer, train, ~train, culture, probe, is_class).predicted) == sizes[3]
 
 
 def test_the_strength_for_a_number_of_whole_cultures_is_that_of_least_error():
     """R2 says nothing in folds of one value each: noise then asks for a strong penalty."""
     z = np.random.default_rng(0).standard_normal((len(CULTURE), 20))
     age = 1.0 * CULTURE
-    predicted = predict(z, age, TRAIN, ~TRAIN, CULTURE, "linear", False)
+    predicted = read(z, age, TRAIN, ~TRAIN, CULTURE, "linear", False).predicted
     assert np.ptp(predicted) < 0.5 * np.ptp(age[TRAIN])
 
 
@@ -184,9 +187,9 @@ def test_trees_read_ranks_as_well_as_scikit_learn_reads_values(is_class):
     latents = rng.normal(size=(N, 3))
     signal = np.abs(latents[:, 0]) + latents[:, 1] * latents[:, 2] + 0.3 * rng.normal(size=N)
     answer = np.where(signal > 0.7, "RS", "CH") if is_class else signal
-    read = predict(latents, answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class)
-    same = predict(np.exp(latents), answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class)
-    np.testing.assert_array_equal(read, same)
+    said = read(latents, answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class).predicted
+    same = read(np.exp(latents), answer, TRAIN, ~TRAIN, CULTURE, "nonlinear", is_class).predicted
+    np.testing.assert_array_equal(said, same)
     how = {"max_iter": 50, "max_leaf_nodes": 15, "early_stopping": False, "random_state": 0}
     if is_class:
         plain = HistGradientBoostingClassifier(**how, class_weight="balanced")
@@ -194,5 +197,5 @@ def test_trees_read_ranks_as_well_as_scikit_learn_reads_values(is_class):
         plain = HistGradientBoostingRegressor(**how)
     by_values = plain.fit(latents[TRAIN], answer[TRAIN]).predict(latents[~TRAIN])
     score = balanced_accuracy_score if is_class else r2_score
-    assert score(answer[~TRAIN], read) > 0.6
-    assert score(answer[~TRAIN], read) == pytest.approx(score(answer[~TRAIN], by_values), abs=0.04)
+    assert score(answer[~TRAIN], said) > 0.6
+    assert score(answer[~TRAIN], said) == pytest.approx(score(answer[~TRAIN], by_values), abs=0.04)
