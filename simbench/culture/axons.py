@@ -30,7 +30,7 @@ def grow_axons(
     recipe: WiringRecipe,
     substrate: Substrate,
     rng: np.random.Generator,
-    axon_length_mm: float | None = None,
+    axon_length_mm: float,
 ) -> sparse.csr_array:
     """Grow one axon from each soma; find all dendritic discs that it can link to.
 
@@ -44,8 +44,8 @@ def grow_axons(
     recipe : WiringRecipe
     substrate : Substrate
     rng : numpy.random.Generator
-    axon_length_mm : float, optional
-        Scale of the Rayleigh distribution of lengths instead of the recipe's.
+    axon_length_mm : float
+        Scale of the Rayleigh distribution of lengths: the recipe's, or a longer one.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def grow_axons(
         All links that could be made, presynaptic x postsynaptic.
     """
     n = len(positions_mm)
-    lengths = (axon_length_mm or recipe.axon_length_mm) * np.sqrt(-2 * np.log1p(-rng.random(n)))
+    lengths = axon_length_mm * np.sqrt(-2 * np.log1p(-rng.random(n)))
     radii = rng.normal(recipe.dendrite_radius_um, recipe.dendrite_radius_sd_um, n) / 1000
     headings = rng.uniform(0, 2 * np.pi, n)
     pre, post = grow(

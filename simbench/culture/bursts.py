@@ -58,7 +58,7 @@ def find_network_bursts(spikes: SpikeTrains) -> NetworkBursts:
     above = np.concatenate(([False], active > edge, [False]))
     starts, stops = np.flatnonzero(np.diff(above)).reshape(-1, 2).T
     peaks = np.array([active[a:b].max() for a, b in zip(starts, stops)])
-    real = peaks > level + rise if len(peaks) else np.zeros(0, dtype=bool)
+    real = peaks > level + rise
     # A(t) rises half a window before the first spike and falls half a window after the last
     half = WINDOW_S / 2
     begin = np.clip(starts[real] * BIN_S + half - BIN_S, 0, spikes.duration)

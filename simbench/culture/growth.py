@@ -204,9 +204,9 @@ def _describe(
     )
     realised, summary = describe(spikes, anatomy.weights)
     labels = pd.concat((_anatomy_labels(recipe, anatomy), realised), axis=1)
-    summary["noise_sigma"] = drive.noise_sigma
-    summary |= {f"current_{kind}": value for kind, value in drive.type_current.items()}
     summary |= {
+        "noise_sigma": drive.noise_sigma,
+        **{f"current_{kind}": value for kind, value in drive.type_current.items()},
         "mean_in_degree": anatomy.weights.nnz / recipe.n_neurons,
         "axon_length_mm": anatomy.wiring.axon_length_mm,
         "dish_radius_mm": dish_radius_mm(recipe),

@@ -49,8 +49,6 @@ class _Member:
     first_id: int
     begun: int = 0
     place: slice = field(default_factory=lambda: slice(0))
-    noise_sd: np.ndarray = field(default_factory=lambda: np.empty(0))
-    is_done: bool = False
 
     @property
     def n_neurons(self) -> int:
@@ -125,7 +123,6 @@ def run_block(
             try:
                 trial = member.trials.send(block.events_of(member))
             except (StopIteration, SimbenchError) as end:
-                member.is_done = True
                 members.remove(member)
                 yield member.number, end.value if isinstance(end, StopIteration) else end
             else:
@@ -134,7 +131,7 @@ def run_block(
                 if not goes_on:
                     block.restart(member)
         if ended:
-            block.release()
+            block.keep(members)
 
 
 class _Block:
@@ -162,7 +159,6 @@ class _Block:
         self._draws = np.zeros((self.most_steps, len(self._noise)))
         start = 0
         for member in members:
-            member.noise_sd = member.trial.network.noise_sd(self._dt_ms)
             member.place = slice(start, start + member.n_neurons)
             start = member.place.stop
         first_ids = [np.arange(m.first_id, m.first_id + m.n_neurons) for m in members]
@@ -174,9 +170,9 @@ class _Block:
     def advance(self, n_steps: int) -> None:
         """Run all members for a number of steps, at most ``most_steps``."""
         for member in self._members:
-            if not member.is_done:
-                normal = member.rng.standard_normal((n_steps, member.n_neurons))
-                np.multiply(normal, member.noise_sd, out=self._draws[:n_steps, member.place])
+            normal = member.rng.standard_normal((n_steps, member.n_neurons))
+            sd = member.trial.network.noise_sd(self._dt_ms)
+            np.multiply(normal, sd, out=self._draws[:n_steps, member.place])
         neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
         for step, row in enumerate(self._draws[:n_steps]):
             self._noise[:] = row
@@ -207,16 +203,15 @@ class _Block:
     def restart(self, member: _Member) -> None:
         """Begin a new trial of a member."""
         member.begun, member.rng = self.step, member.noise()
-        member.noise_sd = member.trial.network.noise_sd(self._dt_ms)
         for name, values in neuron_values(member.trial.network, self._dt_ms).items():
             self._array(name)[member.place] = values
         for name in self._neurons.variables:
             if name.startswith("released"):
                 self._array(name)[member.place] = 0  # what is under way arrives as nothing
 
-    def release(self) -> None:
-        """Forget the members that are done: their spikes, and their neurons once they are many."""
-        members = [member for member in self._members if not member.is_done]
+    def keep(self, members: list[_Member]) -> None:
+        """Forget all other members: their spikes, and their neurons once they are many."""
+        self._members = list(members)
         kept = np.zeros(len(self._ids), dtype=bool)
         for member in members:
             kept[member.place] = True

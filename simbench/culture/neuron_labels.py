@@ -133,8 +133,8 @@ def summarise(
         "mean_rate_hz": float(spikes.counts.mean() / spikes.duration),
         "silent_share": float((spikes.counts == 0).mean()),
         "log_rate_sd": float(np.log10(rates).std(ddof=0)) if len(rates) else 0.0,
-        "burst_fraction": _or_zero(labels["burst_fraction"].mean()),
-        "isi_cv": _or_zero(labels["isi_cv"].median()),
+        "burst_fraction": float(np.nan_to_num(labels["burst_fraction"].mean())),
+        "isi_cv": float(np.nan_to_num(labels["isi_cv"].median())),
     }
     if bursts is None:
         return numbers
@@ -143,16 +143,11 @@ def summarise(
     members = np.unique(index[inside] * spikes.n_neurons + spikes.neurons[inside])
     return numbers | {
         "network_burst_rate_hz": len(bursts) / spikes.duration,
-        "network_burst_duration_s": float((bursts.stops - bursts.starts).mean())
-        if len(bursts)
-        else 0.0,
+        "network_burst_duration_s": float((bursts.stops - bursts.starts).sum())
+        / max(len(bursts), 1),
         "network_burst_participation": len(members) / max(len(bursts), 1) / spikes.n_neurons,
-        "network_spike_share": float(inside.mean()) if len(inside) else 0.0,
+        "network_spike_share": int(inside.sum()) / max(len(inside), 1),
     }
-
-
-def _or_zero(value: float) -> float:
-    return float(value) if np.isfinite(value) else 0.0
 
 
 def describe(

@@ -92,7 +92,8 @@ class _Trains:
 
     def mean(self, neurons: np.ndarray, values: np.ndarray, empty: float) -> np.ndarray:
         """Mean by neuron; ``empty`` for a neuron without a value."""
-        return _ratio(self.sum(neurons, values), self.sum(neurons), empty)
+        counts = self.sum(neurons)
+        return np.where(counts > 0, self.sum(neurons, values) / np.maximum(counts, 1), empty)
 
     def shrunk(self, neurons: np.ndarray, values: np.ndarray, empty: float = 0.0) -> np.ndarray:
         """Mean by neuron, shrunk to the culture's mean with the weight of a few values."""
@@ -116,10 +117,6 @@ class _Trains:
             low = np.where(counts > 0, first + place.astype(int), len(ordered) - 1)
             high = np.where(place > place.astype(int), low + 1, low)
             yield ordered[low] + (place % 1) * (ordered[high] - ordered[low])
-
-
-def _ratio(total: np.ndarray, count: np.ndarray, empty: float) -> np.ndarray:
-    return np.where(count > 0, total / np.maximum(count, 1e-12), empty)
 
 
 def _interval_statistics(trains: _Trains) -> dict[str, np.ndarray]:
