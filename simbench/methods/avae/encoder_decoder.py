@@ -4,7 +4,6 @@ The decoder predicts mixtures of Gaussians; their density and their quantiles st
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -118,31 +117,13 @@ class Decoder(nn.Module):
         return log_weight[:, :, 0], mean[:, :, 0], log_sd[:, :, 0]
 
 
-class NetworkSizes(NamedTuple):
-    """Sizes of the network: statistics by hand, those kept and those predicted; latents; layers.
-
-    Without statistics (``n_statistics`` is 0) the encoder learns filters of frames.
-    """
-
-    n_described: int
-    n_statistics: int
-    n_predicted: int
-    n_latents: int
-    n_culture: int
-    n_hidden: int
-    dropout: float
-    width: int
-    reach: int
-    n_ahead: int
-    n_parts: int
-
-
 class AVAENetwork(nn.Module):
     """Whitening, encoder, decoder, a linear head from z to statistics, and last directions.
 
-    The head predicts the best whitened statistics of another window; a projection compares z of
-    two windows. The rotation puts latents in order, those that tell neurons apart best first;
-    ``culture`` are directions in which cultures differ.
+    Of ``n_described`` statistics by hand the encoder reads ``n_statistics``; without any it learns
+    filters of frames. The head predicts the best whitened statistics of another window; a
+    projection compares z of two windows. The rotation puts latents in order, those that tell
+    neurons apart best first; ``culture`` are directions in which cultures differ.
     """
 
     mean: torch.Tensor
@@ -153,23 +134,25 @@ class AVAENetwork(nn.Module):
     rotation: torch.Tensor
     culture: torch.Tensor
 
-    def __init__(self, layout: NetworkSizes) -> None:
+    def __init__(
+        self, n_described: int, n_statistics: int, n_predicted: int, n_latents: int, n_culture: int,
+        n_hidden: int, dropout: float, width: int, reach: int, n_ahead: int, n_parts: int,
+    ) -> None:  # fmt: skip
         super().__init__()
-        n_described, n_latents, width = layout.n_described, layout.n_latents, layout.width
-        self.n_predicted = layout.n_predicted
+        self.n_predicted = n_predicted
         for name in ("mean", "spread", "culture_spread"):
             self.register_buffer(name, torch.ones(n_described, dtype=torch.float64))
-        self.register_buffer("whitening", torch.zeros(n_described, layout.n_statistics))
+        self.register_buffer("whitening", torch.zeros(n_described, n_statistics))
         self.register_buffer("center", torch.zeros(n_latents))
         self.register_buffer("rotation", torch.eye(n_latents))
-        self.register_buffer("culture", torch.zeros(n_described or n_latents, layout.n_culture))
+        self.register_buffer("culture", torch.zeros(n_described or n_latents, n_culture))
         self.encoder: nn.Module = (
-            Encoder(layout.n_statistics, n_latents, layout.n_hidden, layout.dropout)
-            if layout.n_statistics
-            else FrameEncoder(n_latents, layout.reach, layout.n_hidden, layout.dropout)
+            Encoder(n_statistics, n_latents, n_hidden, dropout)
+            if n_statistics
+            else FrameEncoder(n_latents, reach, n_hidden, dropout)
         )
-        self.decoder = Decoder(n_latents, width, layout.reach, layout.n_ahead, layout.n_parts)
-        self.head = nn.Linear(n_latents, layout.n_predicted) if layout.n_predicted else None
+        self.decoder = Decoder(n_latents, width, reach, n_ahead, n_parts)
+        self.head = nn.Linear(n_latents, n_predicted) if n_predicted else None
         self.projection = nn.Sequential(nn.Linear(n_latents, 64), nn.GELU(), nn.Linear(64, 64))
 
     def losses(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from simbench.core.errors import SimbenchError
-from simbench.methods.avae.encoder_decoder import AVAENetwork, NetworkSizes
+from simbench.methods.avae.encoder_decoder import AVAENetwork
 from simbench.methods.avae.readers import Encoded, FrameReader, Lesson, StatisticsReader
 from simbench.methods.avae.reconstructing import Reconstructing
 from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, neurons_by_culture
@@ -150,11 +150,9 @@ class AVAE(Reconstructing):
         reach = max(1, min(round(self.reach_s * self.frame_rate), self.n_features_in_ // 8))
         n_ahead = max(1, min(self.n_ahead, self.n_features_in_ // 8))
         network = AVAENetwork(
-            NetworkSizes(
-                n_described, n_statistics, min(self.n_predicted, n_statistics),
-                max(self.n_latents, self.n_components), self.n_components // CULTURE_EVERY,
-                self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
-            )
+            n_described, n_statistics, min(self.n_predicted, n_statistics),
+            max(self.n_latents, self.n_components), self.n_components // CULTURE_EVERY,
+            self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
         )  # fmt: skip
         self._add_dynamics(network)
         return network
