@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from simbench.methods.features import compress
+from simbench.methods.features import compress, long_enough
 
 SD_PER_MAD = 1.4826
 _THRESHOLD_SD = 4.0  # of the noise: what stands out from it is an event
@@ -76,7 +76,7 @@ def learn_scale(X: np.ndarray) -> Scale:
     X : ndarray, shape (n_neurons, n_frames)
         dF/F.
     """
-    X = _long_enough(X)
+    X = long_enough(X.astype(float), _FEWEST_FRAMES)
     centred = X - X.mean(axis=1, keepdims=True)
     near, far = (np.einsum("ij,ij->i", centred[:, lag:], centred[:, :-lag]) for lag in (1, 4))
     has_decay = (near > 0) & (far > 0)
@@ -88,7 +88,8 @@ def learn_scale(X: np.ndarray) -> Scale:
 
 def find_events(X: np.ndarray, scale: Scale) -> CalciumEvents:
     """Innovations of dF/F (n_neurons, n_frames), and their peaks above the trace's own noise."""
-    new = _innovations(_long_enough(X), scale.kept) / scale.noise
+    X = long_enough(X.astype(float), _FEWEST_FRAMES)
+    new = _innovations(X, scale.kept) / scale.noise
     two = new + np.pad(new, ((0, 0), (1, 0)))[:, :-1]
     around = np.pad(two, ((0, 0), (1, 1)), constant_values=-np.inf)
     own = np.maximum(_noise(new), 0.25) * math.sqrt(2)
@@ -164,11 +165,6 @@ def box_sums(signal: np.ndarray, n_frames: int) -> np.ndarray:
     """Sums over the last ``n_frames`` frames, or as many as there are; shape of ``signal``."""
     summed = np.pad(signal, ((0, 0), (n_frames, 0))).cumsum(axis=1)
     return summed[:, n_frames:] - summed[:, :-n_frames]
-
-
-def _long_enough(X: np.ndarray) -> np.ndarray:
-    missing = max(0, _FEWEST_FRAMES - X.shape[1])
-    return np.pad(np.asarray(X, dtype=float), ((0, 0), (0, missing)), mode="edge")
 
 
 def _innovations(X: np.ndarray, kept: float) -> np.ndarray:

@@ -58,6 +58,12 @@ def uncompress(X: np.ndarray, scale: float) -> np.ndarray:
     return np.sinh(X) * (4 * scale)
 
 
+def long_enough(X: np.ndarray, n_frames: int) -> np.ndarray:
+    """Traces of so many frames at least; the last one is repeated where there are fewer."""
+    missing = max(0, n_frames - X.shape[1])
+    return np.pad(X, ((0, 0), (0, missing)), mode="edge")
+
+
 class TraceFeatures(TransformerMixin, BaseEstimator):
     """Base of features that are computed trace by trace: ``fit`` learns nothing."""
 

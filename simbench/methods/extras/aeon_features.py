@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from simbench.core.seeds import seeded_numpy
-from simbench.methods.features import TraceFeatures
+from simbench.methods.features import TraceFeatures, long_enough
 
 _MIN_FRAMES = 9
 """The length of MiniRocket's kernels; catch22's longest statistic needs no more."""
@@ -30,7 +30,8 @@ class Catch22(TraceFeatures):
         from aeon.transformations.collection.feature_based import Catch22 as AeonCatch22
 
         aeon = AeonCatch22(catch24=True, replace_nans=True)
-        features = aeon.fit_transform(_long_enough(X.astype(np.float64))[:, None])
+        X = long_enough(X.astype(np.float64), _MIN_FRAMES)
+        features = aeon.fit_transform(X[:, None])
         return np.nan_to_num(features, posinf=0.0, neginf=0.0)
 
 
@@ -58,7 +59,7 @@ class MiniRocket(TransformerMixin, BaseEstimator):
         """Draw the biases from training traces (n_neurons, n_frames); find the components."""
         from aeon.transformations.collection.convolution_based import MiniRocket as AeonMiniRocket
 
-        X = _long_enough(validate_data(self, X, dtype=np.float32))
+        X = long_enough(validate_data(self, X, dtype=np.float32), _MIN_FRAMES)
         self.rocket_ = AeonMiniRocket(self.n_kernels, random_state=self.random_state or 0)
         with seeded_numpy(self.random_state), threadpool_limits(1):
             shares = self.rocket_.fit_transform(X[:, None]).astype(np.float64)
@@ -70,13 +71,7 @@ class MiniRocket(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Components of each trace, shape (n_neurons, n_principal)."""
         check_is_fitted(self, "reduction_")
-        X = _long_enough(validate_data(self, X, dtype=np.float32, reset=False))
+        X = long_enough(validate_data(self, X, dtype=np.float32, reset=False), _MIN_FRAMES)
         with threadpool_limits(1):  # and afterwards as many threads as before
             shares = self.rocket_.transform(X[:, None]).astype(np.float64)
         return self.reduction_.transform(shares)
-
-
-def _long_enough(X: np.ndarray) -> np.ndarray:
-    """Traces, the last frame repeated where there are fewer frames than the kernels need."""
-    missing = max(0, _MIN_FRAMES - X.shape[1])
-    return np.pad(X, ((0, 0), (0, missing)), mode="edge")

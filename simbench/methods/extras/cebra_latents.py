@@ -9,6 +9,7 @@ from torch import nn
 
 from simbench.core.console import is_watched
 from simbench.core.seeds import seeded_numpy
+from simbench.methods.features import long_enough
 from simbench.methods.learned import LearnedTransformer
 
 _ARCHITECTURE = "offset1-model"
@@ -53,8 +54,7 @@ class CebraLatents(LearnedTransformer):
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         """As many whole windows as there are, shape (n_neurons, n_frames); at least one."""
-        missing = max(0, self._n_window - X.shape[1])
-        X = np.pad(super()._scaled(X), ((0, 0), (0, missing)), mode="edge")
+        X = long_enough(super()._scaled(X), self._n_window)
         return X[:, : X.shape[1] // self._n_window * self._n_window]
 
     @property
