@@ -11,7 +11,7 @@ from sklearn.base import clone
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.methods.controls.control import Control
-from simbench.methods.embedding import call_grouped, fit_method
+from simbench.methods.embedding import call_grouped
 from simbench.methods.registry import get_method, set_known_parameters
 
 _FRAME_RATE_HZ, _N_FRAMES = 20.0, 400
@@ -51,7 +51,7 @@ class CheckedMethod:
 
     def fit(self, X: np.ndarray) -> Any:
         """A new fit of the same method to the training traces."""
-        return fit_method(clone(self.method), X, self.culture)
+        return call_grouped(clone(self.method).fit, X, self.culture)
 
     @cached_property
     def fitted(self) -> Any:

@@ -53,11 +53,10 @@ class Describer:
 
         Those of the population are NaN for a neuron without others of its culture (``groups``).
         """
-        parts = list(neurons_by_culture(len(X), groups))
-        described = [self._describe(X[rows], known) for rows, known in parts]
-        statistics = np.empty((len(X), described[0].shape[1]))
-        for (rows, _), values in zip(parts, described):
-            statistics[rows] = values
+        parts = neurons_by_culture(len(X), groups)
+        described = np.concatenate([self._describe(X[rows], known) for rows, known in parts])
+        statistics = np.empty(described.shape)
+        statistics[np.concatenate([rows for rows, _ in parts])] = described
         return statistics
 
     def _describe(self, X: np.ndarray, known: bool) -> np.ndarray:

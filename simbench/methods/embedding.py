@@ -85,7 +85,7 @@ def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
     set_known_parameters(
         method, frame_rate=traces.frame_rate, random_state=random_state_of(random_state)
     )
-    fit_method(method, *traces.stacked(np.flatnonzero(traces.training)))
+    call_grouped(method.fit, *traces.stacked(np.flatnonzero(traces.training)))
     latents = (
         call_grouped(method.transform, dff, np.full(len(dff), group))
         for dff, group in zip(traces.dff, traces.groups)
@@ -93,13 +93,8 @@ def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
     return np.concatenate([np.asarray(values) for values in latents])
 
 
-def fit_method(method: Any, X: np.ndarray, culture: np.ndarray) -> Any:
-    """Fit to traces (n_neurons, n_frames); say who shares a culture if ``fit`` takes groups."""
-    return call_grouped(method.fit, X, culture)
-
-
 def call_grouped(function: Callable[..., Any], X: np.ndarray, culture: np.ndarray) -> Any:
-    """Call ``function`` with traces (n_neurons, n_frames), and with ``groups`` if it takes them.
+    """Fit to traces (n_neurons, n_frames), or transform them, with ``groups`` if it takes them.
 
     Cells that were all recorded alone have no groups: there is nobody else in their culture.
     """

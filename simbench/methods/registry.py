@@ -21,9 +21,6 @@ from simbench.methods.catalogue import (
 from simbench.methods.loading import is_import_path, load_class, method_digest
 
 ALL = "all"
-ABLATION = "avae-ablation"
-TAUGHT_CURVE = "taught-curve"
-GROUP = "simbench.methods"
 _PYTHON = {"true": "True", "false": "False"}  # as TOML writes them
 
 
@@ -37,7 +34,7 @@ def known_methods() -> dict[str, MethodEntry]:
 def _installed_methods(path: tuple[str, ...]) -> dict[str, MethodEntry]:
     """Methods of the packages on the path. Kept, for a walk over all packages is slow."""
     found = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group="simbench.methods"), key=lambda point: point.name):
         assert point.dist is not None  # entry_points finds them in distributions
         summary = f"method of the package {point.dist.name}"
         release = f"{point.dist.name} {point.dist.version}"
@@ -119,7 +116,7 @@ def expand_names(names: Sequence[str], with_networks: bool = False) -> list[str]
     }
     if not names:
         return [name for name, entry in ranked.items() if entry.default]
-    groups = {ALL: list(ranked), ABLATION: list(VARIANTS), TAUGHT_CURVE: list(TAUGHT_SIZES)}
+    groups = {ALL: ranked, "avae-ablation": VARIANTS, "taught-curve": TAUGHT_SIZES}
     expanded = [part for name in names for part in groups.get(name, [name])]
     return list(dict.fromkeys(expanded))
 

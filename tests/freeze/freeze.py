@@ -22,7 +22,7 @@ from simbench.benchmark.rows import COLUMNS
 from simbench.cli import app
 from simbench.methods.checking import SHORT
 from simbench.methods.controls.control import Control
-from simbench.methods.embedding import fit_method
+from simbench.methods.embedding import call_grouped
 from simbench.methods.registry import get_method, known_methods, set_known_parameters
 from simbench.scenario.scenario_file import available_scenarios
 from simbench.submission import export_traces, pack_submission, read_card
@@ -135,7 +135,7 @@ def bits() -> dict[str, str]:
         else:
             if name == "windowed-pca":
                 method.set_params(latents_per_minute=60.0)
-            fitted = fit_method(clone(method), X.copy(), culture[~dataset.test_neurons])
+            fitted = call_grouped(clone(method).fit, X.copy(), culture[~dataset.test_neurons])
             latents = [fitted.transform(r.dff) for r in dataset.recordings]
             found[name] = digest(*latents)
         if name == "pca":
