@@ -76,10 +76,9 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     return "cython"
 
 
-def simulation_cost_s(recipes: Sequence[CultureRecipe], target: str = "cython") -> float:
-    """Seconds that one core takes to simulate these cultures, roughly."""
-    blocks = plan_blocks(recipes)
-    return sum(_cost_s([recipes[p] for p in block], target) for block in blocks)
+def simulation_cost_s(recipes: Sequence[CultureRecipe]) -> float:
+    """Seconds that one core takes to simulate these cultures with compiled code, roughly."""
+    return sum(_cost_s([recipes[p] for p in block], "cython") for block in plan_blocks(recipes))
 
 
 def _cost_s(block: Sequence[CultureRecipe], target: str) -> float:
