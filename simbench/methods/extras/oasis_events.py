@@ -73,11 +73,9 @@ class OasisEvents(TraceFeatures):
         size[:1] = 0  # the fluorescence that a trace starts with is no event
         frames = np.flatnonzero(size >= smallest)
         rate = np.log10(len(frames) / len(trace) * self._second + 0.01)
-        sizes = (
-            np.quantile(np.log(size[frames] / noise), _QUANTILES)
-            if len(frames)
-            else np.zeros(len(_QUANTILES))
-        )
+        sizes = np.zeros(len(_QUANTILES))
+        if len(frames):
+            sizes = np.quantile(np.log(size[frames] / noise), _QUANTILES)
         return np.concatenate(([rate], sizes, self._intervals(frames)))
 
     def _intervals(self, frames: np.ndarray) -> np.ndarray:
