@@ -46,6 +46,9 @@ class Describer:
     @classmethod
     def learn(cls, parts: tuple[str, ...], frame_rate: float, X: np.ndarray) -> "Describer":
         """Take scale and noise from training traces (n_neurons, n_frames)."""
+        if not set(parts) <= set(PARTS):
+            given = f"parts = '{'+'.join(parts)}'"
+            raise SimbenchError(f"{given}; allowed: {', '.join(PARTS)}, joined by +")
         return cls(parts, frame_rate, learn_scale(X), noise_level(X))
 
     def describe(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
@@ -121,10 +124,7 @@ class CultureFeatures(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
         """Learn scales and the means of dF/F (n_neurons, n_frames); ``groups`` are cultures."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        parts = tuple(self.parts.split("+"))
-        if not set(parts) <= set(PARTS):
-            raise SimbenchError(f"parts = '{self.parts}'; allowed: {', '.join(PARTS)}, joined by +")
-        self.describer_ = Describer.learn(parts, self.frame_rate, X)
+        self.describer_ = Describer.learn(tuple(self.parts.split("+")), self.frame_rate, X)
         statistics = self.describer_.describe(X, check_groups(groups, len(X)))
         self.mean_ = means(statistics)
         return self

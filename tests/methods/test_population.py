@@ -190,6 +190,10 @@ def test_windows_of_a_pair_never_overlap():
     ("method", "problem"),
     [
         (CultureFeatures("rate"), "parts = 'rate'; allowed: amplitude, spectrum"),
+        (
+            WindowDiscriminants(parts="events+spectrm"),
+            "parts = 'events\\+spectrm'; allowed: amplitude",
+        ),
         (WindowDiscriminants(centre="none"), "centre = 'none'; allowed: culture, all"),
     ],
 )

@@ -10,7 +10,13 @@ from simbench.core.errors import SimbenchError
 from simbench.methods.avae.encoder_decoder import AVAENetwork
 from simbench.methods.avae.readers import Encoded, FrameReader, Lesson, StatisticsReader
 from simbench.methods.avae.reconstructing import Reconstructing
-from simbench.methods.culture_features import NO_POPULATION, PARTS, Describer, neurons_by_culture
+from simbench.methods.culture_features import (
+    CENTRES,
+    NO_POPULATION,
+    PARTS,
+    Describer,
+    neurons_by_culture,
+)
 from simbench.methods.discriminants import (
     CULTURE_EVERY,
     RIDGE,
@@ -138,8 +144,10 @@ class AVAE(Reconstructing):
             raise SimbenchError(
                 f"avae: {self.n_features_in_} frames; training needs {self.min_frames} or more"
             )
-        if self.filters not in FILTERS:
-            raise SimbenchError(f"filters = '{self.filters}'; allowed: {', '.join(FILTERS)}")
+        for name, allowed in (("filters", FILTERS), ("centre", CENTRES)):
+            if getattr(self, name) not in allowed:
+                given = f"{name} = '{getattr(self, name)}'"
+                raise SimbenchError(f"{given}; allowed: {', '.join(allowed)}")
         n_described = 0
         if self.filters == "statistics":
             parts = PARTS if self.population else NO_POPULATION

@@ -168,9 +168,11 @@ def test_learned_filters_are_saved(with_filters, training_set, tmp_path):
     np.testing.assert_array_equal(again, with_filters.transform(X, groups=GROUPS[:30]))
 
 
-def test_unknown_filters_are_one_line(training_set):
+def test_unknown_words_are_one_line(training_set):
     with pytest.raises(SimbenchError, match="filters = 'fixed'; allowed: statistics, learned"):
         AVAE(**SMALL, filters="fixed").fit(training_set[0])
+    with pytest.raises(SimbenchError, match="centre = 'type'; allowed: culture, all"):
+        AVAE(**SMALL, filters="learned", centre="type").fit(training_set[0])
 
 
 def test_untrained_is_untrained(training_set):
