@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -38,7 +38,6 @@ STATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _OUTSIDE = "export"  # part of `data` that makes no entry
 _FILES = "entry.json"
 _OPENING = ("open", "os.listdir", "os.scandir", "os.link", "os.rename")  # events of sys.audit
-Content = TypeVar("Content")
 
 
 def cache_folder() -> Path:
@@ -63,19 +62,15 @@ def _folder_digest(folder: str) -> str:
     return digest.hexdigest()
 
 
+class _WithoutDocstrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
+
+
 def _code(source: bytes) -> bytes:
     """What of a module is run: its syntax tree without docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.dump(tree).encode()
-
-
-def _is_text(node: ast.AST) -> bool:
-    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
+    return ast.dump(_WithoutDocstrings().visit(ast.parse(source))).encode()
 
 
 @cache
@@ -113,8 +108,8 @@ def holds(folder: Path) -> bool:
     return True
 
 
-def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Content]) -> Content:
-    """Content of an entry, which is made first if the cache does not hold it.
+def fetch(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Folder of an entry, which is made first if the cache does not hold it.
 
     Parameters
     ----------
@@ -122,15 +117,13 @@ def fetch(folder: Path, make: Callable[[Path], None], read: Callable[[Path], Con
         Of `entry`.
     make : callable
         Writes the entry's files into the folder that it is given.
-    read : callable
-        Reads them from there.
     """
     if not holds(folder):
         with new_folder(folder, keep_existing=True) as draft:
             make(draft)
             files = {path.name: checksum(path) for path in sorted(draft.iterdir())}
             (draft / _FILES).write_text(json.dumps(files), encoding="utf-8")
-    return read(folder)
+    return folder
 
 
 def close_truth(folder: Path) -> None:

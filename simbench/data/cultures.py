@@ -41,12 +41,11 @@ def culture_folder(recipe: CultureRecipe, seed: int, index: int) -> Path:
 
 def cached_culture(recipe: CultureRecipe, seed: int, index: int) -> Culture:
     """A culture from the cache or, if it is not there, simulated and kept; as `grow_culture`."""
-
-    def make(draft: Path) -> None:
-        _write(draft, grow_culture(recipe, seed, index))
-
-    folder = culture_folder(recipe, seed, index)
-    return cache.fetch(folder, make, partial(_read, n_neurons=recipe.n_neurons))
+    folder = cache.fetch(
+        culture_folder(recipe, seed, index),
+        lambda draft: _write(draft, grow_culture(recipe, seed, index)),
+    )
+    return _read(folder, recipe.n_neurons)
 
 
 def fill_cache(
@@ -117,7 +116,7 @@ def _grow_block(
             failed.append(culture)
         else:
             folder = culture_folder(recipes[position], seed, indices[position])
-            cache.fetch(folder, partial(_write, culture=culture), lambda _: None)
+            cache.fetch(folder, partial(_write, culture=culture))
     return failed
 
 

@@ -66,7 +66,7 @@ def published_folder(recordings: Sequence[Path], seed: int) -> Path:
         np.save(draft / "clean.npy", clean)
         np.save(draft / "test.npy", published_split(len(noisy), seed))
 
-    return cache.fetch(folder, make, lambda made: made)
+    return cache.fetch(folder, make)
 
 
 def read_published(folder: Path) -> PublishedTraces:

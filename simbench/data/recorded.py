@@ -134,7 +134,7 @@ def recorded_index(scenario: Scenario, seed: int) -> RecordedIndex:
         (draft / _INDEX).write_text(index.model_dump_json(), encoding="utf-8")
 
     folder = cache.entry("recordings", ["index", *_key(scenario, seed)])
-    return cache.fetch(folder, make, lambda held: read_model(held / _INDEX, RecordedIndex))
+    return read_model(cache.fetch(folder, make) / _INDEX, RecordedIndex)
 
 
 def fill_with_recordings(scenario: Scenario, seed: int) -> RecordedIndex:
@@ -144,7 +144,7 @@ def fill_with_recordings(scenario: Scenario, seed: int) -> RecordedIndex:
     truths = [recording.read_truth() for recording in dataset.recordings]
     folders = _folders(scenario, seed, len(truths))
     for folder, recording, truth in zip(folders, dataset.recordings, truths):
-        cache.fetch(folder, partial(_write, recording=recording, truth=truth), lambda _: None)
+        cache.fetch(folder, partial(_write, recording=recording, truth=truth))
     return RecordedIndex(
         groups=[recording.group for recording in dataset.recordings],
         strata=[

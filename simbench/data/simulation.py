@@ -8,11 +8,7 @@ from simbench.core import cache
 from simbench.core.parallel import run_jobs
 from simbench.data.cultures import cached_culture, fill_cache
 from simbench.data.dataset import Dataset
-from simbench.data.recorded import (
-    fill_with_recordings,
-    recorded_folders,
-    recorded_index,
-)
+from simbench.data.recorded import fill_with_recordings, recorded_folders, recorded_index
 from simbench.data.recording import Truth, read_recording, write_recording
 from simbench.data.splits import held_out_recordings
 from simbench.scenario.scenario import Condition, Scenario
@@ -92,18 +88,11 @@ def recording_folders(scenario: Scenario, seed: int) -> list[Path]:
     """Where the cache holds, or will hold, the recordings of a scenario."""
     if scenario.recordings is not None:
         return recorded_folders(scenario, seed)
-    return [
-        cache.entry(
-            "recordings",
-            [
-                condition.model_dump(mode="json"),
-                condition.culture.wiring.file_digest(),
-                seed,
-                index,
-            ],
-        )
+    keys = (
+        [condition.model_dump(mode="json"), condition.culture.wiring.file_digest(), seed, index]
         for index, condition in recording_units(scenario)
-    ]
+    )
+    return [cache.entry("recordings", key) for key in keys]
 
 
 def make_recording(folder: Path, condition: Condition, seed: int, index: int) -> None:
@@ -126,4 +115,4 @@ def make_recording(folder: Path, condition: Condition, seed: int, index: int) ->
             )  # fmt: skip
             write_recording(draft, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
 
-    cache.fetch(folder, make, lambda _: None)
+    cache.fetch(folder, make)

@@ -85,16 +85,14 @@ def trace_folders(recordings: Sequence[Path], n_jobs: int = 1) -> list[Path]:
         for folder, recording in zip(folders, recordings)
         if not cache.holds(folder)
     }
-    for _ in run_jobs(_make, missing, n_jobs):
+    for _ in run_jobs(_keep_dff, missing, n_jobs):
         pass
     return folders
 
 
-def _make(folder: Path, recording: Path) -> None:
-    def make(draft: Path) -> None:
-        np.save(draft / "dff.npy", read_recording(recording, verify=False).dff)
-
-    cache.fetch(folder, make, lambda _: None)
+def _keep_dff(folder: Path, recording: Path) -> None:
+    dff = read_recording(recording, verify=False).dff
+    cache.fetch(folder, lambda draft: np.save(draft / "dff.npy", dff))
 
 
 def read_traces(folder: Path) -> np.ndarray:

@@ -153,7 +153,7 @@ def make_latents(folder: Path, job: LatentsJob) -> None:
             np.save(draft / f"{name}.npy", real)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
-    cache.fetch(folder, make, lambda _: None)
+    cache.fetch(folder, make)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[ScoreR
         rows = [row for name in protocols for row in PROTOCOLS[name](checked, dataset)]
         (draft / _SCORES).write_text(json.dumps({"rows": rows}), encoding="utf-8")
 
-    return cache.fetch(folder, make, read_scores)
+    return read_scores(cache.fetch(folder, make))
 
 
 def read_scores(folder: Path) -> list[ScoreRow]:

@@ -107,11 +107,11 @@ def read(folder):
 
 def test_an_entry_is_made_once_and_again_when_damaged(tmp_path):
     folder = tmp_path / "entry"
-    assert cache.fetch(folder, write(1.0), read) == 1
-    assert cache.fetch(folder, write(2.0), read) == 1
+    assert read(cache.fetch(folder, write(1.0))) == 1
+    assert read(cache.fetch(folder, write(2.0))) == 1
     (folder / "number.npy").write_bytes(b"x")
     assert not cache.holds(folder)
-    assert cache.fetch(folder, write(3.0), read) == 3
+    assert read(cache.fetch(folder, write(3.0))) == 3
 
 
 def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path):
@@ -120,7 +120,7 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path):
         raise SimbenchError("no luck")
 
     with pytest.raises(SimbenchError, match="no luck"):
-        cache.fetch(tmp_path / "entry", fail, read)
+        cache.fetch(tmp_path / "entry", fail)
     assert not list(tmp_path.iterdir())
 
 
@@ -179,7 +179,7 @@ def test_what_nobody_wanted_lately_is_pruned(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
     old, wanted, new = (cache.entry("scores", name) for name in ("old", "wanted", "new"))
     for folder in (old, wanted, new):
-        cache.fetch(folder, lambda draft: (draft / "x").write_bytes(b"12345"), lambda _: None)
+        cache.fetch(folder, lambda draft: (draft / "x").write_bytes(b"12345"))
     for folder in (old, wanted):
         os.utime(folder / "entry.json", (0, 0))
     assert cache.holds(wanted)
