@@ -166,7 +166,7 @@ def _job(unit: Unit, recordings: tuple[Path, ...], n_jobs: int) -> LatentsJob:
     """What the worker that fits a method is given; a control alone is told where the truth is."""
     scenario, protocols = unit.scenario, unit.scenario.protocols
     sees_truth = find_entry(unit.method).sees_truth
-    first = read_recording(recordings[0], verify=False)
+    first = read_recording(recordings[0])
     order = blind_order(len(recordings), unit.seed)
     training = ~held_out_recordings(scenario, unit.seed, unit.fold)
     return LatentsJob(

@@ -283,7 +283,7 @@ class Dataset:
         manifest = _read_manifest(folder)
         check_files(folder, manifest.files, verify)
         return cls(
-            tuple(read_recording(folder / n, verify=False) for n in manifest.recordings),
+            tuple(read_recording(folder / n) for n in manifest.recordings),
             np.array(manifest.test, dtype=bool),
             validated(Scenario, manifest.scenario, f"{folder / 'manifest.json'}: scenario")
             if manifest.scenario

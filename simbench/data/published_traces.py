@@ -60,7 +60,7 @@ def published_folder(recordings: Sequence[Path], seed: int) -> Path:
     folder = cache.entry("traces", ["published", seed, *(r.name for r in recordings)])
 
     def make(draft: Path) -> None:
-        read = [read_recording(recording, verify=False) for recording in recordings]
+        read = [read_recording(recording) for recording in recordings]
         noisy, clean = published_traces(read)
         np.save(draft / "noisy.npy", noisy)
         np.save(draft / "clean.npy", clean)

@@ -68,8 +68,7 @@ def simulate(
 def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path], fold: int = 0) -> Dataset:
     """Dataset over the recordings of a scenario that lie in these folders."""
     recordings = tuple(
-        read_recording(folder, f"recording-{i:03d}", verify=False)
-        for i, folder in enumerate(folders)
+        read_recording(folder, f"recording-{i:03d}") for i, folder in enumerate(folders)
     )
     origin = None
     if scenario.recordings is not None:

@@ -47,19 +47,16 @@ class Traces:
 
 def stack(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """Matrices below each other, float32; above 1 GiB memory-mapped from a file without a name."""
-    stacked = _empty(shape)
+    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
+        stacked = np.empty(shape, dtype=np.float32)
+    else:
+        with tempfile.TemporaryFile() as file:
+            stacked = np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
     first = 0
     for part in parts:
         stacked[first : first + len(part)] = part
         first += len(part)
     return stacked
-
-
-def _empty(shape: tuple[int, int]) -> np.ndarray:
-    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
-        return np.empty(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
 def blind_order(n_recordings: int, seed: int) -> np.ndarray:
@@ -91,8 +88,7 @@ def trace_folders(recordings: Sequence[Path], n_jobs: int = 1) -> list[Path]:
 
 
 def _keep_dff(folder: Path, recording: Path) -> None:
-    dff = read_recording(recording, verify=False).dff
-    cache.fetch(folder, lambda draft: np.save(draft / "dff.npy", dff))
+    cache.fetch(folder, lambda draft: np.save(draft / "dff.npy", read_recording(recording).dff))
 
 
 def read_traces(folder: Path) -> np.ndarray:
