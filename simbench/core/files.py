@@ -184,6 +184,11 @@ def read_table(path: Path, **how: Any) -> "pd.DataFrame":
     return table
 
 
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a CSV from which `read_table` reads every number back bit for bit."""
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     write_bytes(path, text.encode())

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from joblib import effective_n_jobs
-from scipy import sparse
 
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
@@ -21,12 +20,13 @@ from simbench.culture.growth import Culture, grow_culture, grow_cultures
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import simulated_s
 from simbench.data.recording import (
+    Truth,
     read_labels,
     read_spikes,
     read_weights,
     text_columns,
-    write_labels,
     write_spikes,
+    write_truth,
 )
 from simbench.scenario.culture_recipe import CultureRecipe
 
@@ -140,11 +140,10 @@ def _notes_read(folder: str, total_s: float, progress: Callable[[float], None]) 
 
 
 def _write(folder: Path, culture: Culture) -> None:
-    write_labels(folder / "labels.csv", culture.labels)
-    write_spikes(folder / "spikes.npz", culture.spikes)
+    truth = Truth(culture.labels, culture.spikes, culture.weights, None, culture.summary)
+    write_truth(folder, truth)
     if culture.spikes.lead_in is not None:
         write_spikes(folder / "lead_in.npz", culture.spikes.lead_in)
-    sparse.save_npz(folder / "wiring.npz", culture.weights, compressed=False)
     about = {"text_labels": text_columns(culture.labels), "summary": culture.summary}
     (folder / "culture.json").write_text(json.dumps(about), encoding="utf-8")
 

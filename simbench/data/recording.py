@@ -19,6 +19,7 @@ from simbench.core.files import (
     read_model,
     read_table,
     reading,
+    write_table,
 )
 from simbench.culture.spikes import SpikeTrains
 from simbench.imaging.dff import delta_f_over_f
@@ -207,14 +208,9 @@ def write_truth(folder: Path, truth: Truth) -> None:
             np.save(folder / f"{name}.npy", np.asarray(traces, dtype=np.float32))
     if truth.weights is not None:
         sparse.save_npz(folder / "wiring.npz", truth.weights, compressed=False)
-    write_labels(folder / "labels.csv", truth.labels)
+    write_table(folder / "labels.csv", truth.labels)
     if truth.spikes is not None:
         write_spikes(folder / "spikes.npz", truth.spikes)
-
-
-def write_labels(path: Path, labels: pd.DataFrame) -> None:
-    """Write a label table from which `read_labels` reads every number back bit for bit."""
-    labels.to_csv(path, index=False, lineterminator="\n")
 
 
 def write_spikes(path: Path, spikes: SpikeTrains) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simbench import __version__
 from simbench.core.errors import SimbenchError
-from simbench.core.files import new_folder
+from simbench.core.files import new_folder, write_table
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 
@@ -118,8 +118,7 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
                 np.save(draft / kind / f"{order.name}.npy", matrix)
             lines.append((order.name, split, *matrix.shape, recording.frame_rate, group))
         columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz", "group"]
-        index = pd.DataFrame(lines, columns=columns)
-        index.to_csv(draft / _MARKER, index=False, lineterminator="\n")
+        write_table(draft / _MARKER, pd.DataFrame(lines, columns=columns))
         _write_guide(draft, dataset, traces_digest(orders))
     return folder
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import io
 
+from simbench.core.files import write_table
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, true_spikes
 
@@ -37,8 +38,7 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     _save(folder / f"{recording.name}_mini.mat", {"CAttached": cells})
     traces = {"dF_traces": dff, "frame_rate": recording.frame_rate}
     _save(folder / f"{recording.name}_dF_traces.mat", traces)
-    labels = recording.truth.labels
-    labels.to_csv(folder / f"{recording.name}_labels.csv", index=False, lineterminator="\n")
+    write_table(folder / f"{recording.name}_labels.csv", recording.truth.labels)
 
 
 def _save(path: Path, variables: dict) -> None:

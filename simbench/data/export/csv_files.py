@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simbench.core.files import write_table
 from simbench.data.dataset import Dataset
-from simbench.data.recording import Recording, Truth
+from simbench.data.recording import Recording
 
 CONTENTS = """\
 One folder per recording. Neurons are counted from 0, in the order of `labels.csv`. Times are seconds
@@ -30,43 +31,25 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write the tables and the arrays of a recording into a folder of its name."""
     folder = folder / recording.name
     folder.mkdir()
-    traces, tables = _traces(recording), _tables(recording.truth)
-    for name, trace in traces.items():
-        _trace_table(trace, recording.frame_rate).to_csv(
-            folder / f"{name}.csv", index=False, lineterminator="\n"
-        )
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    arrays: dict[str, Any] = dict(traces)
-    for name in list(tables)[1:]:  # spikes and, if known, wiring
-        arrays |= {f"{name}_{column}": v.to_numpy() for column, v in tables[name].items()}
-    np.savez(folder / "arrays.npz", **arrays, frame_rate_hz=np.array(recording.frame_rate))
-
-
-def _traces(recording: Recording) -> dict[str, np.ndarray]:
+    truth = recording.truth
     traces = {
-        "fluorescence": recording.fluorescence,
-        "dff": recording.dff,
-        "clean_dff": recording.truth.clean_dff,
-        "neuropil": recording.truth.neuropil,
-    }
-    return {name: np.asarray(trace) for name, trace in traces.items() if trace is not None}
-
-
-def _tables(truth: Truth) -> dict[str, pd.DataFrame]:
-    tables = {"labels": truth.labels}
+        "fluorescence": recording.fluorescence, "dff": recording.dff,
+        "clean_dff": truth.clean_dff, "neuropil": truth.neuropil,
+    }  # fmt: skip
+    known = {name: np.asarray(trace) for name, trace in traces.items() if trace is not None}
+    for name, trace in known.items():
+        table = pd.DataFrame(trace.T, columns=[f"neuron_{i:04d}" for i in range(len(trace))])
+        table.insert(0, "time_s", np.arange(trace.shape[1]) / recording.frame_rate)
+        write_table(folder / f"{name}.csv", table)
+    write_table(folder / "labels.csv", truth.labels)
+    lists = {}
     if truth.spikes is not None:
-        tables["spikes"] = pd.DataFrame(
-            {"neuron": truth.spikes.neurons, "time_s": truth.spikes.times}
-        )
+        lists["spikes"] = {"neuron": truth.spikes.neurons, "time_s": truth.spikes.times}
     if truth.weights is not None:
         links = truth.weights.tocoo()
-        tables["wiring"] = pd.DataFrame({"pre": links.row, "post": links.col, "weight": links.data})
-    return tables
-
-
-def _trace_table(trace: np.ndarray, frame_rate: float) -> pd.DataFrame:
-    names = [f"neuron_{i:04d}" for i in range(len(trace))]
-    table = pd.DataFrame(trace.T, columns=names)
-    table.insert(0, "time_s", np.arange(trace.shape[1]) / frame_rate)
-    return table
+        lists["wiring"] = {"pre": links.row, "post": links.col, "weight": links.data}
+    arrays: dict[str, Any] = {**known}
+    for name, columns in lists.items():
+        write_table(folder / f"{name}.csv", pd.DataFrame(columns))
+        arrays |= {f"{name}_{column}": values for column, values in columns.items()}
+    np.savez(folder / "arrays.npz", **arrays, frame_rate_hz=np.array(recording.frame_rate))
