@@ -105,7 +105,7 @@ def get_indicator(indicator: str | IndicatorRecipe) -> Indicator:
 
 def clean_dff(spikes: SpikeTrains, indicator: Indicator, rate_hz: float) -> np.ndarray:
     """True dF/F at ``t = 0, 1, 2, ... / rate_hz``, float32, shape (n_neurons, n_samples)."""
-    return _mean_samples(spikes, indicator, None, slice(None), rate_hz, n_samples=1, step=0.0)
+    return frame_dff(spikes, indicator, rate_hz, exposure=0.0)
 
 
 def frame_dff(
@@ -128,7 +128,7 @@ def frame_dff(
     frame_rate : float
         Hz.
     exposure : float
-        Share of the frame time.
+        Share of the frame time; 0: the instant at which the frame starts.
     decay_scale : ndarray, shape (n_neurons,), optional
         Factor on the decay times of each neuron.
     neurons : slice
@@ -138,10 +138,28 @@ def frame_dff(
     -------
     ndarray of float32, shape (number of chosen neurons, n_frames)
     """
+    from simbench.imaging.calcium import sum_exponentials
+
     exposure_s = exposure / frame_rate
     n_samples = _samples_per_frame(1000 * exposure_s, indicator.rise_ms)
-    step = exposure_s / n_samples
-    return _mean_samples(spikes, indicator, decay_scale, neurons, frame_rate, n_samples, step)
+    step = exposure_s / n_samples  # samples lie at the middles of these steps
+    scale = np.ones(spikes.n_neurons) if decay_scale is None else np.asarray(decay_scale)
+    count = n_frames(spikes, frame_rate)
+    first, last, _ = neurons.indices(spikes.n_neurons)
+    means = np.empty((last - first, count), dtype=np.float32)
+    rows = max(1, _BLOCK // (n_samples * max(count, 1)))
+    for begin in range(first, last, rows):
+        end = min(begin + rows, last)
+        samples = np.zeros((n_samples, end - begin, count), dtype=np.float32)
+        weights, rates = indicator.exponentials(scale[begin:end])
+        offsets = spikes.offsets[begin : end + 1]
+        initial = _remains(spikes.lead_in, slice(begin, end), rates)
+        sum_exponentials(
+            spikes.times, offsets, weights, rates, initial, step / 2, step, 1 / frame_rate, samples
+        )
+        np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
+        indicator.response(samples).mean(axis=0, out=means[begin - first : end - first])
+    return means
 
 
 def n_frames(spikes: SpikeTrains, rate_hz: float) -> int:
@@ -150,6 +168,8 @@ def n_frames(spikes: SpikeTrains, rate_hz: float) -> int:
 
 
 def _samples_per_frame(exposure_ms: float, rise_ms: float) -> int:
+    if exposure_ms == 0:
+        return 1
     # The onset of a spike is a kink: a step h misses up to h^2 / (8 exposure rise) of its peak.
     # A jump misses up to h / (2 exposure).
     step_ms = math.sqrt(4e-3 * exposure_ms * rise_ms) if rise_ms else exposure_ms / 100
@@ -167,37 +187,6 @@ def _remains(lead_in: SpikeTrains | None, neurons: slice, rates: np.ndarray) -> 
     return np.column_stack(
         [np.bincount(owner, left[:, term], minlength=len(rates)) for term in range(rates.shape[1])]
     )
-
-
-def _mean_samples(
-    spikes: SpikeTrains,
-    indicator: Indicator,
-    decay_scale: np.ndarray | None,
-    neurons: slice,
-    rate_hz: float,
-    n_samples: int,
-    step: float,
-) -> np.ndarray:
-    """Mean of dF/F at the midpoints of the first `n_samples` steps (s) of every period."""
-    from simbench.imaging.calcium import sum_exponentials
-
-    scale = np.ones(spikes.n_neurons) if decay_scale is None else np.asarray(decay_scale)
-    count = n_frames(spikes, rate_hz)
-    first, last, _ = neurons.indices(spikes.n_neurons)
-    means = np.empty((last - first, count), dtype=np.float32)
-    rows = max(1, _BLOCK // (n_samples * max(count, 1)))
-    for begin in range(first, last, rows):
-        end = min(begin + rows, last)
-        samples = np.zeros((n_samples, end - begin, count), dtype=np.float32)
-        weights, rates = indicator.exponentials(scale[begin:end])
-        offsets = spikes.offsets[begin : end + 1]
-        initial = _remains(spikes.lead_in, slice(begin, end), rates)
-        sum_exponentials(
-            spikes.times, offsets, weights, rates, initial, step / 2, step, 1 / rate_hz, samples
-        )
-        np.maximum(samples, 0, out=samples)  # differences of exponentials end a rounding below 0
-        indicator.response(samples).mean(axis=0, out=means[begin - first : end - first])
-    return means
 
 
 def describe_indicators() -> pd.DataFrame:
