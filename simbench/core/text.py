@@ -1,7 +1,7 @@
 """Numbers as people read them, and Markdown tables."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 MISSING = "–"
 
@@ -35,6 +35,12 @@ def count(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g} {unit}"
     return number(value, ".0f")
+
+
+def span(values: Collection[float]) -> str:
+    """The lowest and the highest number, or the only one: "5 to 20"."""
+    low, high = f"{min(values):g}", f"{max(values):g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def markdown_table(

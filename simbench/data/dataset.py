@@ -16,14 +16,8 @@ from pydantic import Field
 from simbench import __version__
 from simbench.core.cache import versions
 from simbench.core.errors import SimbenchError
-from simbench.core.files import (
-    check_files,
-    checksum,
-    digest_of,
-    new_folder,
-    read_model,
-    validated,
-)
+from simbench.core.files import check_files, checksum, digest_of, new_folder, read_model, validated
+from simbench.core.text import span
 from simbench.data.dataset_card import dataset_card
 from simbench.data.provenance import all_simulated, withheld
 from simbench.data.recording import Recording, read_recording, write_recording
@@ -99,8 +93,8 @@ class Dataset:
             "recordings": str(len(self.recordings)),
             "for testing": str(int(self.test.sum())),
             "neurons": str(sum(r.n_neurons for r in self.recordings)),
-            "s": _range(lengths),
-            "Hz": _range(rates),
+            "s": span(lengths),
+            "Hz": span(rates),
         }
 
     @property
@@ -269,8 +263,8 @@ class Dataset:
     def card(self, columns: Iterable[str] = (), contents: str | None = None) -> str:
         """The README of a folder that holds this dataset, in Markdown; see `dataset_card`."""
         return dataset_card(
-            self.recordings, int(self.test.sum()), self.scenario, self.seed, self.origin,
-            columns, contents,
+            self.recordings, int(self.test.sum()), self.is_simulated, self.scenario, self.seed,
+            self.origin, columns, contents,
         )  # fmt: skip
 
     @classmethod
@@ -282,20 +276,11 @@ class Dataset:
         folder = Path(folder)
         manifest = _read_manifest(folder)
         check_files(folder, manifest.files, verify)
-        return cls(
-            tuple(read_recording(folder / n) for n in manifest.recordings),
-            np.array(manifest.test, dtype=bool),
-            validated(Scenario, manifest.scenario, f"{folder / 'manifest.json'}: scenario")
-            if manifest.scenario
-            else None,
-            manifest.seed,
-            manifest.origin,
-        )
-
-
-def _range(values: Collection[float]) -> str:
-    low, high = min(values), max(values)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        recordings = tuple(read_recording(folder / name) for name in manifest.recordings)
+        test = np.array(manifest.test, dtype=bool)
+        where = f"{folder / 'manifest.json'}: scenario"
+        scenario = validated(Scenario, manifest.scenario, where) if manifest.scenario else None
+        return cls(recordings, test, scenario, manifest.seed, manifest.origin)
 
 
 def verify(folder: str | Path) -> Dataset:

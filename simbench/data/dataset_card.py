@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simbench import __version__
-from simbench.core.text import markdown_table, number
-from simbench.data.provenance import all_simulated, fluorescence_unit
+from simbench.core.text import markdown_table, number, span
+from simbench.data.provenance import fluorescence_unit
 from simbench.data.real_cultures import (
     SOURCE,
     STATISTICS,
@@ -90,6 +90,7 @@ _TRUTH_FILES = """\
 def dataset_card(
     recordings: Sequence[Recording],
     n_test: int,
+    simulated: bool,
     scenario: Scenario | None,
     seed: int | None,
     origin: dict[str, Any] | None,
@@ -102,6 +103,8 @@ def dataset_card(
     ----------
     n_test : int
         Recordings for testing.
+    simulated : bool
+        Whether nothing came from elsewhere.
     origin : dict or None
         How a dataset without a scenario was made.
     columns : iterable of str
@@ -111,8 +114,6 @@ def dataset_card(
     """
     title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
     blinded = recordings[0].load_truth is None
-    is_recipe = scenario is not None and scenario.recordings is None
-    simulated = is_recipe or all_simulated(origin)
     of = "culture" if simulated else "culture or animal"
     if simulated:
         names = {
@@ -168,23 +169,16 @@ def _facts(recordings: Sequence[Recording], n_test: int, of: str) -> str:
 
 
 def _frames(recordings: Sequence[Recording]) -> str:
-    numbers, rates, lengths = (
-        [f"{end(values):g}" for end in (min, max)]
-        for values in zip(
-            *((r.fluorescence.shape[1], r.frame_rate, r.duration_s) for r in recordings)
-        )
-    )
-    n_frames, rate, seconds = (
-        low if low == high else f"{low} to {high}" for low, high in (numbers, rates, lengths)
-    )
+    sizes = ((r.fluorescence.shape[1], r.frame_rate, r.duration_s) for r in recordings)
+    n_frames, rate, seconds = map(span, zip(*sizes))
     return f"{n_frames} at {rate} Hz ({seconds} s)"
 
 
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
+    more = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
     if scenario is None or scenario.recordings is not None:
-        asked = ("targets", "nuisances", "split", "recordings", "imaging")
-        of_scenario = scenario.model_dump(mode="json", include={*asked}) if scenario else {}
-        how = of_scenario | {k: v for k, v in (origin or {}).items() if k not in _NAMED}
+        asked = {"targets", "nuisances", "split", "recordings", "imaging"}
+        how = (scenario.model_dump(mode="json", include=asked) if scenario else {}) | more
         if len(how.get("files", ())) > _MOST_FILES:
             how["files"] = f"{len(how['files'])}, with their SHA-256 in the manifest"
         if not how:
@@ -194,7 +188,6 @@ def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] 
         return f"{told * imaged}{markdown_table(('key', 'value'), _flat(how), 2)}"
     keys = ("targets", "nuisances", "split", "culture", "imaging", "axes")
     data = scenario.model_dump(mode="json")
-    more = {key: value for key, value in (origin or {}).items() if key not in _NAMED}
     set_keys = {key: data[key] for key in keys} | more
     return (
         f"Networks of Izhikevich neurons were simulated with Brian2 and imaged through a model "
