@@ -9,7 +9,7 @@ from pydantic import Field, RootModel
 
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError, needing
-from simbench.core.files import read_json, validated
+from simbench.core.files import read_model
 from simbench.scenario.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class _Registry(RootModel[dict[str, Deposit]]):
 def deposits() -> dict[str, Deposit]:
     """Known deposits by name: those of simbench, or of the file ``$SIMBENCH_REGISTRY``."""
     path = Path(os.environ.get(REGISTRY_VARIABLE) or _REGISTRY)
-    return validated(_Registry, read_json(path), str(path)).root
+    return read_model(path, _Registry).root
 
 
 def fetch_dataset(name: str) -> Path:

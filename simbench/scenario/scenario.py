@@ -164,8 +164,8 @@ class Scenario(Recipe):
                 raise ValueError(f"given: '{name}' is no target; allowed: {self.targets}")
         if self.recordings is not None:
             self._check_recorded()
-            return self
-        self._check_simulated()
+        else:
+            self._check_simulated()
         return self
 
     def _check_recorded(self) -> None:

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import read_json, validated, write_text
+from simbench.core.files import read_model, validated, write_text
 from simbench.scenario.scenario import Scenario
 
 SCENARIO_FILE = "scenario.json"
@@ -48,5 +48,4 @@ def write_scenario(scenario: Scenario, folder: Path) -> None:
 
 def read_scenario(folder: Path) -> Scenario:
     """Read the scenario from a folder of rows."""
-    path = folder / SCENARIO_FILE
-    return validated(Scenario, read_json(path), str(path))
+    return read_model(folder / SCENARIO_FILE, Scenario)

@@ -57,7 +57,6 @@ def read_electrodes(path: Path) -> dict[str, np.ndarray]:
             f"{path}: spikes at {times.min():g} to {times.max():g} s, outside of the recording of "
             f"{duration[0]:g} s"
         )
-    every = np.ones(len(counts), dtype=np.int64)
     arrays = {
         "times": times,
         "offsets": np.append(0, np.cumsum(counts, dtype=np.int64)),
@@ -66,7 +65,7 @@ def read_electrodes(path: Path) -> dict[str, np.ndarray]:
         "y_mm": place[1] / 1000.0,
     }
     if "age" in meta:
-        arrays["days_in_vitro"] = every * int(meta["age"])
+        arrays["days_in_vitro"] = np.full(len(counts), int(meta["age"]))
     if "region" in meta:
         region = meta["region"]
         text = region.decode() if isinstance(region, bytes) else str(region)

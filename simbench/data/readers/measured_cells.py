@@ -95,14 +95,11 @@ def halves(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
     sides: tuple[list[Cell], list[Cell]] = ([], [])
     for indicator in sorted({cell.indicator for cell in cells}):
         own = [cell for cell in cells if cell.indicator == indicator]
-        animals = list(dict.fromkeys(cell.animal for cell in sorted(own, key=_place)))
+        own_order = sorted(own, key=lambda cell: (cell.data_set, cell.animal))
+        animals = list(dict.fromkeys(cell.animal for cell in own_order))
         for cell in own:
             sides[animals.index(cell.animal) % 2].append(cell)
     return sides
-
-
-def _place(cell: Cell) -> tuple[str, str]:
-    return cell.data_set, cell.animal
 
 
 def without_drift(dff: np.ndarray, frame_rate: float) -> np.ndarray:
