@@ -19,7 +19,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import check_files, checksum, digest_of, new_folder, read_model, validated
 from simbench.core.text import span
 from simbench.data.dataset_card import dataset_card
-from simbench.data.provenance import all_simulated, withheld
+from simbench.data.provenance import withheld
 from simbench.data.recording import Recording, read_recording, write_recording
 from simbench.data.recording_windows import cut_windows
 from simbench.data.traces import stack
@@ -101,7 +101,7 @@ class Dataset:
     def is_simulated(self) -> bool:
         """Whether nothing of it came from elsewhere."""
         is_recipe = self.scenario is not None and self.scenario.recordings is None
-        return is_recipe or all_simulated(self.origin)
+        return is_recipe or (self.origin or {}).get("given") == []
 
     @property
     def frame_rate(self) -> float:

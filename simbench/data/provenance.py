@@ -44,8 +44,3 @@ def withheld(origin: Mapping[str, Any] | None, simulated: bool) -> dict[str, Any
 def fluorescence_unit(origin: Mapping[str, Any] | None) -> str:
     """What a value of the fluorescence is; ``fluorescence_unit`` of an origin says so."""
     return str((origin or {}).get("fluorescence_unit", COUNTS))
-
-
-def all_simulated(origin: Mapping[str, Any] | None) -> bool:
-    """Whether an origin says that nothing came from elsewhere."""
-    return origin is not None and origin.get("given") == []

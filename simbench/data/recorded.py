@@ -192,8 +192,10 @@ def _read(scenario: Scenario, seed: int) -> Dataset:
         dataset = import_spikes(files_of(folder, (".h5",)), scenario.imaging, seed=seed)
     elif recipe.kind == "ground-truth":
         dataset = import_traces(files_of(folder, (".mat",)))
-        make = partial(twin, seed=seed) if recipe.imaged else with_measured_noise
-        made = tuple(make(r, index=i) for i, r in enumerate(dataset.recordings))
+        made = tuple(
+            twin(r, seed, index) if recipe.imaged else with_measured_noise(r)
+            for index, r in enumerate(dataset.recordings)
+        )
         dataset = replace(dataset, recordings=made, origin=_origin(dataset, recipe.imaged))
     else:
         dataset = Dataset.load(folder)
@@ -218,7 +220,7 @@ def _origin(dataset: Dataset, imaged: bool) -> dict[str, Any]:
     return provenance(["spikes"], ["fluorescence", "labels of activity and optics"], **told)
 
 
-def with_measured_noise(recording: Recording, index: int = 0) -> Recording:
+def with_measured_noise(recording: Recording) -> Recording:
     """A measured recording with the label ``nu``, the noise of each trace (`measure_nu`)."""
     from simbench.imaging.camera import measure_nu
 

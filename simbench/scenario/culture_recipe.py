@@ -203,13 +203,11 @@ class CultureRecipe(Recipe):
     def _fill_in_preset(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        filled = dict(data)
-        for key, value in CULTURES.get(str(data.get("preset")), {}).items():
-            given = data.get(key)
-            if key not in data:
-                filled[key] = value
-            elif key in ("wiring", "synapses") and isinstance(given, dict):
-                filled[key] = value | given
+        preset = CULTURES.get(str(data.get("preset")), {})
+        filled = preset | data
+        for key in preset.keys() & {"wiring", "synapses"}:
+            if isinstance(filled[key], dict):
+                filled[key] = preset[key] | filled[key]
         return filled
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write the CNMF file of a recording, and its truth beside it."""
     with needing("nwb", "export to caiman"):
         import h5py
-    rois = draw_rois(recording, recording.truth)
+    rois = draw_rois(recording)
     traces = np.asarray(recording.fluorescence)
     clean = scaled_to(true_dff(recording), traces)
     estimates = {

@@ -128,10 +128,7 @@ def _told(dataset: Dataset) -> dict[str, Any]:
     """What was told of data from elsewhere; no subject, for simbench knows none."""
     origin = dataset.origin or {}
     given, made = (", ".join(origin.get(key, ())) or "not told" for key in ("given", "made"))
-    told = {
-        "data_collection": origin.get("source"),
-        "related_publications": origin.get("citation"),
-    }
+    told = {"data_collection": origin.get("source"), "related_publications": origin.get("citation")}
     return {
         "session_description": f"calcium imaging (simbench {__version__}); the date is a "
         "placeholder of the format",
@@ -147,7 +144,7 @@ def _add_rois(file: "NWBFile", dataset: Dataset, recording: Recording) -> "Plane
     from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 
     labels = recording.truth.labels
-    rois = draw_rois(recording, recording.truth) if {"x_mm", "y_mm"} <= set(labels) else None
+    rois = draw_rois(recording) if {"x_mm", "y_mm"} <= set(labels) else None
     simulated = dataset.is_simulated
     made = _made_light(dataset)
     word = "SIMULATED " if made else ""

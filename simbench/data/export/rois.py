@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simbench.core.errors import SimbenchError
-from simbench.data.recording import Recording, Truth
+from simbench.data.recording import Recording
 
 PIXEL_UM = 3.0
 SOMA_DIAMETER_UM = 15.0
@@ -41,11 +41,12 @@ class Rois:
         return image
 
 
-def draw_rois(recording: Recording, truth: Truth) -> Rois:
+def draw_rois(recording: Recording) -> Rois:
     """Round ROIs of a recording, at the soma positions of its labels."""
-    if not {"x_mm", "y_mm"} <= set(truth.labels):
+    labels = recording.truth.labels
+    if not {"x_mm", "y_mm"} <= set(labels):
         raise SimbenchError(f"{recording.name}: no labels x_mm, y_mm, so there are no ROIs to draw")
-    xy_um = 1000 * truth.labels[["x_mm", "y_mm"]].to_numpy(dtype=float)
+    xy_um = 1000 * labels[["x_mm", "y_mm"]].to_numpy(dtype=float)
     corner = xy_um.min(axis=0) - _MARGIN_UM
     extent = xy_um.max(axis=0) + _MARGIN_UM - corner
     pixel_um = max(PIXEL_UM, extent.max() / _MAX_PIXELS)

@@ -35,14 +35,12 @@ def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     plane.mkdir(parents=True)
     traces = np.asarray(recording.fluorescence)
     neuropil = np.zeros_like(traces) if truth.neuropil is None else np.asarray(truth.neuropil)
-    rois = draw_rois(recording, truth)
+    rois = draw_rois(recording)
     corrected = traces - _NEUROPIL_SHARE * neuropil
     np.save(plane / "F.npy", traces)
     np.save(plane / "Fneu.npy", neuropil)
-    np.save(
-        plane / "spks.npy",
-        spike_counts(true_spikes(recording), recording.frame_rate, traces.shape[1]),
-    )
+    counts = spike_counts(true_spikes(recording), recording.frame_rate, traces.shape[1])
+    np.save(plane / "spks.npy", counts)
     np.save(plane / "iscell.npy", np.ones((len(traces), 2), dtype=np.float32))
     np.save(plane / "stat.npy", np.array(_stat(rois, corrected), dtype=object))
     np.save(plane / "ops.npy", np.array(_ops(recording, rois, corrected), dtype=object))

@@ -114,22 +114,11 @@ def _image(
             f"{path}: the traces do not fit into the memory; allowed: a shorter duration"
         ) from None
     activity, summary = describe(spikes)
-    labels = with_labels(labels, activity)
-    truth = Truth(
-        labels.drop(columns=imaged.nuisances.columns, errors="ignore").join(imaged.nuisances),
-        spikes,
-        None,
-        imaged.clean_dff,
-        summary,
-        imaged.neuropil,
-    )
-    return Recording(
-        f"recording-{index:03d}",
-        imaged.fluorescence,
-        imaging.frame_rate_hz,
-        lambda: truth,
-        group,
-    )
+    labels = with_labels(labels, activity).drop(columns=imaged.nuisances.columns, errors="ignore")
+    labels = labels.join(imaged.nuisances)
+    truth = Truth(labels, spikes, None, imaged.clean_dff, summary, imaged.neuropil)
+    name, rate = f"recording-{index:03d}", imaging.frame_rate_hz
+    return Recording(name, imaged.fluorescence, rate, lambda: truth, group)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
