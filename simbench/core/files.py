@@ -75,8 +75,8 @@ def _refuse_files(folder: Path, replaces: str | None) -> None:
         )
     listed = read_json(folder / replaces).get("files") if replaces.endswith(".json") else None
     if isinstance(listed, dict):
-        found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-        if others := sorted(found - listed.keys() - {replaces}):
+        others = sorted(set(files_below(folder)) - listed.keys() - {replaces})
+        if others:
             raise SimbenchError(
                 f"{folder}: not overwritten: it holds {others[0]}, which simbench did not write"
             )
@@ -99,6 +99,11 @@ def files_of(paths: str | Path | Sequence[str | Path], suffixes: Collection[str]
             raise SimbenchError(f"{path}: holds no file that ends in {', '.join(sorted(suffixes))}")
         found += below if Path(path).is_dir() else [Path(path)]
     return found
+
+
+def files_below(folder: Path) -> list[str]:
+    """Paths of all files below a folder, relative to it, in order."""
+    return [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
 
 
 def digest_of(data: dict[str, Any]) -> str:

@@ -16,7 +16,15 @@ from pydantic import Field
 from simbench import __version__
 from simbench.core.cache import versions
 from simbench.core.errors import SimbenchError
-from simbench.core.files import check_files, checksum, digest_of, new_folder, read_model, validated
+from simbench.core.files import (
+    check_files,
+    checksum,
+    digest_of,
+    files_below,
+    new_folder,
+    read_model,
+    validated,
+)
 from simbench.core.text import span
 from simbench.data.dataset_card import dataset_card
 from simbench.data.provenance import withheld
@@ -292,9 +300,9 @@ def verify(folder: str | Path) -> Dataset:
     folder = Path(folder)
     dataset = Dataset.load(folder, verify=True)
     known = {"manifest.json", *_read_manifest(folder).files}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
-            raise SimbenchError(f"{path}: not part of the dataset (not in its manifest)")
+    for name in files_below(folder):
+        if name not in known:
+            raise SimbenchError(f"{folder / name}: not part of the dataset (not in its manifest)")
     for recording in dataset.recordings:
         if recording.load_truth:
             recording.read_truth()

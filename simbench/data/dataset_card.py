@@ -19,72 +19,13 @@ from simbench.data.recording import Recording
 from simbench.scenario.labels import LABELS
 from simbench.scenario.scenario import Scenario
 
-_CARD = """\
----
-{front}
----
-# {title}
-
-{kind}
-{question}
-{facts}
-
-## How it was made
-
-{recipe}
-
-## What is in it
-
-{contents}
-{columns}
-{activity}
-## Licence and citation
-
-{rights}
-"""
-
-_SIMULATED_FRONT = """\
-license: cc-by-4.0
-tags: [calcium-imaging, neuroscience, simulation, spike-trains, benchmark]"""
-_SIMULATED = """\
-**Simulated data: no animal, no tissue, no microscope.** {kind} made with simbench {version}."""
-_SIMULATED_RIGHTS = """\
-The data are licensed under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/).
-Please cite them as:
-
-> The simbench maintainers. {title}. Simulated with simbench {version}{identity}."""
 _RIGHTS = {
     "source": ("source", "not told"),
     "license": ("licence", "not told: ask the source before you pass the data on"),
     "citation": ("to cite", "not told: ask the source"),
 }
-_ACTIVITY = """## Beside real cultures
-
-Means over the recordings, beside {region} cultures of days 14 to 28 in vitro ({source}). Distance:
-0 is the median of real recordings, -1 their 5th percentile, 1 the 95th.
-
-{table}"""
 _MOST_FILES = 10
 _NAMED = ("given", "made", "fluorescence_unit", *_RIGHTS)
-
-_FILES = """\
-One folder per recording, and `manifest.json` with recipe, seed, versions and the SHA-256 of every
-file. Read it with `simbench.Dataset.load(folder)`, or with numpy, scipy and pandas:
-
-| file | content |
-|---|---|
-| `fluorescence.npy` | float32, neurons x frames: {unit} |
-| `recording.json` | frame rate in Hz, numbers about the culture as a whole, checksums |
-"""
-
-_TRUTH_FILES = """\
-| `labels.csv` | one row per neuron, in the order of the traces; columns below |
-| `spikes.npz` | if known: `times` in s, neuron after neuron; spikes of neuron i are \
-`times[offsets[i]:offsets[i + 1]]`; `duration` in s |
-| `clean_dff.npy` | if simulated: float32, neurons x frames, true dF/F, without noise and camera |
-| `wiring.npz` | if known: scipy sparse matrix, presynaptic x postsynaptic, signed weights |
-| `neuropil.npy` | if imaged: float32, neurons x frames, fluorescence around each cell |
-"""
 
 
 def dataset_card(
@@ -112,49 +53,42 @@ def dataset_card(
     contents : str or None
         What the folder of an export holds; None for a dataset folder.
     """
-    title = f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings"
     blinded = recordings[0].load_truth is None
-    of = "culture" if simulated else "culture or animal"
-    if simulated:
-        names = {
-            "title": title,
-            "kind": "Calcium traces, blinded," if blinded else "Calcium traces with their truth,",
-            "version": __version__,
-            "identity": f", scenario digest {scenario.digest()[:16]}, seed {seed}"
-            if scenario
-            else "",
-        }
-        texts = (_SIMULATED_FRONT, _SIMULATED, _SIMULATED_RIGHTS)
-        front, kind, rights = (text.format(**names) for text in texts)
-    else:
-        front, kind, rights = _told(origin or {})
-    files = _FILES.format(unit=fluorescence_unit(origin))
-    card = _CARD.format(
-        title=title,
-        front=front,
-        kind=kind,
-        question=f"\n> {' '.join(scenario.question.split())}\n" if scenario else "",
-        facts=_facts(recordings, n_test, of),
+    region, activity = ("", "") if blinded else _activity(recordings, scenario)
+    told = {key: " ".join(str((origin or {}).get(key) or "").split()) for key in _RIGHTS}
+    rights = [(name, told[key] or unknown) for key, (name, unknown) in _RIGHTS.items()]
+    card = render(
+        "README.md",
+        title=f"{scenario.name}, version {scenario.version}" if scenario else "Calcium recordings",
+        version=__version__,
+        scenario=scenario,
+        seed=seed,
+        simulated=simulated,
+        blinded=blinded,
+        origin=origin or {},
+        license=json.dumps(told["license"]) if told["license"] else "",
+        facts=_facts(recordings, n_test, "culture" if simulated else "culture or animal"),
         recipe=_recipe(scenario, seed, origin),
-        contents=contents or (files if blinded else files + _TRUTH_FILES),
-        columns="" if blinded else _columns(columns),
-        activity="" if blinded else _activity(recordings, scenario),
-        rights=rights,
+        contents=contents,
+        unit=fluorescence_unit(origin),
+        columns=_columns(columns),
+        region=region,
+        real_source=SOURCE,
+        activity=activity,
+        rights=markdown_table(("", ""), rights, 2),
     )
     return re.sub(r"\n{3,}", "\n\n", card)
 
 
-def _told(origin: dict[str, Any]) -> tuple[str, str, str]:
-    """Front matter, first sentence and rights of data from elsewhere: what was told, no more."""
-    told = {key: " ".join(str(origin.get(key) or "").split()) for key in _RIGHTS}
-    license_line = f"license: {json.dumps(told['license'])}\n" if told["license"] else ""
-    front = f"{license_line}tags: [calcium-imaging, neuroscience]"
-    kind = "Calcium traces. Nothing was told of where they are from."
-    if "given" in origin:
-        given, made = (", ".join(origin[key]) or "nothing" for key in ("given", "made"))
-        kind = f"**From elsewhere: {given}.** Made by simbench {__version__}: {made}."
-    rows = [(name, told[key] or unknown) for key, (name, unknown) in _RIGHTS.items()]
-    return front, kind, markdown_table(("", ""), rows, 2)
+def render(template: str, **values: Any) -> str:
+    """A template of this folder, filled in."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("simbench.data"), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(**values)
 
 
 def _facts(recordings: Sequence[Recording], n_test: int, of: str) -> str:
@@ -207,11 +141,11 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def _activity(recordings: Sequence[Recording], scenario: Scenario | None) -> str:
-    """How far the cultures are from real ones; nothing where single cells were recorded."""
+def _activity(recordings: Sequence[Recording], scenario: Scenario | None) -> tuple[str, str]:
+    """Region of real cultures and how far these are from them; none where cells were recorded."""
     summaries = [r.read_truth().summary for r in recordings]
     if not all("network_spike_share" in summary for summary in summaries):
-        return ""
+        return "", ""
     mean = mean_summary(summaries)
     preset = scenario.culture.preset if scenario and scenario.culture else None
     region = preset or nearest_region(mean)
@@ -220,8 +154,7 @@ def _activity(recordings: Sequence[Recording], scenario: Scenario | None) -> str
          number(row.distance, "+.1f"))
         for row in beside_real(mean, region).itertuples()
     ]  # fmt: skip
-    table = markdown_table(("statistic", "here", "real, 5 to 95 %", "distance"), rows)
-    return _ACTIVITY.format(region=region, source=SOURCE, table=table)
+    return region, markdown_table(("statistic", "here", "real, 5 to 95 %", "distance"), rows)
 
 
 def _columns(names: Iterable[str]) -> str:
@@ -230,5 +163,4 @@ def _columns(names: Iterable[str]) -> str:
         label = LABELS.get(name)
         cells = (label.unit, label.kind, label.meaning) if label else ("", "", "own label")
         rows.append((f"`{name}`", *cells))
-    table = markdown_table(("column", "unit", "kind", "meaning"), rows, 4)
-    return f"\nColumns of the label table:\n\n{table}\n"
+    return markdown_table(("column", "unit", "kind", "meaning"), rows, 4)

@@ -36,7 +36,7 @@ def export(
     list of Path
         Every file written.
     """
-    from simbench.core.files import checksum, new_folder
+    from simbench.core.files import checksum, files_below, new_folder
     from simbench.data.export import caiman, cascade, csv_files, nwb, parquet, suite2p
     from simbench.data.provenance import COUNTS, fluorescence_unit
 
@@ -55,7 +55,7 @@ def export(
             columns |= dict.fromkeys(recording.truth.labels)
         contents = module.CONTENTS.replace(COUNTS, fluorescence_unit(dataset.origin))
         (draft / "README.md").write_text(dataset.card(columns, contents), encoding="utf-8")
-        names = [p.relative_to(draft).as_posix() for p in sorted(draft.rglob("*")) if p.is_file()]
+        names = files_below(draft)
         about = {
             "format": to,
             "simbench": __version__,

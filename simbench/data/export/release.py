@@ -1,6 +1,7 @@
 """A release: datasets as archives that can be deposited, described for people and machines."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -10,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from simbench import __version__
-from simbench.core.files import checksum, new_folder
-from simbench.data.dataset import Dataset
+from simbench.core.files import checksum, files_below, new_folder
+from simbench.data.dataset_card import render
 from simbench.data.export import Format, export
 from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
@@ -57,13 +58,18 @@ def release(
                 _archive(draft / f"{name}.zip", name, dataset.save)
                 for to in formats:
                     _archive(draft / f"{name}-{to}.zip", name, partial(export, dataset, to=to))
-                cards.append(f"- `{name}`: {_line(dataset)}")
+                first, n_neurons = dataset.recordings[0], len(dataset.recording)
+                cards.append(
+                    f"- `{name}`: {len(dataset.recordings)} cultures, {n_neurons} neurons, "
+                    f"{first.duration_s:g} s at {first.frame_rate:g} Hz"
+                )
                 if progress:
                     progress("release", len(cards), sum(len(s.at_levels) for s in scenarios))
         sums = {path.name: checksum(path) for path in sorted(draft.glob("*.zip"))}
         lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+        card = render("release.md", version=__version__, seed=seed, licence=LICENCE, datasets=cards)
         (draft / "SHA256SUMS").write_text(lines, encoding="utf-8")
-        (draft / "README.md").write_text(_card(cards, seed), encoding="utf-8")
+        (draft / "README.md").write_text(card, encoding="utf-8")
         places = {
             name.removesuffix(".zip"): {"url": "", "sha256": digest}
             for name, digest in sums.items()
@@ -119,39 +125,10 @@ def _archive(path: Path, name: str, write: Callable[[Path], Any]) -> None:
     """Zip what a function writes, uncompressed and dated 1980: the same bytes each time."""
     with TemporaryDirectory() as scratch, zipfile.ZipFile(path, "w") as archive:
         write(Path(scratch) / name)
-        for file in sorted(Path(scratch).rglob("*")):
-            if file.is_file():
-                inside = zipfile.ZipInfo(file.relative_to(scratch).as_posix(), _DATED)
-                with file.open("rb") as source, archive.open(inside, "w", force_zip64=True) as out:
-                    while block := source.read(2**20):
-                        out.write(block)
-
-
-def _line(dataset: Dataset) -> str:
-    n_neurons = sum(recording.n_neurons for recording in dataset.recordings)
-    first = dataset.recordings[0]
-    return (
-        f"{len(dataset.recordings)} cultures, {n_neurons} neurons, {first.duration_s:g} s at "
-        f"{first.frame_rate:g} Hz"
-    )
-
-
-def _card(lines: list[str], seed: int) -> str:
-    return f"""\
----
-license: cc-by-4.0
-tags: [calcium-imaging, neuroscience]
----
-
-# Simulated calcium imaging with all labels
-
-Made by simbench {__version__}, seed {seed}: no animal was recorded. Licensed under
-[CC BY 4.0]({LICENCE}).
-
-{chr(10).join(lines)}
-
-`NAME.zip` is a dataset folder (`simbench.Dataset.load`), with a card of its own that explains every
-column; `NAME-nwb.zip` and `NAME-parquet.zip` hold the same as NWB and Parquet files. `SHA256SUMS`
-has the checksums, `croissant.json` the metadata. With `SIMBENCH_REGISTRY=deposits.json`, once it
-says where the archives lie, `simbench fetch NAME` brings them.
-"""
+        for file in files_below(Path(scratch)):
+            inside = zipfile.ZipInfo(file, _DATED)
+            with (
+                open(Path(scratch) / file, "rb") as source,
+                archive.open(inside, "w", force_zip64=True) as out,
+            ):
+                shutil.copyfileobj(source, out, 2**20)
