@@ -37,8 +37,9 @@ def export(
         Every file written.
     """
     from simbench.core.files import checksum, files_below, new_folder
+    from simbench.data.dataset_card import render
     from simbench.data.export import caiman, cascade, csv_files, nwb, parquet, suite2p
-    from simbench.data.provenance import COUNTS, fluorescence_unit
+    from simbench.data.provenance import fluorescence_unit
 
     if to not in get_args(Format):
         raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
@@ -53,7 +54,7 @@ def export(
         for recording in map(replace, dataset.recordings):  # copies: their truth is not kept
             module.write(recording, draft, dataset)
             columns |= dict.fromkeys(recording.truth.labels)
-        contents = module.CONTENTS.replace(COUNTS, fluorescence_unit(dataset.origin))
+        contents = render(f"{to}.md", unit=fluorescence_unit(dataset.origin))
         (draft / "README.md").write_text(dataset.card(columns, contents), encoding="utf-8")
         names = files_below(draft)
         about = {

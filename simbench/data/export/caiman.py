@@ -11,21 +11,6 @@ from simbench.data.export.rois import Rois, draw_rois
 from simbench.data.export.suite2p import spike_counts
 from simbench.data.recording import Recording, true_dff, true_spikes, write_truth
 
-CONTENTS = """\
-One folder per recording. `cnmf.hdf5` has the layout of a saved CNMF object of CaImAn: open it with
-`caiman.source_extraction.cnmf.cnmf.load_CNMF`, or with roiextractors. Group `estimates`:
-
-| dataset | content |
-|---|---|
-| `A` | ROIs, sparse by column (`data`, `indices`, `indptr`, `shape`): pixels x neurons, pixels in Fortran order; discs at the soma positions, each adding up to 1 |
-| `C` | neurons x frames: the **true** dF/F, scaled and shifted to the recorded fluorescence by least squares |
-| `YrA` | recorded fluorescence less `C` |
-| `F_dff` | dF/F of the recorded fluorescence: what methods get |
-| `S` | **true** spikes in each frame, not deconvolved ones |
-
-`params/data` has `fr` (Hz), `dims` (rows, columns) and `decay_time` (s). `truth/` holds `labels.csv`
-(one row per neuron; columns below), `spikes.npz`, `wiring.npz` and `clean_dff.npy`.
-"""  # noqa: E501
 _DECAY_S = 1.0  # CaImAn asks for one number; its own default is near it
 
 

@@ -11,17 +11,6 @@ from simbench.data.recording import Recording, true_spikes
 
 _TICKS_PER_S = 1e4
 _HEADER = b"MATLAB 5.0 MAT-file, written by simbench"
-CONTENTS = """\
-The folder is a Cascade ground-truth dataset: put it into `Ground_truth/` to train a model on it.
-Cascade's leave-one-out goes by file, so by culture. dF/F is a fraction, not percent.
-
-| file | content |
-|---|---|
-| `*_mini.mat` | one per recording: cell `CAttached`, one struct per neuron with `fluo_mean` \
-(dF/F), `fluo_time` (s, centres of the frames) and `events_AP` (spike times in 1e-4 s) |
-| `*_dF_traces.mat` | the traces alone: `dF_traces`, neurons x frames, and `frame_rate` in Hz |
-| `*_labels.csv` | one row per neuron, in the order of the structs; columns below |
-"""
 
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:

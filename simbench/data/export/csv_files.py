@@ -10,22 +10,6 @@ from simbench.core.files import write_table
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 
-CONTENTS = """\
-One folder per recording. Neurons are counted from 0, in the order of `labels.csv`. Times are seconds
-from the start of the recording; the time of a frame is its start.
-
-| file | content |
-|---|---|
-| `fluorescence.csv` | `time_s`, then one column per neuron: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
-| `dff.csv` | the same form: dF/F against a running percentile baseline |
-| `clean_dff.csv` | the same form, if simulated: true dF/F |
-| `neuropil.csv` | the same form, if neuropil was imaged: fluorescence around each cell |
-| `labels.csv` | one row per neuron; columns below |
-| `spikes.csv` | `neuron`, `time_s`, if the spikes are known |
-| `wiring.csv` | `pre`, `post`, `weight` (signed), if the wiring is known |
-| `arrays.npz` | the traces, neurons x frames, spikes, wiring and frame rate as numpy arrays |
-"""  # noqa: E501
-
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write the tables and the arrays of a recording into a folder of its name."""

@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
 _DATE = datetime(2025, 1, 1, tzinfo=UTC)
 """A placeholder: the format asks for a date. The same one gives the same bytes."""
-CONTENTS = """\
-One NWB file per recording; open it with pynwb, pynapple or MatNWB. Times are seconds from the start
-of the recording; the time of a frame is its start.
-
-| object | content |
-|---|---|
-| `processing/ophys/Fluorescence` | `RoiResponseSeries`: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless); `Neuropil` if imaged |
-| `processing/ophys/DfOverF` | `RoiResponseSeries`: dF/F against a running percentile; `TrueRoiResponseSeries`: true dF/F, if simulated |
-| `processing/ophys/ImageSegmentation/PlaneSegmentation` | one row per neuron: round ROI at the soma, and the labels below |
-| `units` | spike times, one row per neuron, with its ROI and firing type; absent if no neuron fired or the spikes are unknown |
-| `processing/misc/wiring` | one row per synapse: `pre`, `post` (rows of `units`), `weight` (signed), if the wiring is known |
-"""  # noqa: E501
 
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:

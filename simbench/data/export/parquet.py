@@ -6,23 +6,6 @@ from simbench.core.errors import needing
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 
-CONTENTS = """\
-One Parquet file per recording, one line per neuron. Times are seconds from the start of the
-recording; the time of a frame is its start.
-
-| column | content |
-|---|---|
-| `recording`, `neuron` | the recording, and the number of the neuron in it, from 0 |
-| `split` | `train` or `test` |
-| `frame_rate_hz` | Hz |
-| `fluorescence` | list: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
-| `dff` | list: dF/F against a running percentile baseline |
-| `clean_dff` | list: true dF/F, if simulated |
-| `spike_times_s` | list, if the spikes are known |
-| `inputs`, `input_weights` | lists, if the wiring is known: presynaptic neurons, signed weights |
-| all others | labels; columns below |
-"""
-
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
     """Write a recording as one table."""

@@ -12,20 +12,6 @@ from simbench.data.export.rois import Rois, draw_rois
 from simbench.data.recording import Recording, true_spikes, write_truth
 
 _NEUROPIL_SHARE = 0.7
-CONTENTS = """\
-One folder per recording. `suite2p/plane0/` is in the form of suite2p 1.x: open its `stat.npy` in the
-GUI, or the folder `suite2p` with roiextractors. The ROIs are discs at the soma positions; the
-images are synthetic.
-
-| file | content |
-|---|---|
-| `suite2p/plane0/F.npy` | float32, neurons x frames: counts per frame above the offset, photons at gain 1 (F/F0 if noiseless) |
-| `suite2p/plane0/Fneu.npy` | neuropil fluorescence; zeros where none was imaged |
-| `suite2p/plane0/spks.npy` | **true** spikes in each frame, not deconvolved ones |
-| `suite2p/plane0/iscell.npy` | all cells, with probability 1 |
-| `suite2p/plane0/stat.npy`, `ops.npy` | ROIs; frame rate and images (numpy pickles, as suite2p reads them) |
-| `truth/` | `labels.csv` (one row per neuron; columns below), `spikes.npz`, `wiring.npz`, `clean_dff.npy` |
-"""  # noqa: E501
 
 
 def write(recording: Recording, folder: Path, dataset: Dataset) -> None:
