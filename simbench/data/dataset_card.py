@@ -94,18 +94,14 @@ def render(template: str, **values: Any) -> str:
 def _facts(recordings: Sequence[Recording], n_test: int, of: str) -> str:
     n_groups = len({r.group for r in recordings})
     shared = f"one per {of}" if n_groups == len(recordings) else f"of {n_groups} groups ({of})"
+    sizes = ((r.fluorescence.shape[1], r.frame_rate, r.duration_s) for r in recordings)
+    n_frames, rate, seconds = map(span, zip(*sizes))
     facts = {
         "recordings": f"{len(recordings)}, {shared}; for testing: {n_test}",
         "neurons": f"{sum(r.n_neurons for r in recordings)}",
-        "frames": _frames(recordings),
+        "frames": f"{n_frames} at {rate} Hz ({seconds} s)",
     }
     return markdown_table(("", ""), facts.items(), 2)
-
-
-def _frames(recordings: Sequence[Recording]) -> str:
-    sizes = ((r.fluorescence.shape[1], r.frame_rate, r.duration_s) for r in recordings)
-    n_frames, rate, seconds = map(span, zip(*sizes))
-    return f"{n_frames} at {rate} Hz ({seconds} s)"
 
 
 def _recipe(scenario: Scenario | None, seed: int | None, origin: dict[str, Any] | None) -> str:
