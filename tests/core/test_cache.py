@@ -32,6 +32,7 @@ SILENT_LIBRARIES = {
     "threadpoolctl", "typing_extensions",
     "h5py", "hdmf", "pynwb",  # read what lies in a file, whose checksum is in the key
     "pynapple", "xarray",  # what a dataset is turned into
+    "jinja2",  # fills in the card of a dataset, which is in no entry
     "pooch",  # fetches files, whose checksum is known
 }  # fmt: skip
 
