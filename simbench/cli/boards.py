@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.cli.choices import Probe
-from simbench.cli.common import Folder, Jobs, app
+import simbench
+from simbench.cli.common import Folder, Jobs, Probe, app
 from simbench.core.console import print_table
 
 if TYPE_CHECKING:
@@ -19,12 +19,10 @@ def leaderboard(
     probe: Annotated[Probe, typer.Option(help="Whose scores to rank by.")] = "linear",
 ) -> None:
     """Print the ranked table of the rows in a folder."""
-    from simbench.benchmark.rows import read_rows
     from simbench.board.leaderboard import boards
-    from simbench.board.leaderboard import leaderboard as rank
 
-    for title, rows in boards(read_rows(folder)):
-        print_leaderboard(title, rank(rows, probe))
+    for title, rows in boards(simbench.read_rows(folder)):
+        print_leaderboard(title, simbench.leaderboard(rows, probe))
 
 
 @app.command(epilog="Example: simbench report results")

@@ -1,4 +1,4 @@
-"""What all commands share: the application, its options, and small helpers."""
+"""What all commands share: the application, its options, names to complete, small helpers."""
 
 import logging
 import os
@@ -6,18 +6,20 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from simbench import __version__
-from simbench.cli.choices import scenario_names
+from simbench.core.console import print_table
 from simbench.core.errors import SimbenchError
 
 if TYPE_CHECKING:
-    from simbench.scenario.scenario import Scenario
+    from pandas import DataFrame
 
+Backend = Literal["loky", "dask"]
+Probe = Literal["linear", "nonlinear"]
 _FIRST = ("run", "list", "leaderboard", "simulate", "export")
 _ANYWHERE = ("--verbose", "-v", "--quiet", "-q")
 
@@ -74,6 +76,24 @@ def _check_jobs(n_jobs: int) -> int:
     return n_jobs
 
 
+def scenario_names() -> list[str]:
+    """Scenarios that come with simbench."""
+    from simbench.scenario.scenario_file import available_scenarios
+
+    return list(available_scenarios())
+
+
+def method_names() -> list[str]:
+    """Methods that come with simbench."""
+    from simbench.methods.catalogue import METHODS
+
+    return list(METHODS)
+
+
+def method_names_or_all() -> list[str]:
+    return [*method_names(), "all"]
+
+
 Seed = Annotated[int, typer.Option(min=0, help="Random seed: the same gives the same data.")]
 Jobs = Annotated[
     int,
@@ -91,13 +111,6 @@ ScenarioName = Annotated[
     str,
     typer.Argument(metavar="SCENARIO", help="Name or .toml file.", autocompletion=scenario_names),
 ]
-
-
-def load(names: list[str]) -> "list[Scenario]":
-    """Scenarios by name; bad ones are refused before anything heavy is imported."""
-    from simbench.scenario.scenario_file import load_scenario
-
-    return [load_scenario(name) for name in names]
 
 
 def use_recordings(folder: Path | None) -> None:
@@ -136,3 +149,12 @@ def use_cache(folder: Path | None) -> None:
     """Use another cache folder than the user's, in worker processes too."""
     if folder is not None:
         os.environ["SIMBENCH_CACHE"] = str(folder.resolve())
+
+
+def print_frame(title: str, table: "DataFrame", form: str) -> None:
+    """Print a table, its numbers in a form such as ".2f"."""
+    rows = [
+        [format(cell, form) if isinstance(cell, float) else str(cell) for cell in row]
+        for row in table.itertuples(index=False)
+    ]
+    print_table(title, list(table), rows)

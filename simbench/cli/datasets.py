@@ -2,11 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from simbench.cli.choices import Drawable, deposit_names, scenario_names
+import simbench
 from simbench.cli.common import (
     CacheDir,
     Folder,
@@ -15,13 +15,14 @@ from simbench.cli.common import (
     ScenarioName,
     Seed,
     app,
-    load,
     resumable,
+    scenario_names,
     use_cache,
     use_recordings,
 )  # fmt: skip
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
+from simbench.core.files import check_new, check_writable
 from simbench.data.export import Format
 
 _KINDS = "Spikes: .npz, .nwb, .h5. Traces: .mat, .nwb. Or folders of them."
@@ -39,14 +40,11 @@ def simulate(
     """Simulate a scenario and write the labelled dataset."""
     use_cache(cache_dir)
     use_recordings(recordings)
-    (chosen,) = load([scenario])
-    from simbench.core.files import check_new
-    from simbench.data.simulation import simulate as simulate_scenario
-
+    chosen = simbench.load_scenario(scenario)
     check_new(out)
     with resumable(), progress_bars() as report:
         what = f"simulate {chosen.name}"
-        dataset = simulate_scenario(chosen, seed, n_jobs, partial(report, what))
+        dataset = simbench.simulate(chosen, seed, n_jobs, partial(report, what))
     dataset.save(out)
     typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
 
@@ -68,12 +66,9 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export.")] = False,
 ) -> None:
     """Write a dataset in the format that other groups' tools read."""
-    from simbench.data.dataset import Dataset
-    from simbench.data.export import export as export_dataset
-
     if out.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise SimbenchError(f"{out}: holds the dataset itself; name another folder")
-    written = export_dataset(Dataset.load(folder), out, to, overwrite)
+    written = simbench.export(simbench.Dataset.load(folder), out, to, overwrite)
     typer.echo(f"{len(written)} files: {out}")
 
 
@@ -100,15 +95,14 @@ def import_(
         raise SimbenchError("import: say what the files hold; allowed: --spikes or --traces")
     if traces and duration is not None:
         raise SimbenchError(f"--duration {duration:g}: only with --spikes")
-    (chosen,) = load([scenario])
-    from simbench.data.readers.spike_files import import_spikes
+    chosen = simbench.load_scenario(scenario)
     from simbench.data.readers.trace_files import add_labels, import_traces
 
     told = source, license, citation
     if traces:
         dataset = import_traces(files, *told)
     else:
-        dataset = import_spikes(files, chosen.imaging, duration, seed, *told)
+        dataset = simbench.import_spikes(files, chosen.imaging, duration, seed, *told)
     if labels:
         dataset = add_labels(dataset, labels)
     dataset.save(out)
@@ -117,7 +111,7 @@ def import_(
 
 @app.command(epilog="Example: simbench show optics quickstart -o optics.png")
 def show(
-    what: Annotated[Drawable, typer.Argument(help="What to draw.")],
+    what: Annotated[Literal["culture", "optics"], typer.Argument(help="What to draw.")],
     scenario: ScenarioName,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Picture: .png, .svg or .pdf.")
@@ -125,10 +119,9 @@ def show(
     seed: Seed = 0,
 ) -> None:
     """Draw a scenario's culture or its optics."""
-    (chosen,) = load([scenario])
+    chosen = simbench.load_scenario(scenario)
     if chosen.recordings:
         raise SimbenchError(f"show {scenario}: it has no culture; allowed: simulated scenarios")
-    from simbench.core.files import check_writable
     from simbench.report.culture_figure import draw_culture
     from simbench.report.optics_figure import draw_optics
     from simbench.report.style import check_picture, save
@@ -136,15 +129,22 @@ def show(
     path = out or Path(f"{chosen.name}-{what}.png")
     check_picture(path)
     check_writable(path.parent)
-    draw = {"culture": draw_culture, "optics": draw_optics}[what]
+    draw = draw_culture if what == "culture" else draw_optics
     save(draw(chosen, seed), path)
     typer.echo(str(path))
+
+
+def _deposit_names() -> list[str]:
+    """Datasets that somebody has deposited."""
+    from simbench.data.deposits import deposits
+
+    return [name for name, deposit in deposits().items() if deposit.url]
 
 
 @app.command(epilog="Example: simbench fetch firing-types-seed1")
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="Of a deposited dataset.", autocompletion=deposit_names)
+        str, typer.Argument(help="Of a deposited dataset.", autocompletion=_deposit_names)
     ],
 ) -> None:
     """Bring a deposited dataset into the cache, and say in which folder it is."""
@@ -171,12 +171,11 @@ def release(
 ) -> None:  # fmt: skip
     """Write datasets as archives to deposit, with card, checksums and metadata."""
     use_cache(cache_dir)
-    from simbench.core.files import check_new
     from simbench.data.export.release import RELEASED
     from simbench.data.export.release import release as write_release
 
     check_new(out)
-    scenarios = load(scenario or list(RELEASED))
+    scenarios = [simbench.load_scenario(name) for name in scenario or RELEASED]
     with resumable(), progress_bars() as report:
         write_release(scenarios, seed, out, nwb, n_jobs, report, parquet)
     typer.echo(str(out))

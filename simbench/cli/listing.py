@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from simbench.cli.choices import Listable
+import simbench
 from simbench.cli.common import app
 from simbench.core.console import print_table
 
@@ -15,7 +15,10 @@ Table = tuple[list[str], list[list[str]]]
 
 @app.command("list", epilog="Example: simbench list methods")
 def list_(
-    what: Annotated[Listable | None, typer.Argument(help="All, if left out.")] = None,
+    what: Annotated[
+        Literal["scenarios", "methods", "metrics", "indicators", "labels"] | None,
+        typer.Argument(help="All, if left out."),
+    ] = None,
 ) -> None:
     """List scenarios, methods, metrics, indicators and labels."""
     for name in [what] if what else TABLES:
@@ -39,17 +42,13 @@ def schema(
 
 
 def _scenarios() -> Table:
-    from simbench.benchmark.known_names import list_scenarios
-
-    table = list_scenarios().reset_index()
-    return list(table.columns), table.to_numpy().tolist()
+    table = simbench.list_scenarios().reset_index()
+    return list(table), table.to_numpy().tolist()
 
 
 def _methods() -> Table:
-    from simbench.benchmark.known_names import list_methods
-
-    table = list_methods().drop(columns="installed").reset_index()
-    return list(table.columns), table.to_numpy().tolist()
+    table = simbench.list_methods().drop(columns="installed").reset_index()
+    return list(table), table.to_numpy().tolist()
 
 
 def _metrics() -> Table:

@@ -2,32 +2,25 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+import simbench
 from simbench.cli.boards import print_leaderboard, write_overview
-from simbench.cli.choices import (
-    Backend,
-    CacheAction,
-    Checkable,
-    label_names,
-    method_names,
-    method_names_or_all,
-    scenario_names_or_all,
-)
 from simbench.cli.common import (
+    Backend,
     CacheDir,
     Folder,
     Jobs,
     Recordings,
     app,
-    load,
+    method_names,
+    method_names_or_all,
     resumable,
+    scenario_names,
     use_cache,
     use_recordings,
 )
@@ -38,7 +31,6 @@ from simbench.core.files import check_new
 if TYPE_CHECKING:
     from simbench.benchmark.plan import Unit
     from simbench.benchmark.sharding import Shard
-    from simbench.scenario.scenario import Scenario
 
 
 _log = logging.getLogger(__name__)
@@ -50,10 +42,21 @@ def _check_timeout(seconds: float | None) -> float | None:
     return seconds
 
 
+def _scenario_names_or_all() -> list[str]:
+    return [*scenario_names(), "all"]
+
+
+def _label_names() -> list[str]:
+    """Labels that simulated neurons have."""
+    from simbench.scenario.labels import LABELS
+
+    return list(LABELS)
+
+
 Scenarios = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SCENARIO]...", autocompletion=scenario_names_or_all,
+        metavar="[SCENARIO]...", autocompletion=_scenario_names_or_all,
         help="Names, .toml files or all; default: quickstart.",
     ),
 ]  # fmt: skip
@@ -96,7 +99,7 @@ DatasetFolder = Annotated[
 Targets = Annotated[
     list[str] | None,
     typer.Option(
-        "--target", autocompletion=label_names,
+        "--target", autocompletion=_label_names,
         help="Label of the dataset to recover; can be repeated.",
     ),
 ]  # fmt: skip
@@ -147,17 +150,24 @@ def run(
         for option, value in (("target", target), ("seconds", seconds), ("frame-rate", frame_rate)):
             if value:
                 raise SimbenchError(f"--{option}: only with --dataset")
-        chosen = _pinned(load(_expanded(scenarios or ["quickstart"])))
+        loaded = [simbench.load_scenario(name) for name in _expanded(scenarios or ["quickstart"])]
+        from simbench.data.recorded import pinned
+
+        chosen = [pinned(scenario) for scenario in loaded]
     else:
-        chosen = [_of_dataset(scenarios, dataset, target or [], seconds, frame_rate)]
+        if scenarios:
+            raise SimbenchError(f"--dataset {dataset}: allowed: no scenario beside it")
+        from simbench.data.recorded import scenario_of
+
+        chosen = [scenario_of(dataset, target or [], seconds, frame_rate)]
     seeds = seed or [0]
-    from simbench.benchmark.plan import networks_left_out, plan
+    from simbench.benchmark.plan import networks_left_out
     from simbench.benchmark.sharding import Shard
 
-    names = Counter(scenario.name for scenario in set(chosen))
-    for name in sorted(name for name, count in names.items() if count > 1):
+    called = Counter(scenario.name for scenario in set(chosen))
+    for name in sorted(name for name, count in called.items() if count > 1):
         raise SimbenchError(f"two different scenarios are called {name}; rename one of them")
-    plans = {scenario: plan([scenario], method or [], seeds, trainings) for scenario in chosen}
+    plans = {s: simbench.plan([s], method or [], seeds, trainings) for s in chosen}
     share = Shard.parse(shard) if shard else None
     left_out = networks_left_out(chosen, method or [])
     if dry_run:
@@ -197,10 +207,9 @@ def _say_left_out(networks: list[str]) -> None:
 
 def _run_scenario(
     seed: int, n_jobs: int, timeout_s: float | None, out: Path,
-    scenario: "Scenario", units: "list[Unit]", share: "Shard | None",
+    scenario: "simbench.Scenario", units: "list[Unit]", share: "Shard | None",
 ) -> None:  # fmt: skip
     from simbench.benchmark.run import results_of
-    from simbench.benchmark.run import run as run_units
     from simbench.benchmark.sharding import write_shard
     from simbench.report.results_folder import write_results
 
@@ -216,7 +225,7 @@ def _run_scenario(
             results = results_of(share.of(units), n_jobs, report, timeout_s, log)
             typer.echo(f"Share: {write_shard(folder, share, scenario, units, results)}")
             return
-        rows = run_units(units, n_jobs, report, timeout_s, log)
+        rows = simbench.run(units, n_jobs, report, timeout_s, log)
         if (rows["status"] != "ok").all():
             first = rows.iloc[0]
             raise SimbenchError(
@@ -246,7 +255,9 @@ def collect(folder: Folder, cache_dir: CacheDir = None) -> None:
 
 @app.command(epilog="Example: simbench cache info")
 def cache(
-    what: Annotated[CacheAction, typer.Argument(help="Say, delete what is old, or empty.")],
+    what: Annotated[
+        Literal["info", "prune", "clear"], typer.Argument(help="Say, delete what is old, or empty.")
+    ],
     days: Annotated[
         float, typer.Option(min=0, help="prune: delete what was not used for so many days.")
     ] = 30,
@@ -256,17 +267,17 @@ def cache(
     use_cache(cache_dir)
     from simbench.core import cache as store
 
-    work: dict[str, Callable[[], int]] = {
-        "info": store.usage, "prune": partial(store.prune, days), "clear": store.clear
-    }  # fmt: skip
-    size = work[what]()
+    if what == "prune":
+        size = store.prune(days)
+    else:
+        size = store.clear() if what == "clear" else store.usage()
     verb = "used" if what == "info" else "freed"
     typer.echo(f"{store.cache_folder()}: {size / 1e6:.1f} MB {verb}")
 
 
 @app.command(epilog="Example: simbench check method mymethod.py:MyMethod")
 def check(
-    what: Annotated[Checkable, typer.Argument(help="What to check.")],
+    what: Annotated[Literal["method"], typer.Argument(help="What to check.")],
     method: Annotated[
         str,
         typer.Argument(
@@ -291,42 +302,19 @@ def _expanded(names: list[str]) -> list[str]:
     """
     if "all" not in names:
         return list(dict.fromkeys(names))
-    from simbench.scenario.scenario_file import available_scenarios
-
-    known = {scenario.name: scenario.recordings for scenario in load(list(available_scenarios()))}
+    known = {name: simbench.load_scenario(name).recordings for name in scenario_names()}
     lacking = [name for name, recipe in known.items() if recipe and recipe.lacks_folder]
     if lacking:
         _log.warning("left out without --recordings DIR: %s", ", ".join(lacking))
     everything = [name for name in known if name not in lacking]
-    named = (everything if name == "all" else [name] for name in names)
-    return list(dict.fromkeys(chain.from_iterable(named)))
-
-
-def _pinned(scenarios: "list[Scenario]") -> "list[Scenario]":
-    """Scenarios of which those with recordings of others state the checksum of these."""
-    if not any(scenario.recordings for scenario in scenarios):
-        return scenarios
-    from simbench.data.recorded import pinned
-
-    return [pinned(scenario) for scenario in scenarios]
-
-
-def _of_dataset(
-    scenarios: list[str] | None, folder: Path, targets: list[str], seconds: float | None,
-    frame_rate_hz: float | None,
-) -> "Scenario":  # fmt: skip
-    if scenarios:
-        raise SimbenchError(f"--dataset {folder}: allowed: no scenario beside it")
-    from simbench.data.recorded import scenario_of
-
-    return scenario_of(folder, targets, seconds, frame_rate_hz)
+    named = [each for name in names for each in (everything if name == "all" else [name])]
+    return list(dict.fromkeys(named))
 
 
 def _export_traces(
-    scenarios: "list[Scenario]", seeds: list[int], n_jobs: int, folder: Path
+    scenarios: "list[simbench.Scenario]", seeds: list[int], n_jobs: int, folder: Path
 ) -> None:
     from simbench.core.seeds import check_secret, draw_secret_seed
-    from simbench.data.simulation import simulate
     from simbench.submission import export_traces
 
     if len(seeds) > 1:
@@ -344,11 +332,12 @@ def _export_traces(
         typer.echo(f"The seed, to be kept secret until the board closes: {seed}")
     for target, plain in targets.items():
         with resumable(), progress_bars() as report:
-            dataset = simulate(plain, seed, n_jobs, partial(report, f"simulate {plain.name}"))
+            what = f"simulate {plain.name}"
+            dataset = simbench.simulate(plain, seed, n_jobs, partial(report, what))
         typer.echo(str(export_traces(dataset, target)))
 
 
-def _print_plan(plans: "dict[Scenario, list[Unit]]") -> None:
+def _print_plan(plans: "dict[simbench.Scenario, list[Unit]]") -> None:
     from simbench.benchmark.estimate import estimate
 
     parts = {f"{scenario.name} v{scenario.version}": plans[scenario] for scenario in plans}

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simbench.cli.choices import scenario_names
-from simbench.cli.common import Jobs, Seed, app, load
-from simbench.core.console import print_table
+import simbench
+from simbench.cli.common import Jobs, Seed, app, print_frame, scenario_names
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +25,7 @@ def score(
     n_jobs: Jobs = -1,
 ) -> None:
     """Score latents made elsewhere by the same rules as every method."""
-    (chosen,) = load([scenario])
+    chosen = simbench.load_scenario(scenario)
     from simbench.submission import read_card, score_latents
 
     _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
@@ -41,7 +40,7 @@ def accept(
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Score a submission and put it on the board, if its name is not taken."""
-    (chosen,) = load([scenario])
+    chosen = simbench.load_scenario(scenario)
     from simbench.submission import accept_submission
 
     _print_scores(accept_submission(file, chosen, out / chosen.name, seed, n_jobs))
@@ -63,8 +62,4 @@ def submit(
 def _print_scores(rows: "DataFrame") -> None:
     columns = ["target", "metric", "probe", "split", "value", "chance", "ceiling", "recovery"]
     shown = rows.loc[rows["probe"] != "none", columns]
-    cells = [
-        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
-        for row in shown.itertuples(index=False)
-    ]
-    print_table(str(rows["method"].iloc[0]), columns, cells)
+    print_frame(str(rows["method"].iloc[0]), shown, ".3f")

@@ -5,9 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from simbench.cli.choices import method_names_or_all, scenario_names
-from simbench.cli.common import CacheDir, Jobs, Seed, app, resumable, use_cache
-from simbench.core.console import print_table, progress_bars
+import simbench
+from simbench.cli.common import (
+    CacheDir,
+    Jobs,
+    Seed,
+    app,
+    method_names_or_all,
+    print_frame,
+    resumable,
+    scenario_names,
+    use_cache,
+)
+from simbench.core.console import progress_bars
 
 validate = typer.Typer(no_args_is_help=True, help="Compare simbench with recordings of others.")
 app.add_typer(validate, name="validate", epilog="Example: simbench validate ranks recordings")
@@ -85,13 +95,7 @@ def ranks(
 def _validate(
     what: Any, folder: Path, out: Path, title: str, columns: list[str], **how: Any
 ) -> None:
-    from simbench.report.validation import validate as hold_against
-
     with resumable(), progress_bars() as report:
-        table = hold_against(what, folder, out, progress=report, **how)
-    rows = [
-        [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
-        for row in table[columns].itertuples(index=False)
-    ]
-    print_table(title, columns, rows)
+        table = simbench.validate(what, folder, out, progress=report, **how)
+    print_frame(title, table[columns], ".2f")
     typer.echo(f"Tables and figure: {out}")

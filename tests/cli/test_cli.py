@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from simbench.benchmark.rows import read_rows, read_text
 from simbench.cli import app
-from simbench.cli.choices import Backend, Probe
+from simbench.cli.common import Backend, Probe
 from simbench.core.parallel import BACKENDS
 from simbench.culture import planning
 from simbench.scoring.probes import PROBES
