@@ -19,13 +19,13 @@ import simbench
 from simbench.data.readers.measured_cells import halves, read_cells
 from simbench.data.real_cultures import STATISTICS, measure_cultures
 from simbench.report.style import PAGE, PALETTE, save, use_style
-from simbench.report.validation.culture_validation_figure import (
+from simbench.report.validation.culture_validation import (
     draw_raster,
     spikes_of,
     typical_recording,
 )
+from simbench.report.validation.optics_report import draw_example
 from simbench.report.validation.optics_validation import compare_cells
-from simbench.report.validation.optics_validation_figure import draw_example
 
 VALIDATION = Path(__file__).parents[1] / "results" / "validation"
 INDICATOR, SCENARIO = "jGCaMP8m", "firing-types"
