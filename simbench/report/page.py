@@ -70,7 +70,7 @@ def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> 
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
-    html = render(tables, lines, links, folder, PARQUET_FILE if parquet else "")
+    html = render(tables, lines, folder, links, PARQUET_FILE if parquet else "")
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
@@ -84,8 +84,8 @@ def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> 
 def render(
     tables: Mapping[Path, pd.DataFrame],
     lines: str,
+    home: Path,
     links: Sequence[str] = (),
-    home: Path | None = None,
     parquet: str = "",
 ) -> str:
     """The page as text.
@@ -96,10 +96,10 @@ def render(
         Rows by the folder they lie in; its pictures, method cards and scenario are shown.
     lines : str
         All rows as JSON lines, for the download.
+    home : Path
+        Folder of all results: its summary and validation are shown.
     links : sequence of str
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
-    home : Path, optional
-        Folder of all results: its summary and validation are shown.
     parquet : str
         Name of a Parquet copy of the rows beside the page, if there is one.
     """
@@ -130,25 +130,20 @@ def _comes_last(board: tuple[str, pd.DataFrame]) -> bool:
     return is_replication(board[1]) or board[1]["scenario"].iloc[0] in UNRANKED_SCENARIOS
 
 
-def _of_all(home: Path | None) -> dict[str, Any]:
+def _of_all(home: Path) -> dict[str, Any]:
     """What stands above and below the boards: of all of them, and of recordings of others."""
-    nothing: dict[str, Any] = {"whole": [], "witnesses": "", "validation": [], "like_real": {}}
-    if home is None or not home.is_dir():
-        return nothing
-    validation = _pictures(home / "validation")
-    whole = [home / "summary.png", home / "validation" / "ranks.png"]
-    whole = [path for path in whole if path.is_file()]
-    summary, cultures = home / "summary.csv", home / "validation" / "cultures.csv"
+    validation = home / "validation"
+    summary, cultures = home / "summary.csv", validation / "cultures.csv"
+    whole = [path for path in (home / "summary.png", validation / "ranks.png") if path.is_file()]
+    others = [path for path in _pictures(validation) if path not in whole]
     with reading(summary):
         seen = witnesses(pd.read_csv(summary)) if summary.is_file() else ""
     with reading(cultures):
         alike = like_real(pd.read_csv(cultures)) if cultures.is_file() else {}
-    return nothing | {
-        "whole": _embed(whole, _WHOLE),
-        "witnesses": seen,
-        "validation": _embed([path for path in validation if path not in whole], _VALIDATION),
-        "like_real": alike,
-    }
+    return {
+        "whole": _embed(whole, _WHOLE), "validation": _embed(others, _VALIDATION),
+        "witnesses": seen, "like_real": alike,
+    }  # fmt: skip
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -166,21 +161,19 @@ def _embed(paths: Sequence[Path], budget: int) -> list[dict[str, Any]]:
     embedded = []
     for path in paths:
         for width in _WIDTHS:
-            uri, size = _svg_uri(path) if path.suffix == ".svg" else _webp_uri(path, width)
+            uri, size = _data_uri(path, width)
             if len(uri) <= budget // len(paths):
                 embedded.append({"name": path.stem, "uri": uri, "size": size})
                 break
     return embedded
 
 
-def _svg_uri(path: Path) -> tuple[str, None]:
-    return _data_uri("svg+xml", path.read_bytes()), None
-
-
-def _webp_uri(path: Path, width: int) -> tuple[str, tuple[int, int]]:
-    """Data URI of a PNG of at most that width, and its width and height in pixels."""
+def _data_uri(path: Path, width: int) -> tuple[str, tuple[int, int] | None]:
+    """Data URI of a picture; of a PNG at most that wide, with its width and height in pixels."""
     from PIL import Image
 
+    if path.suffix == ".svg":
+        return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}", None
     buffer = io.BytesIO()
     try:
         with Image.open(path, formats=["PNG"]) as opened:
@@ -189,11 +182,7 @@ def _webp_uri(path: Path, width: int) -> tuple[str, tuple[int, int]]:
         raise SimbenchError(f"{path}: not a picture that can be read ({error})") from None
     image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
     image.save(buffer, "WEBP", quality=82, method=2)
-    return _data_uri("webp", buffer.getvalue()), image.size
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", image.size
 
 
 def _part(name: str) -> str:

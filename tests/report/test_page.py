@@ -90,7 +90,7 @@ def test_boards_that_rank_nobody_come_last():
     old = old.assign(metric="published_ari", split="neuron", probe="none")
     old = pd.concat([made_rows(scenario="old"), old], ignore_index=True)
     settings = made_rows(scenario="ablation")
-    text = render({Path("nowhere"): pd.concat([settings, old, quick])}, "")
+    text = render({Path("nowhere"): pd.concat([settings, old, quick])}, "", Path("nowhere"))
     places = [text.index(f">{name} v1</h2>") for name in ("quick", "ablation", "old")]
     assert places[0] < min(places[1:])
 
@@ -136,7 +136,7 @@ def elements_with(method):
     rows = made_rows(
         {"chance": METHODS["chance"], method: ("outside", 0.5)}, n_cultures=3, targets=["d"]
     ).query("probe == 'linear'")
-    return [tag for tag, _ in Reader(render({Path("nowhere"): rows}, "")).elements]
+    return [tag for tag, _ in Reader(render({Path("nowhere"): rows}, "", Path("nowhere"))).elements]
 
 
 @settings(max_examples=20, deadline=None)
