@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,10 +34,8 @@ VOTE = "vote_accuracy"
 _ONE_BOARD = ["scenario", "scenario_version", "scoring_version"]
 _CELL = ["seed", "level", "target"]
 _COSTS = ["n_components", "seconds", "peak_memory_mb", "n_parameters", "settings_tried"]
-_OF_TARGET = (
-    "score", "low", "high", "chance", "ceiling", "recovery", "recovery_low", "recovery_high",
-    "leakage_gap", "vote_p",
-)  # fmt: skip
+_RECOVERY = ["recovery", "recovery_low", "recovery_high"]
+_OF_TARGET = ["score", "low", "high", "chance", "ceiling", *_RECOVERY, "leakage_gap", "vote_p"]
 
 
 def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -169,33 +166,19 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
     fits = fits_by_target(rows, probe)
     votes = frozenset(rows.loc[rows["metric"] == VOTE, "target"])
     means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
-    n_cells = (len(scores) - 1) * n_units(rows)
-    targets = [target for target in scores if target != OVERALL]
-    leaks = {target: _leak(means, FLOOR, target) for target in targets}
-    abouts, lines = _about(rows, scored, n_cells), {}
-    for method, about in abouts.iterrows():
-        line: dict[tuple[str, str], Any] = dict.fromkeys(
-            itertools.product(targets, _OF_TARGET), float("nan")
-        )
-        for target in targets:
-            table = scores[target]
-            if method in table:
-                interval = nested_interval(table[method], fits[target])
-                summary = _summary(means.loc[method, target].loc["culture"], interval)
-                summary["leakage_gap"] = _leak(means, method, target) - leaks[target]
-                taught = table[TAUGHT].mean() if TAUGHT in table else None
-                if taught is not None:
-                    placed = recovery(summary["score"], summary["chance"], taught)
-                    summary["recovery_of_traces"] = placed
-                if target in votes:
-                    right = table[method].to_numpy() > 0.5
-                    summary["vote_p"] = vote_p(right, summary["chance"])
-                line |= {(target, key): value for key, value in summary.items()}
-        about = {**about, **_mean_interval(scores[OVERALL].get(method), fits[OVERALL])}
-        lines[str(method)] = line | {("method", key): value for key, value in about.items()}
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.columns = pd.MultiIndex.from_tuples(table.columns)
-    table.index.name = "method"
+    about = _about(rows, scored, n_cells=(len(scores) - 1) * n_units(rows))
+    mean = {
+        method: (values.mean(), *nested_interval(values, fits[OVERALL]))
+        for method, values in scores[OVERALL].items()
+    }
+    about[_RECOVERY] = pd.DataFrame.from_dict(mean, "index", dtype=float, columns=_RECOVERY)
+    parts = {
+        target: _on_target(target, table, fits[target], means, target in votes)
+        for target, table in scores.items()
+        if target != OVERALL
+    }
+    parts = {target: part.reindex(about.index) for target, part in parts.items()}
+    table = pd.concat({**parts, "method": about}, axis=1)
     table = _in_order(table, not is_replication(rows))
     methods = [] if is_replication(rows) else table.index[~is_unranked(table["method", "family"])]
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
@@ -224,18 +207,24 @@ def pairwise(board: Board) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
-def _mean_interval(values: pd.Series | None, fits: pd.DataFrame) -> dict[str, float]:
-    ends = (np.nan, np.nan, np.nan)
-    if values is not None:
-        ends = (float(values.mean()), *nested_interval(values, fits))
-    return dict(zip(("recovery", "recovery_low", "recovery_high"), ends))
-
-
-def _summary(means: pd.Series, interval: tuple[float, float]) -> dict[str, float]:
-    """Score, interval and recovery of one method on one target, from value, chance and ceiling."""
-    score, chance, ceiling = means
-    placed = (recovery(value, chance, ceiling) for value in (score, *interval))
-    return dict(zip(_OF_TARGET, (score, *interval, chance, ceiling, *placed)))
+def _on_target(
+    target: str, scores: pd.DataFrame, fits: pd.DataFrame, means: pd.DataFrame, is_vote: bool
+) -> pd.DataFrame:
+    """Score of every method on one target, with its interval, place and leakage gap."""
+    lines = []
+    for method, values in scores.items():
+        score, chance, ceiling = means.loc[(method, target, "culture")]
+        line = {"score": score, "chance": chance, "ceiling": ceiling}
+        line["low"], line["high"] = nested_interval(values, fits)
+        for end, value in zip(_RECOVERY, (score, line["low"], line["high"])):
+            line[end] = recovery(value, chance, ceiling)
+        line["leakage_gap"] = _leak(means, method, target) - _leak(means, FLOOR, target)
+        line["vote_p"] = vote_p(values.to_numpy() > 0.5, chance) if is_vote else np.nan
+        if TAUGHT in scores:
+            line["recovery_of_traces"] = recovery(score, chance, scores[TAUGHT].mean())
+        lines.append(line)
+    columns = [*_OF_TARGET, *["recovery_of_traces"] * (TAUGHT in scores)]
+    return pd.DataFrame(lines, scores.columns, columns, dtype=float)
 
 
 def _leak(means: pd.DataFrame, method: str, target: str) -> float:
@@ -273,7 +262,7 @@ def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFra
 def _in_order(table: pd.DataFrame, is_ranked: bool) -> pd.DataFrame:
     """Methods by recovery with their rank, or as they were run without rank; controls last."""
     if not is_ranked:
-        table[[("method", key) for key in ("recovery", "recovery_low", "recovery_high")]] = np.nan
+        table[[("method", key) for key in _RECOVERY]] = np.nan
     is_control = is_unranked(table["method", "family"])
     order = pd.DataFrame({"control": is_control, "recovery": -table["method", "recovery"]})
     table = table.loc[order.sort_values(["control", "recovery"], kind="stable").index].copy()
