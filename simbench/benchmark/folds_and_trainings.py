@@ -33,19 +33,16 @@ def _of_trainings(trainings: list[list[Result]]) -> Result:
             return result
     if len(every) == 1:
         return every[0]
-    scores = [
-        _of_training(same)
-        for same in _same_scores([_scores_of_folds(folds) for folds in trainings])
+    by_training = [
+        [_of_folds(same) for same in _same_scores([fold["scores"] for fold in folds])]
+        for folds in trainings
     ]
+    scores = [_of_training(same) for same in _same_scores(by_training)]
     costs = {
         "seconds": float(np.mean([result["seconds"] for result in every])),
         "peak_memory_mb": max(result["peak_memory_mb"] for result in every),
     }
     return {**every[0], **costs, "scores": scores}
-
-
-def _scores_of_folds(folds: list[Result]) -> list[dict[str, Any]]:
-    return [_of_folds(same) for same in _same_scores([fold["scores"] for fold in folds])]
 
 
 def _same_scores(tables: list[list[dict[str, Any]]]) -> Iterable[list[dict[str, Any]]]:

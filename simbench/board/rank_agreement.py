@@ -18,7 +18,6 @@ from simbench.scoring.statistics import bootstrap_interval
 
 N_BOOTSTRAP = 1000
 FEWEST_METHODS = 3
-_QUANTILES = [0.025, 0.975]
 
 
 def kendall_tau(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -115,37 +114,36 @@ def rank_agreement(
     if len(methods) < FEWEST_METHODS:
         raise SimbenchError(f"ranks: {len(methods)} methods on both boards; at least 3 are needed")
     simulated, real = simulated[methods], real[methods]
+    if paired and len(simulated) != len(real):
+        raise SimbenchError(f"ranks: {len(simulated)} and {len(real)} units can't be paired")
     one, other, pairs = simulated.mean(), real.mean(), separated_pairs(simulated)
-    drawn = draws(simulated, real, pairs, paired)
-    (tau_low, lower), (tau_high, upper) = drawn.quantile(_QUANTILES).to_numpy()
+    of_simulated = _resampled(simulated, "real" if paired else "simulated")
+    of_real = pd.DataFrame(_resampled(real, "real"), columns=methods)
+    tau_low, tau_high = interval(kendall_tau(of_simulated, of_real.to_numpy()))
+    lower, upper = interval(concordance(pairs, of_real))
     return {
         "n_methods": len(methods),
         "tau": float(kendall_tau(one.to_numpy(), other.to_numpy())),
-        "tau_low": float(tau_low), "tau_high": float(tau_high),
+        "tau_low": tau_low, "tau_high": tau_high,
         "tau_families": tau_of_families(one, other, families),
         "n_pairs": len(pairs), "concordance": float(concordance(pairs, other)),
-        "concordance_low": float(lower), "concordance_high": float(upper),
+        "concordance_low": lower, "concordance_high": upper,
     }  # fmt: skip
 
 
-def draws(
-    simulated: pd.DataFrame, real: pd.DataFrame, pairs: pd.DataFrame, paired: bool = False
-) -> pd.DataFrame:
-    """Tau and concordance on resampled units, one row per draw.
+def tau_draws(simulated: pd.DataFrame, real: pd.DataFrame) -> np.ndarray:
+    """Tau on resampled units of two boards of the same methods, one value per draw.
 
     The same real table is always resampled in the same way, so that draws of several boards against
     it belong together.
     """
-    of_real = _resampled(real, "real")
-    of_simulated = _resampled(simulated, "real" if paired else "simulated")
-    if paired and len(simulated) != len(real):
-        raise SimbenchError(f"ranks: {len(simulated)} and {len(real)} units can't be paired")
-    return pd.DataFrame(
-        {
-            "tau": kendall_tau(of_simulated, of_real),
-            "concordance": concordance(pairs, pd.DataFrame(of_real, columns=real.columns)),
-        }
-    )
+    return kendall_tau(_resampled(simulated, "simulated"), _resampled(real, "real"))
+
+
+def interval(drawn: np.ndarray | pd.Series) -> tuple[float, float]:
+    """95 % interval of what was drawn; draws without a value are left out."""
+    low, high = pd.Series(drawn).quantile([0.025, 0.975])
+    return float(low), float(high)
 
 
 def _resampled(scores: pd.DataFrame, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from simbench.board.leaderboard import (
     is_replication,
     is_unranked,
 )
-from simbench.board.rank_agreement import draws, kendall_tau, rank_agreement
+from simbench.board.rank_agreement import interval, kendall_tau, rank_agreement, tau_draws
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
 from simbench.core.errors import SimbenchError
 
@@ -147,16 +147,15 @@ def verdicts(table: pd.DataFrame) -> pd.DataFrame:
 def _differences(contrast: Tables, real: pd.DataFrame, target: str) -> Iterator[dict]:
     """Tau of the contrast's first board less that of each other one, with its interval."""
     first, *others = list(contrast) or [""]
-    no_pairs = pd.DataFrame(columns=["better", "worse"])
     for name in others:
         methods = [m for m in _shared(contrast[name], real) if m in contrast[first].columns]
         both = [contrast[board][methods] for board in (first, name)]
         taus = [kendall_tau(t.mean().to_numpy(), real[methods].mean().to_numpy()) for t in both]
-        drawn = [draws(table, real[methods], no_pairs)["tau"] for table in both]
-        low, high = (drawn[0] - drawn[1]).quantile([0.025, 0.975])
+        drawn = [tau_draws(table, real[methods]) for table in both]
+        low, high = interval(drawn[0] - drawn[1])
         yield {
             "kind": "difference", "board": f"{first} less {name}", "target": target,
-            "tau": float(taus[0] - taus[1]), "tau_low": float(low), "tau_high": float(high),
+            "tau": float(taus[0] - taus[1]), "tau_low": low, "tau_high": high,
         }  # fmt: skip
 
 
@@ -167,12 +166,12 @@ def _mean_tau(
     share = 1 / (of_set.nunique() * of_set.map(of_set.value_counts()))
     found = {line["board"]: line["tau"] for line in lines
              if (line["kind"], line["target"]) == ("suite", target)}  # fmt: skip
-    drawn, no_pairs = {}, pd.DataFrame(columns=["better", "worse"])
+    drawn = {}
     for name, table in boards.items():
         methods = _shared(table, real)
-        drawn[name] = draws(table[methods], real[methods], no_pairs)["tau"]
-    low, high = (pd.DataFrame(drawn) @ share).quantile([0.025, 0.975])
-    return {"tau": float(pd.Series(found) @ share), "tau_low": float(low), "tau_high": float(high)}
+        drawn[name] = tau_draws(table[methods], real[methods])
+    low, high = interval(pd.DataFrame(drawn) @ share)
+    return {"tau": float(pd.Series(found) @ share), "tau_low": low, "tau_high": high}
 
 
 def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[str]:
