@@ -11,7 +11,6 @@ from simbench.benchmark.run import latents_of
 from simbench.board.leaderboard import Board
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_writable, write_text
-from simbench.data.dataset import Dataset
 from simbench.data.simulation import open_dataset, recording_folders
 from simbench.report.figures import draw_similarity, draw_traces
 from simbench.report.gallery import choose_methods, draw_gallery, similarity
@@ -63,29 +62,21 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     board = write_tables(folder, rows_of_all, scenario)
     level, shown = next(iter(scenario.at_levels.items()))
     folders = recording_folders(shown, seed)
-    if all(folder.is_dir() for folder in folders):  # not where shares of a run were collected
-        _write_pictures(
-            folder, rows_of_all, board, (level, shown), open_dataset(shown, seed, folders)
-        )
-    return board
-
-
-def _write_pictures(
-    folder: Path, rows: pd.DataFrame, board: Board, of_level: tuple[str, Scenario],
-    dataset: Dataset,
-) -> None:  # fmt: skip
-    """Traces, latents and how alike these are: as far as the cache holds them."""
-    level, shown = of_level
-    seed = int(dataset.seed or 0)
+    if not all(folder.is_dir() for folder in folders):  # where shares of a run were collected
+        return board
+    dataset = open_dataset(shown, seed, folders)
     save(draw_traces(dataset), folder / "traces.png")
-    mine = rows[(rows["seed"] == seed) & (rows["level"] == level) & (rows["status"] == "ok")]
+    mine = rows_of_all.query("seed == @seed and level == @level and status == 'ok'")
     units = {name: Unit(shown, seed, name, level) for name in board.table.index}
-    done = [name for name in units if name in set(mine["method"])]
-    kept = [name for name in done if units[name].latents_folder.is_dir()]
-    latents = {name: latents_of(units[name]) for name in kept}
+    latents = {
+        name: latents_of(unit)
+        for name, unit in units.items()
+        if name in set(mine["method"]) and unit.latents_folder.is_dir()
+    }
     if latents and board.targets:
-        gallery = {name: latents[name] for name in choose_methods(board, set(kept))}
+        gallery = {name: latents[name] for name in choose_methods(board, set(latents))}
         save(draw_gallery(gallery, dataset, mine), folder / "latents.png")
         alike = similarity({name: z[dataset.test_neurons] for name, z in latents.items()})
         write_text(folder / "similarity.csv", alike.to_csv(float_format="%.4f"))
         save(draw_similarity(alike), folder / "similarity.png")
+    return board
