@@ -86,20 +86,18 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Cultures that have names are the same for all seeds.
     """
-    values: dict[str, dict[int, list[np.ndarray]]] = {}
-    for method, seed, row in zip(rows["method"], rows["seed"], rows["per_culture"]):
-        levels = values.setdefault(method, {}).setdefault(seed, [])
-        levels.append(np.array(row, dtype=float))
     columns = {}
-    for method, seeds in values.items():
-        shared = {seed: min(map(len, levels)) for seed, levels in seeds.items()}
-        columns[method] = pd.Series(
-            np.concatenate(
-                [_mean_over_levels([v[: shared[s]] for v in levels]) for s, levels in seeds.items()]
-            ),
-            [(seed, culture) for seed, n in shared.items() for culture in range(n)],
-        )
+    for method, mine in rows.groupby("method", sort=False):
+        by_seed = {}
+        for seed, levels in mine.groupby("seed", sort=False)["per_culture"]:
+            n_shared = min(map(len, levels))
+            values = np.array([scores[:n_shared] for scores in levels], dtype=float)
+            n_scored = (~np.isnan(values)).sum(axis=0)  # NaN only where no level has a score
+            mean = np.nansum(values, axis=0) / np.where(n_scored, n_scored, np.nan)
+            by_seed[seed] = pd.Series(mean)
+        columns[method] = pd.concat(by_seed)
     table = pd.DataFrame(columns).dropna(how="all")
+    table.index = table.index.to_flat_index()
     named = {
         (seed, place): ("all seeds", name)
         for seed, names in zip(rows["seed"], rows["cultures"])
@@ -118,9 +116,3 @@ def _mean_over_targets(tables: list[pd.DataFrame]) -> pd.DataFrame:
     shared = reduce(pd.Index.intersection, (table.index for table in tables))
     first, *others = (table.reindex(shared) for table in tables)
     return sum(others, first) / len(tables)
-
-
-def _mean_over_levels(levels: list[np.ndarray]) -> np.ndarray:
-    """Mean over levels of every culture; NaN only where no level has a score."""
-    scored = (~np.isnan(levels)).sum(axis=0)
-    return np.nansum(levels, axis=0) / np.where(scored, scored, np.nan)

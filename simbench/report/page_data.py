@@ -75,12 +75,12 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
     folder : Path
         Where the rows lie; a ``scenario.json`` there says what was asked.
     """
-    scenario = level_tables.find_scenario(rows, folder)
+    scenario, name = level_tables.find_scenario(rows, folder), rows["scenario"].iloc[0]
     axis, within = level_tables.axis_name(scenario), level_tables.stratum_name(scenario)
     probes = [p for p in _PROBES if p == _PROBES[0] or (rows["probe"] == p).any()]
     return {
         "key": key, "title": title, "first": dict(rows.iloc[0]),
-        "group": _group(str(rows["scenario"].iloc[0])),
+        "group": next((group for group, names in GROUPS.items() if name in names), OTHERS),
         "question": " ".join(scenario.question.split()) if scenario else "",
         "seeds": sorted(set(rows["seed"])),
         "digests": sorted(set(rows["scenario_digest"])),
@@ -89,10 +89,6 @@ def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[s
         "further": _further_metrics(rows),
         "replication": _replication(rows) if is_replication(rows) else {},
     }  # fmt: skip
-
-
-def _group(scenario: str) -> str:
-    return next((group for group, names in GROUPS.items() if scenario in names), OTHERS)
 
 
 def view_data(
@@ -112,6 +108,7 @@ def view_data(
         for method, line in board.table.iterrows()
     ]  # fmt: skip
     figures = {"leaderboard": _figure(draw_leaderboard(board))} if targets else {}
+    csv = flat_table(board.table).reset_index().to_csv(index=False, float_format="%.6g")
     levels = level_tables.level_scores(rows, probe)
     if levels:
         figures["curves"] = _figure(draw_curves(board, levels, axis))
@@ -128,15 +125,9 @@ def view_data(
         ],
         "figures": figures,
         "axis": axis,
-        "csv": _csv_uri(board),
+        "csv": f"data:text/csv;charset=utf-8,{quote(csv, _URL_SAFE)}",
         "tests": [_tests(board, t) for t in tested if targets and not board.is_replication],
     }
-
-
-def _csv_uri(board: Board) -> str:
-    """Address of the board as a CSV file, for a download."""
-    text = flat_table(board.table).reset_index().to_csv(index=False, float_format="%.6g")
-    return f"data:text/csv;charset=utf-8,{quote(text, _URL_SAFE)}"
 
 
 def _tied(method: str, letters: pd.Series) -> list[str]:

@@ -194,13 +194,11 @@ def _distances_text(table: pd.DataFrame) -> str:
     lines = []
     by_part = table.groupby(["scenario", "condition", "region"], sort=False)
     for (scenario, condition, region), some in by_part:
-        by_name = some.set_index("statistic")
         inside = [told_inside(some, c) for c in ("distance", "held_out", "as_electrodes")]
         share = number(some["all_inside"].iloc[0])
         cells = [
-            f"{number(by_name.loc[name, 'value'], '.2g')} "
-            f"({number(by_name.loc[name, 'distance'], '+.1f')})"
-            for name in STATISTICS
+            f"{number(row.value, '.2g')} ({number(row.distance, '+.1f')})"
+            for row in some.itertuples()
         ]
         name = f"{scenario}, {condition}" if condition else scenario
         lines.append([name, region, *inside, share, *cells])
@@ -213,13 +211,9 @@ def _real_text(real: pd.DataFrame) -> str:
     for days in (_YOUNG_DAYS, MATURE_DAYS):
         some = real[real["days_in_vitro"].between(*days)]
         for region, mine in some.groupby("region"):
-            by_name = ranges_of(mine, days).set_index("statistic")
-            cells = [
-                f"{by_name.loc[name, 'p50']:.2g} "
-                f"({by_name.loc[name, 'p5']:.2g} to {by_name.loc[name, 'p95']:.2g})"
-                for name in STATISTICS
-            ]
-            counts = (str(by_name[column].iloc[0]) for column in ("recordings", "cultures"))
+            found = ranges_of(mine, days)
+            cells = [f"{row.p50:.2g} ({row.p5:.2g} to {row.p95:.2g})" for row in found.itertuples()]
+            counts = len(mine), mine["culture"].nunique()
             share = number(share_inside(mine.to_dict("records"), str(region), mature))
             lines.append([region, _days(days), *counts, share, *cells])
     return markdown_table(header, lines, 2)

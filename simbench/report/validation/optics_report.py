@@ -253,13 +253,10 @@ def draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
     dff = frame_dff(recording.spikes, get_indicator(name), rate)[0, :n_frames]
     simulated = without_drift(dff, rate)
     offset = recording.dff.mean() - simulated.mean()
-    lines = {"measured": recording.dff, "simulated": simulated + offset}
-    axes.plot(seconds[shown], lines["measured"][shown], color="0.2", lw=0.8, label="measured")
-    axes.plot(
-        seconds[shown], lines["simulated"][shown], color=_COLORS[model], lw=0.9, label="simulated"
-    )
-    low = min(line[shown].min() for line in lines.values())
-    high = max(line[shown].max() for line in lines.values())
+    real, made = recording.dff[shown], (simulated + offset)[shown]
+    axes.plot(seconds[shown], real, color="0.2", lw=0.8, label="measured")
+    axes.plot(seconds[shown], made, color=_COLORS[model], lw=0.9, label="simulated")
+    low, high = min(real.min(), made.min()), max(real.max(), made.max())
     times = recording.spikes.times - start
     times = times[(times >= 0) & (times < _WINDOW_S)]
     axes.vlines(times, low - 0.3 * (high - low), low - 0.1 * (high - low), color="0.2", lw=0.4)

@@ -52,12 +52,11 @@ def measured(cell: Cell) -> np.ndarray:
 
 def simulated_like(cell: Cell, indicator: Indicator, decay_scale: float = 1.0) -> np.ndarray:
     """What the spikes of a cell make through an indicator, in the form of `measured`."""
-    traces = []
+    scale, traces = np.array([decay_scale]), []
     for recording in cell.recordings:
-        dff = frame_dff(
-            recording.spikes, indicator, recording.frame_rate, decay_scale=np.array([decay_scale])
-        )
-        traces.append(without_drift(dff[0, : len(recording.dff)], recording.frame_rate))
+        rate = recording.frame_rate
+        dff = frame_dff(recording.spikes, indicator, rate, decay_scale=scale)
+        traces.append(without_drift(dff[0, : len(recording.dff)], rate))
     return _joined(traces)
 
 
