@@ -34,10 +34,6 @@ class Estimate:
 def estimate(units: Sequence[Unit]) -> Estimate:
     """Cost of units; what several of them share is made once, and counted once.
 
-    Parameters
-    ----------
-    units : sequence of Unit
-
     Returns
     -------
     Estimate

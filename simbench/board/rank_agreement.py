@@ -63,12 +63,6 @@ def tau_of_families(one: pd.Series, other: pd.Series, families: Mapping[str, str
     """Kendall's tau with one method per family, the mean over all choices; NaN for a single family.
 
     Each pair of families counts once, however many methods these have.
-
-    Parameters
-    ----------
-    one, other : Series
-        Scores by method.
-    families : mapping of str to str
     """
     same_way = pd.Series(
         {

@@ -37,7 +37,6 @@ def choose_methods(board: Board, done: set[str]) -> list[str]:
 
     Parameters
     ----------
-    board : Board
     done : set of str
         Methods whose latents are there.
 

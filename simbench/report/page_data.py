@@ -64,16 +64,7 @@ def board_key(rows: pd.DataFrame, taken: Collection[str]) -> str:
 def board_data(key: str, title: str, rows: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """All that the page shows of one board but its pictures.
 
-    Parameters
-    ----------
-    key : str
-        Names the board in ids of the page.
-    title : str
-        Name and version.
-    rows : DataFrame
-        Rows of the board.
-    folder : Path
-        Where the rows lie; a ``scenario.json`` there says what was asked.
+    ``key`` names it in ids of the page; a ``scenario.json`` beside its rows says what was asked.
     """
     scenario, name = level_tables.find_scenario(rows, folder), rows["scenario"].iloc[0]
     axis, within = level_tables.axis_name(scenario), level_tables.stratum_name(scenario)
@@ -227,10 +218,7 @@ def _finding(board: Board) -> dict[str, Any]:
 def like_real(table: pd.DataFrame) -> dict[str, str]:
     """By scenario, how many statistics of its cultures lie in the range of real ones, and the rest.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``cultures.csv`` of `simbench validate`.
+    The table is ``cultures.csv`` of `simbench validate`.
     """
     whole = table[table["condition"].isna()]
     return {str(scenario): told_inside(mine) for scenario, mine in whole.groupby("scenario")}
@@ -239,12 +227,7 @@ def like_real(table: pd.DataFrame) -> dict[str, str]:
 def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, Any]]:
     """What each method is, where it comes from, what it costs; links are http(s) only.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of all boards.
-    folders : iterable of Path
-        Folders of results; cards of submissions lie in ``submissions/`` there.
+    Cards of submissions lie in ``submissions/`` of folders of results.
     """
     submitted = {card["name"]: card for folder in folders for card in _read_cards(folder)}
     known, cards = known_methods(), []

@@ -53,7 +53,6 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
         Rows of earlier runs in it stay, unless these replace them.
     rows : DataFrame
         Rows of one scenario, any number of seeds.
-    scenario : Scenario
     seed : int
         Whose traces and latents are drawn, as far as the cache holds them.
     """

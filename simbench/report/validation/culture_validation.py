@@ -76,7 +76,6 @@ def validate_cultures(
         Electrode recordings (`measure_cultures`).
     scenarios : sequence of Scenario
         With a culture recipe each.
-    seed : int
     out : Path
         Folder for what is written.
 
@@ -229,18 +228,7 @@ def draw_cultures(
     """Rasters of a typical real recording per region and of scenarios; distributions of real
     recordings with their range shaded, scenarios as marks.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the electrode recordings.
-    real : DataFrame
-        Of `measure_cultures`.
-    ranges : DataFrame
-        Of `ranges_of`.
-    table : DataFrame
-        Of `validate_cultures`.
-    simulated : sequence of (str, SpikeTrains)
-        Cultures to be shown, with their titles.
+    The tables are those of `measure_cultures`, `ranges_of` and `validate_cultures`.
     """
     use_style()
     mature = real[real["days_in_vitro"].between(*MATURE_DAYS)]

@@ -79,7 +79,6 @@ def validate_optics(
     ----------
     folder : Path
         Of recordings of others, with ``ground_truth``, or that folder itself.
-    out : Path
     report : callable, optional
         Told what is done, how much, and of how many.
 
@@ -217,12 +216,7 @@ def _rule_text(summary: pd.DataFrame) -> str:
 def draw_validation(table: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
     """Left: of each indicator the cell of median r, measured and simulated; right: all cells.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `compare_cells`.
-    cells : sequence of Cell
-        The test cells.
+    ``table`` is that of `compare_cells` on these test cells.
     """
     use_style()
     indicators = sorted(table["indicator"].unique())

@@ -79,8 +79,6 @@ def validate_ranks(
         Splits of the cells. The contrast is run with the first two.
     results : Path
         Folder of the suite's boards.
-    out : Path
-    n_jobs : int
     report : callable, optional
         Called with (what, done, total).
 
@@ -192,14 +190,7 @@ def draw_ranks(
 ) -> Figure:
     """Scores on real cells against those on twins, and against the two sides of the contrast; taus.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `compare_with_cells`.
-    cells, twins, contrast : dict
-        The boards behind it.
-    families : mapping of str to str
-        Of each method.
+    ``table`` is that of `compare_with_cells` on these boards.
     """
     use_style()
     targets = [target for target in cells if target in twins]
