@@ -76,6 +76,24 @@ def _check_jobs(n_jobs: int) -> int:
     return n_jobs
 
 
+def _use_cache(folder: Path | None) -> Path | None:
+    """Use another cache folder than the user's, in worker processes too."""
+    if folder is not None:
+        os.environ["SIMBENCH_CACHE"] = str(folder.resolve())
+    return folder
+
+
+def _use_recordings(folder: Path | None) -> Path | None:
+    """Use another folder of recordings of others, in worker processes too."""
+    from simbench.scenario.recordings_recipe import FOLDER_VARIABLE
+
+    if folder is not None:
+        if not folder.is_dir():
+            raise SimbenchError(f"--recordings {folder}: no such folder")
+        os.environ[FOLDER_VARIABLE] = str(folder.resolve())
+    return folder
+
+
 def scenario_names() -> list[str]:
     """Scenarios that come with simbench."""
     from simbench.scenario.scenario_file import available_scenarios
@@ -100,27 +118,21 @@ Jobs = Annotated[
     typer.Option("--n-jobs", "-j", callback=_check_jobs, help="Workers; -1: one per core."),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR")]
+# These two work by being given: no command need do more than take them.
 CacheDir = Annotated[
-    Path | None, typer.Option("--cache-dir", metavar="DIR", help="Instead of the user's cache.")
+    Path | None,
+    typer.Option(metavar="DIR", callback=_use_cache, help="Instead of the user's cache."),
 ]
 Recordings = Annotated[
     Path | None,
-    typer.Option("--recordings", metavar="DIR", help="Recordings of others; or SIMBENCH_REAL."),
+    typer.Option(
+        metavar="DIR", callback=_use_recordings, help="Recordings of others; or SIMBENCH_REAL."
+    ),
 ]
 ScenarioName = Annotated[
     str,
     typer.Argument(metavar="SCENARIO", help="Name or .toml file.", autocompletion=scenario_names),
 ]
-
-
-def use_recordings(folder: Path | None) -> None:
-    """Use another folder of recordings of others, in worker processes too."""
-    from simbench.scenario.recordings_recipe import FOLDER_VARIABLE
-
-    if folder is not None:
-        if not folder.is_dir():
-            raise SimbenchError(f"--recordings {folder}: no such folder")
-        os.environ[FOLDER_VARIABLE] = str(folder.resolve())
 
 
 @contextmanager
@@ -143,12 +155,6 @@ def resumable(backend: str = "loky", scheduler: str | None = None) -> Iterator[N
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def use_cache(folder: Path | None) -> None:
-    """Use another cache folder than the user's, in worker processes too."""
-    if folder is not None:
-        os.environ["SIMBENCH_CACHE"] = str(folder.resolve())
 
 
 def print_frame(title: str, table: "DataFrame", form: str) -> None:

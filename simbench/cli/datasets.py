@@ -17,8 +17,6 @@ from simbench.cli.common import (
     app,
     resumable,
     scenario_names,
-    use_cache,
-    use_recordings,
 )  # fmt: skip
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
@@ -38,8 +36,6 @@ def simulate(
     cache_dir: CacheDir = None,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
-    use_cache(cache_dir)
-    use_recordings(recordings)
     chosen = simbench.load_scenario(scenario)
     check_new(out)
     with resumable(), progress_bars() as report:
@@ -170,7 +166,6 @@ def release(
     cache_dir: CacheDir = None,
 ) -> None:  # fmt: skip
     """Write datasets as archives to deposit, with card, checksums and metadata."""
-    use_cache(cache_dir)
     from simbench.data.export.release import RELEASED
     from simbench.data.export.release import release as write_release
 

@@ -21,8 +21,6 @@ from simbench.cli.common import (
     method_names_or_all,
     resumable,
     scenario_names,
-    use_cache,
-    use_recordings,
 )
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
@@ -144,8 +142,6 @@ def run(
 
     Stopped or killed, the same command resumes.
     """
-    use_cache(cache_dir)
-    use_recordings(recordings)
     if dataset is None:
         for option, value in (("target", target), ("seconds", seconds), ("frame-rate", frame_rate)):
             if value:
@@ -240,16 +236,15 @@ def _run_scenario(
 @app.command(epilog="Example: simbench collect runs")
 def collect(folder: Folder, cache_dir: CacheDir = None) -> None:
     """Make rows, tables and figures from the shares that `simbench run --shard` wrote."""
-    use_cache(cache_dir)
     from simbench.benchmark.sharding import SHARDS
     from simbench.benchmark.sharding import collect as collect_shares
     from simbench.report.results_folder import write_results
 
     folders = sorted(path.parent for path in folder.glob(f"*/{SHARDS}"))
     for of_scenario in folders or [folder]:
-        made = collect_shares(of_scenario)
-        board = write_results(of_scenario, made.rows, made.scenario, made.seed)
-        print_leaderboard(f"{made.scenario.name} v{made.scenario.version}", board)
+        rows, scenario, seed = collect_shares(of_scenario)
+        board = write_results(of_scenario, rows, scenario, seed)
+        print_leaderboard(f"{scenario.name} v{scenario.version}", board)
     write_overview(folder)
 
 
@@ -264,7 +259,6 @@ def cache(
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what the cache holds, or empty it. It is always safe to empty."""
-    use_cache(cache_dir)
     from simbench.core import cache as store
 
     if what == "prune":

@@ -15,7 +15,6 @@ from simbench.cli.common import (
     print_frame,
     resumable,
     scenario_names,
-    use_cache,
 )
 from simbench.core.console import progress_bars
 
@@ -55,7 +54,6 @@ def cultures(
     cache_dir: CacheDir = None,
 ) -> None:  # fmt: skip
     """Do the cultures of scenarios behave like real ones?"""
-    use_cache(cache_dir)
     columns = ["scenario", "region", "statistic", "value", "p5", "p95", "distance"]
     chosen = scenario or ["firing-types"]
     title = "distance 1: the edge of the real range"
@@ -84,7 +82,6 @@ def ranks(
     cache_dir: CacheDir = None,
 ) -> None:  # fmt: skip
     """Does the order of methods carry over to real cells?"""
-    use_cache(cache_dir)
     columns = ["board", "target", "tau", "tau_low", "tau_high", "concordance"]
     _validate(
         "ranks", folder, out, "agreement with real cells", columns, methods=method or ["all"],
