@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,18 +63,8 @@ def write_shard(
     return path
 
 
-@dataclass(frozen=True)
-class Collected:
-    """The rows of all shares of a run."""
-
-    scenario: Scenario
-    seed: int
-    """The first one."""
-    rows: pd.DataFrame
-
-
-def collect(folder: Path) -> Collected:
-    """Make the rows of a run from its shares: those that one run would have made.
+def collect(folder: Path) -> tuple[pd.DataFrame, Scenario, int]:
+    """Rows of a run from its shares, those that one run would have made; scenario; first seed.
 
     Parameters
     ----------
@@ -109,7 +98,7 @@ def collect(folder: Path) -> Collected:
         plan = [Unit(scenario.at_levels[about["level"]], **about) for about in first["plan"]]
         done = {number: result for share in shares for number, result in share["results"]}
         results = {unit: done[number] for number, unit in enumerate(plan)}
-        return Collected(scenario, plan[0].seed, rows_of_units(joined(results)))
+        return rows_of_units(joined(results)), scenario, plan[0].seed
 
 
 def _read_share(path: Path) -> dict[str, Any]:

@@ -58,13 +58,13 @@ def test_every_unit_is_in_one_share(units):
 
 
 def test_four_shares_give_the_rows_of_one_run(units, shares):
-    made = collect(shares)
+    rows, scenario, seed = collect(shares)
     expected = run(units)
-    assert (made.seed, made.scenario) == (1, units[0].scenario)
+    assert (seed, scenario) == (1, units[0].scenario)
     pd.testing.assert_frame_equal(
-        made.rows.drop(columns=TIMING), expected.drop(columns=TIMING), check_exact=True
+        rows.drop(columns=TIMING), expected.drop(columns=TIMING), check_exact=True
     )
-    assert set(made.rows.loc[made.rows["status"] == "failed", "error"]) == {"ValueError: no luck"}
+    assert set(rows.loc[rows["status"] == "failed", "error"]) == {"ValueError: no luck"}
 
 
 def test_a_share_that_lacks_or_is_of_another_run_is_named(units, tiny, shares, tmp_path):

@@ -177,12 +177,9 @@ def as_electrodes(culture: Culture, seed: int, index: int) -> SpikeTrains:
     heard = np.arange(n_near) < rng.integers(1, n_near + 1, n_electrodes)[:, None]
     electrode, which = np.nonzero(heard)
     neuron = near[electrode, which]
-    spikes, counts = culture.spikes, culture.spikes.counts[neuron]
-    first = np.repeat(spikes.offsets[neuron] - np.cumsum(counts) + counts, counts)
-    times = spikes.times[first + np.arange(counts.sum())]
-    return SpikeTrains.from_events(
-        np.repeat(electrode, counts), times, n_electrodes, spikes.duration
-    )
+    spikes, electrode_of_spike = culture.spikes, electrode.repeat(culture.spikes.counts[neuron])
+    times = np.concatenate([spikes[one] for one in neuron])
+    return SpikeTrains.from_events(electrode_of_spike, times, n_electrodes, spikes.duration)
 
 
 def _distances_text(table: pd.DataFrame) -> str:
