@@ -282,15 +282,13 @@ def _with_ties(
         table[group, "is_best"] = is_best.reindex(table.index, fill_value=False).astype(bool)
         letters = tie_letters(values, p_values[target])
         table[group, "letters"] = letters.reindex(table.index, fill_value="")
-    names = dict.fromkeys(table.columns.get_level_values(0))
-    order = [*(name for name in names if name != "method"), "method"]
+    order = [*targets_of(table), "method"]
     return table[[column for name in order for column in table.columns if column[0] == name]]
 
 
 def targets_of(table: pd.DataFrame) -> list[str]:
     """Targets that a leaderboard holds."""
-    groups = dict.fromkeys(table.columns.get_level_values(0))
-    return [group for group in groups if group != "method"]
+    return [group for group in table.columns.get_level_values(0).unique() if group != "method"]
 
 
 def flat_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -98,8 +98,7 @@ def _draw_raster(axes: Axes, culture: Culture, colours: dict[str, str]) -> None:
     """Spikes of the first minute, neurons sorted by type; network bursts shaded."""
     spikes, kinds = culture.spikes, culture.labels["firing_type"].to_numpy(str)
     order = np.lexsort((spikes.counts, kinds))
-    row = np.empty(len(order), dtype=int)
-    row[order] = np.arange(len(order))
+    row = np.argsort(order)
     end = min(RASTER_S, spikes.duration)
     seen = spikes.times < end
     neuron, times = spikes.neurons[seen], spikes.times[seen]

@@ -266,8 +266,7 @@ def spikes_of(folder: Path, file: str) -> SpikeTrains:
 
 def draw_raster(axes: Axes, title: str, spikes: SpikeTrains, colour: str) -> None:
     """Spikes of the first half minute, the busiest cells above."""
-    rank = np.empty(spikes.n_neurons, dtype=int)
-    rank[np.argsort(spikes.counts, kind="stable")] = np.arange(spikes.n_neurons)
+    rank = np.argsort(np.argsort(spikes.counts, kind="stable"))
     seen = spikes.times < RASTER_S
     axes.plot(
         spikes.times[seen], rank[spikes.neurons[seen]], "|", ms=1.5, mew=0.4, color=colour,

@@ -240,10 +240,9 @@ def draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
     """The half minute of a cell in which it fires most, measured and simulated."""
     name = cell.indicator if model == "culture" else f"{cell.indicator}-in-vivo"
     recording = max(cell.recordings, key=lambda t: t.spikes.counts[0])
-    start = _busiest(recording)
-    seconds = (np.arange(len(recording.dff)) + 0.5) / recording.frame_rate - start
+    start, rate, n_frames = _busiest(recording), recording.frame_rate, len(recording.dff)
+    seconds = (np.arange(n_frames) + 0.5) / rate - start
     shown = (seconds >= 0) & (seconds < _WINDOW_S)
-    rate, n_frames = recording.frame_rate, len(recording.dff)
     dff = frame_dff(recording.spikes, get_indicator(name), rate)[0, :n_frames]
     simulated = without_drift(dff, rate)
     offset = recording.dff.mean() - simulated.mean()
@@ -263,10 +262,8 @@ def draw_example(axes: Axes, cell: Cell, model: str, row: pd.Series) -> None:
 def _busiest(recording: CellRecording) -> float:
     """Start (s) of the window with most spikes."""
     starts = np.arange(0, max(recording.spikes.duration - _WINDOW_S, 0) + 1)
-    counts = np.diff(
-        np.searchsorted(recording.spikes.times, [starts, starts + _WINDOW_S]), axis=0
-    )  # (1, n_starts)
-    return float(starts[counts[0].argmax()])
+    first, last = np.searchsorted(recording.spikes.times, [starts, starts + _WINDOW_S])
+    return float(starts[(last - first).argmax()])
 
 
 def _draw_cells(axes: Axes, table: pd.DataFrame, indicators: list[str], what: str) -> None:
@@ -286,7 +283,7 @@ def _draw_cells(axes: Axes, table: pd.DataFrame, indicators: list[str], what: st
         axes.plot([], [], color=_COLORS[model], lw=2, label=model)
     axes.set_xticks(range(len(indicators)), indicators, rotation=30, ha="right")
     if what == "gain":
-        axes.axhspan(0.8, 1.25, color="0.92", zorder=0)
+        axes.axhspan(*GAIN_RULE, color="0.92", zorder=0)
         axes.set(yscale="log", ylabel="gain (measured / simulated)")
         axes.set_yticks(_GAINS, [f"{gain:g}" for gain in _GAINS])
     else:
