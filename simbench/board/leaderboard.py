@@ -53,6 +53,11 @@ def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield title, mine
 
 
+def newest_boards(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of the newest board of each scenario, by its name."""
+    return {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
+
+
 def check_comparable(rows: pd.DataFrame) -> None:
     """Refuse rows that can't share a table.
 

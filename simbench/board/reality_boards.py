@@ -6,9 +6,9 @@ import pandas as pd
 
 from simbench.board.leaderboard import (
     UNRANKED_SCENARIOS,
-    boards,
     is_replication,
     is_unranked,
+    newest_boards,
 )
 from simbench.board.rank_agreement import interval, kendall_tau, rank_agreement, tau_draws
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
@@ -51,8 +51,7 @@ def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     Left out are replications, boards that rank no methods, those of recorded cells, and those of
     fewer than six methods.
     """
-    newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
-    for name, mine in sorted(newest.items()):
+    for name, mine in sorted(newest_boards(rows).items()):
         if is_replication(mine) or name in (CELLS, TWINS, *UNRANKED_SCENARIOS):
             continue
         table = scores_by_culture(_without_controls(mine))[OVERALL].dropna()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, boards, leaderboard
+from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, leaderboard, newest_boards
 from simbench.board.shared_cultures import culture_sets
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
@@ -65,8 +65,8 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
         method, highest first. "best linear" is the linear method that scores highest on the
         cultures shown.
     """
-    newest = {str(mine["scenario"].iloc[0]): mine for _, mine in reversed(list(boards(rows)))}
-    lines = [line for name, mine in newest.items() for line in _lines(name, leaderboard(mine))]
+    newest = newest_boards(rows).items()
+    lines = [line for name, mine in newest for line in _lines(name, leaderboard(mine))]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
     shown = (s for s in scenarios if s.name in set(summary["scenario"]))
     sets = culture_sets(shown, same="wiring")
