@@ -34,6 +34,8 @@ SMALL_CHANGES = (
     "population=False", "centre=all",
 )  # fmt: skip
 ALONE = "avae[statistics_weight=0, contrast_weight=0]"
+LABELLED = (2, 5, 10, 20, 50)
+"""Cultures whose labels a probe sees, in `label-efficiency`."""
 LADDERS = ("noise-ladder", "haze", "frame-rate", "indicators", "batch", "duration")
 
 # Page, its words, and what has to hold for them: scenario (at one level), target, one method,
@@ -182,15 +184,18 @@ FINDINGS = [
         *((ladder, "firing_type", "avae-published", ABOVE, "pca")
           for ladder in ("frame-rate", "batch")),
     ]),
-    (FOUND, "On firing type the `avae` is above `spectrum` at each of these numbers, and level "
-     "with `window-discriminants`", [
-        (f"label-efficiency@{n}", "firing_type", "avae", relation, other)
-        for n in (2, 5, 10, 20, 50)
-        for relation, other in ((ABOVE, "spectrum"), (LEVEL, "window-discriminants"))
+    (FOUND, "On firing type the `avae` is above `spectrum` at each of these numbers", [
+        (f"label-efficiency@{n}", "firing_type", "avae", ABOVE, "spectrum") for n in LABELLED
     ]),
-    (FOUND, "below `spectrum` with two labelled cultures, and level with it with 50", [
+    (FOUND, "With two labelled cultures it is above `window-discriminants`, too, which also learns "
+     "without labels, and with more it is level", [
+        ("label-efficiency@2", "firing_type", "avae", ABOVE, "window-discriminants"),
+        *((f"label-efficiency@{n}", "firing_type", "avae", LEVEL, "window-discriminants")
+          for n in LABELLED[1:]),
+    ]),
+    (FOUND, "below `spectrum` with two labelled cultures, and above it with more", [
         ("label-efficiency@2", "in_degree", "avae", BELOW, "spectrum"),
-        ("label-efficiency@50", "in_degree", "avae", LEVEL, "spectrum"),
+        *((f"label-efficiency@{n}", "in_degree", "avae", ABOVE, "spectrum") for n in LABELLED[1:]),
     ]),
     (REAL, "On rate and on the irregularity of intervals `spectrum` is above the `avae`, as on "
      "measured cells", [
@@ -335,6 +340,21 @@ def test_training_adds_on_the_boards():
                 assert found == (LEVEL if is_exception else ABOVE), (scenario, probe, target)
 
 
+def test_with_few_labels_avae_is_above_every_set_of_statistics():
+    page, (rows, _) = words_of(FOUND), board_of("label-efficiency")
+    assert (
+        "the `avae` is above both on type, with 2, 5 and 10 labelled cultures by .03 or more"
+        in page
+    )
+    assert "and level with both with 50" in page
+    for n in LABELLED:
+        scores = scores_by_culture(rows[(rows["level"] == str(n)) & (rows["seed"] == 2)])
+        of_type = scores["firing_type"]
+        for name in ("spectrum+population", "events+population"):
+            assert relations(of_type)["avae"][name] == (LEVEL if n == 50 else ABOVE)
+            assert n > 10 or (of_type["avae"] - of_type[name]).mean() >= 0.03
+
+
 def test_on_parameters_avae_and_discriminants_differ_by_little():
     scores = scores_by_culture(board_of("continuous")[0])
     assert "and below them on a, by less than .01" in words_of(FOUND)
@@ -379,12 +399,12 @@ def test_words_on_cultures_are_those_of_the_table():
 
 
 def test_seeds_are_those_of_the_rows():
-    named = {name: {1, 2, 3} for name in THRICE}
+    named = {name: {1, 2, 3} for name in THRICE} | {"label-efficiency": {1, 2}}
     named |= {name: {1, 2, 3, 4} for name in ("recorded-cells", "recorded-cells-twins")}
     for file in (ROOT / "results").glob("*/rows.jsonl.gz"):
         assert set(read_rows(file)["seed"]) == named.get(file.parent.name, {1}), file
     three = ", ".join(f"`{name}`" for name in THRICE[:-1]) + f" and `{THRICE[-1]}`"
-    text = f"rows of seeds 1 to 3 of {three}, 1 to 4 of "
+    text = f"rows of seeds 1 to 3 of {three}, 1 and 2 of `label-efficiency`, 1 to 4 of "
     assert text in words_of(FOUND)
     assert "and 1 of the other scenarios; no setting was chosen on them" in words_of(FOUND)
 
