@@ -170,7 +170,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
     scored = scored_rows(rows, probe)
     fits = fits_by_target(rows, probe)
     votes = frozenset(rows.loc[rows["metric"] == VOTE, "target"])
-    means = scored.groupby(["method", "target", "split"])[["value", "chance", "ceiling"]].mean()
+    means = scored.groupby(["split", "method", "target"])[["value", "chance", "ceiling"]].mean()
+    leaks = _leaks(means["value"])
     about = _about(rows, scored, n_cells=(len(scores) - 1) * n_units(rows))
     mean = {
         method: (values.mean(), *nested_interval(values, fits[OVERALL]))
@@ -178,7 +179,7 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
     }
     about[_RECOVERY] = pd.DataFrame.from_dict(mean, "index", dtype=float, columns=_RECOVERY)
     parts = {
-        target: _on_target(target, table, fits[target], means, target in votes)
+        target: _on_target(target, table, fits[target], means, leaks, target in votes)
         for target, table in scores.items()
         if target != OVERALL
     }
@@ -213,17 +214,18 @@ def pairwise(board: Board) -> pd.DataFrame:
 
 
 def _on_target(
-    target: str, scores: pd.DataFrame, fits: pd.DataFrame, means: pd.DataFrame, is_vote: bool
-) -> pd.DataFrame:
+    target: str, scores: pd.DataFrame, fits: pd.DataFrame, means: pd.DataFrame, leaks: pd.Series,
+    is_vote: bool,
+) -> pd.DataFrame:  # fmt: skip
     """Score of every method on one target, with its interval, place and leakage gap."""
     lines = []
     for method, values in scores.items():
-        score, chance, ceiling = means.loc[(method, target, "culture")]
+        score, chance, ceiling = means.loc[("culture", method, target)]
         line = {"score": score, "chance": chance, "ceiling": ceiling}
         line["low"], line["high"] = nested_interval(values, fits)
         for end, value in zip(_RECOVERY, (score, line["low"], line["high"])):
             line[end] = recovery(value, chance, ceiling)
-        line["leakage_gap"] = _leak(means, method, target) - _leak(means, FLOOR, target)
+        line["leakage_gap"] = leaks[method, target] - leaks.get((FLOOR, target), 0.0)
         line["vote_p"] = vote_p(values.to_numpy() > 0.5, chance) if is_vote else np.nan
         if TAUGHT in scores:
             line["recovery_of_traces"] = recovery(score, chance, scores[TAUGHT].mean())
@@ -232,12 +234,11 @@ def _on_target(
     return pd.DataFrame(lines, scores.columns, columns, dtype=float)
 
 
-def _leak(means: pd.DataFrame, method: str, target: str) -> float:
-    """What a split by neuron adds to a score; 0 for chance where it was not run."""
-    if (method, target) not in means.index.droplevel("split"):
-        return 0.0
-    values = means.loc[method, target]["value"]
-    return float(values.get("neuron", np.nan) - values["culture"])
+def _leaks(values: pd.Series) -> pd.Series:
+    """What a split by neuron adds to the score of each method on each target."""
+    split = values.index.get_level_values("split")
+    within, across = (values[split == name].droplevel("split") for name in ("neuron", "culture"))
+    return within - across
 
 
 def _about(rows: pd.DataFrame, scored: pd.DataFrame, n_cells: int) -> pd.DataFrame:

@@ -86,16 +86,17 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Cultures that have names are the same for all seeds.
     """
-    columns = {}
-    for method, mine in rows.groupby("method", sort=False):
-        by_seed = {}
-        for seed, levels in mine.groupby("seed", sort=False)["per_culture"]:
-            n_shared = min(map(len, levels))
-            values = np.array([scores[:n_shared] for scores in levels], dtype=float)
-            n_scored = (~np.isnan(values)).sum(axis=0)  # NaN only where no level has a score
-            mean = np.nansum(values, axis=0) / np.where(n_scored, n_scored, np.nan)
-            by_seed[seed] = pd.Series(mean)
-        columns[method] = pd.concat(by_seed)
+    levels: dict[str, dict[int, list]] = {}
+    for method, seed, scores in zip(rows["method"], rows["seed"], rows["per_culture"]):
+        levels.setdefault(method, {}).setdefault(seed, []).append(scores)
+    columns = {
+        method: {
+            (seed, place): score
+            for seed, several in by_seed.items()
+            for place, score in enumerate(_mean_over_levels(several))
+        }
+        for method, by_seed in levels.items()
+    }
     table = pd.DataFrame(columns).dropna(how="all")
     table.index = table.index.to_flat_index()
     named = {
@@ -107,6 +108,14 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
         return table
     table.index = pd.MultiIndex.from_tuples([named[key] for key in table.index])
     return table.groupby(level=[0, 1]).mean()
+
+
+def _mean_over_levels(levels: list[list[float]]) -> np.ndarray:
+    """Score of each culture that all levels have; NaN where no level has a score."""
+    n_shared = min(map(len, levels))
+    values = np.array([scores[:n_shared] for scores in levels], dtype=float)
+    n_scored = (~np.isnan(values)).sum(axis=0)
+    return np.nansum(values, axis=0) / np.where(n_scored, n_scored, np.nan)
 
 
 def _mean_over_targets(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, leaderboard, newest_boards
+from simbench.board.leaderboard import (
+    UNRANKED_SCENARIOS,
+    Board,
+    is_replication,
+    leaderboard,
+    newest_boards,
+)
 from simbench.board.shared_cultures import culture_sets
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
@@ -65,8 +71,12 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
         method, highest first. "best linear" is the linear method that scores highest on the
         cultures shown.
     """
-    newest = newest_boards(rows).items()
-    lines = [line for name, mine in newest for line in _lines(name, leaderboard(mine))]
+    lines = [
+        line
+        for name, mine in newest_boards(rows).items()
+        if not (name in UNRANKED_SCENARIOS or is_replication(mine))
+        for line in _lines(name, leaderboard(mine))
+    ]
     summary = pd.DataFrame(lines, columns=_COLUMNS)
     shown = (s for s in scenarios if s.name in set(summary["scenario"]))
     sets = culture_sets(shown, same="wiring")
@@ -79,11 +89,7 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
 
 def _lines(scenario: str, board: Board) -> list[dict]:
     target = board.targets[0] if board.targets else ""
-    if (
-        scenario in UNRANKED_SCENARIOS
-        or board.is_replication
-        or len(board.scores.get(target, ())) < min_cultures(max(2, len(board.ranked)))
-    ):
+    if len(board.scores.get(target, ())) < min_cultures(max(2, len(board.ranked))):
         return []
     scored = board.table[board.table[target, "score"].notna()]
     is_linear = scored["method", "family"] == "linear"

@@ -35,65 +35,61 @@ def fired(events):
     return found
 
 
-def spikes_of(network, n_steps, dt_ms=1.0, seed=5, loop=run_plain):
-    """Spikes of the loop, which each target fires, too."""
-    expected = loop(network, np.random.default_rng(seed), n_steps, dt_ms)
+def spikes_of(networks, n_steps, dt_ms=1.0, seed=5, loop=run_plain):
+    """Spikes of each network by the loop; a block of them fires the same, on each target."""
+    seeds = range(seed, seed + len(networks))
+    expected = [loop(n, np.random.default_rng(k), n_steps, dt_ms) for n, k in zip(networks, seeds)]
     for target in TARGETS:
-        assert fired(run_network(network, noise(seed), n_steps, dt_ms, target)) == expected
+        trials = [run_once(network, n_steps) for network in networks]
+        found = dict(run_block(trials, [noise(k) for k in seeds], dt_ms, target))
+        assert [fired(found[k]) for k in range(len(networks))] == expected
     return expected
 
 
 @pytest.mark.parametrize("depression", [0.0, 0.8])
-@pytest.mark.parametrize("seed", range(5))
-def test_random_networks_of_all_types_fire_spike_for_spike(depression, seed):
-    network = random_network(seed, synapses=SynapseRecipe(depression=depression))
-    expected = spikes_of(network, 400, seed=100 + seed)
-    assert len(expected) > 150
+def test_random_networks_of_all_types_fire_spike_for_spike(depression):
+    synapses = SynapseRecipe(depression=depression)
+    expected = spikes_of([random_network(k, synapses=synapses) for k in range(5)], 400, seed=100)
+    assert min(map(len, expected)) > 150
 
 
-@pytest.mark.parametrize("depression", [0.0, 0.8])
 @pytest.mark.parametrize("dt_ms", [1.0, 0.25])
-def test_all_types_fire_spike_for_spike_for_long(depression, dt_ms):
-    network = random_network(
-        7, n=70, degree=15, sigma=4.0, synapses=SynapseRecipe(depression=depression)
-    )
-    expected = spikes_of(network, 4000, dt_ms, loop=run_plain_sums)
-    assert len(expected) > 500
+def test_all_types_fire_spike_for_spike_for_long(dt_ms):
+    networks = [
+        random_network(7, n=70, degree=15, sigma=4.0, synapses=SynapseRecipe(depression=depression))
+        for depression in (0.0, 0.8)
+    ]
+    expected = spikes_of(networks, 4000, dt_ms, loop=run_plain_sums)
+    assert min(map(len, expected)) > 500
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_steady_types_fire_spike_for_spike_for_long(seed):
-    network = random_network(seed, types=STEADY, n=120, degree=25)
-    expected = spikes_of(network, 3000, seed=seed)
-    assert len(expected) > 250
+def test_steady_types_fire_spike_for_spike_for_long():
+    networks = [random_network(k, types=STEADY, n=120, degree=25) for k in range(5)]
+    expected = spikes_of(networks, 3000, seed=0)
+    assert min(map(len, expected)) > 250
 
 
-@pytest.mark.parametrize("kind", FIRING_TYPES)
-def test_each_firing_type_fires_spike_for_spike(kind):
-    network = random_network(11, types=[FIRING_TYPES[kind]], n=40, sigma=6.0)
-    n_steps = 400 if kind in SENSITIVE else 2000
-    expected = spikes_of(network, n_steps)
-    assert len(expected) > 50
+@pytest.mark.parametrize(("is_sensitive", "n_steps"), [(True, 400), (False, 2000)])
+def test_each_firing_type_fires_spike_for_spike(is_sensitive, n_steps):
+    kinds = [kind for kind in FIRING_TYPES if (kind in SENSITIVE) == is_sensitive]
+    networks = [random_network(11, types=[FIRING_TYPES[k]], n=40, sigma=6.0) for k in kinds]
+    assert min(map(len, spikes_of(networks, n_steps))) > 50
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_delayed_releases_arrive_spike_for_spike(seed):
+def test_delayed_releases_arrive_spike_for_spike():
     """Delays reach beyond the intervals within a burst, so the depressed resource would show."""
-    network = random_network(seed, delay_ms=12.0)
-    expected = spikes_of(network, 400)
-    intervals = [np.diff(sorted(t for i, t in expected if i == neuron)) for neuron in range(60)]
-    assert min(isi.min() for isi in intervals if len(isi)) < 5
+    for expected in spikes_of([random_network(k, delay_ms=12.0) for k in range(2)], 400):
+        intervals = [np.diff(sorted(t for i, t in expected if i == neuron)) for neuron in range(60)]
+        assert min(isi.min() for isi in intervals if len(isi)) < 5
 
 
 def test_finer_steps_fire_spike_for_spike():
-    network = random_network(3, types=STEADY, n=120, degree=25)
-    expected = spikes_of(network, 6000, dt_ms=0.25)
+    (expected,) = spikes_of([random_network(3, types=STEADY, n=120, degree=25)], 6000, dt_ms=0.25)
     assert len(expected) > 200
 
 
 def test_neurons_without_links_fire_spike_for_spike():
-    network = random_network(4, degree=0, types=STEADY, sigma=8.0)
-    expected = spikes_of(network, 1500)
+    (expected,) = spikes_of([random_network(4, degree=0, types=STEADY, sigma=8.0)], 1500)
     assert len(expected) > 100
 
 
@@ -187,19 +183,19 @@ SLOW = SynapseRecipe(slow_share=0.3, slow_decay_ms=80.0)
 @pytest.mark.parametrize("delay_ms", [0.0, 12.0])
 def test_a_slow_part_of_the_excitatory_current_fires_spike_for_spike(delay_ms):
     network = random_network(8, delay_ms=delay_ms, synapses=SLOW)
-    expected = spikes_of(network, 400)
+    (expected,) = spikes_of([network], 400)
     assert len(expected) > 150
-    assert expected != spikes_of(replace(network, synapses=SynapseRecipe()), 400)
+    assert [expected] != spikes_of([replace(network, synapses=SynapseRecipe())], 400)
 
 
 def test_a_slow_part_fires_spike_for_spike_for_long():
     network = random_network(7, n=70, degree=15, sigma=4.0, synapses=SLOW)
-    expected = spikes_of(network, 3000, loop=run_plain_sums)
+    (expected,) = spikes_of([network], 3000, loop=run_plain_sums)
     assert len(expected) > 500
 
 
 def test_neurons_of_different_noise_fire_spike_for_spike():
     sigma = np.random.default_rng(0).lognormal(1, 0.8, 120)
     network = random_network(3, types=STEADY, n=120, degree=25, sigma=sigma)
-    expected = spikes_of(network, 2000)
+    (expected,) = spikes_of([network], 2000)
     assert len(expected) > 250
