@@ -51,7 +51,7 @@ def light(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(light):
-    done = light("simulate", TINY, "-o", "data", "--seed", 1)
+    done = light("simulate", TINY, "-o", "data", "--seed", 1, "-j", 1)
     assert done.returncode == 0, done.stderr
     folder = Path(light("import os; print(os.getcwd())", program=["-c"]).stdout.strip())
     np.savez(folder / "mine.npz", times=[1.0, 2.5], neurons=[0, 1], duration=10.0)
@@ -82,7 +82,7 @@ def test_what_trains_no_network_works(light, folder, command):
 
 
 def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
-    done = light("run", TINY, "--seed", 1, "--out", "runs")
+    done = light("run", TINY, "--seed", 1, "--out", "runs", "-j", 1)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("left out without PyTorch (pip install torch): untrained, ")
@@ -92,7 +92,7 @@ def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
     assert not networks & set(rows["method"])
     assert {"chance", "spikes", "pca", "ica"} <= set(rows["method"])
     assert not [made for made in rows["versions"] if "torch" in made]
-    again = light("reproduce", folder / "runs" / "tiny" / "rows.jsonl.gz", "--row", 1)
+    again = light("reproduce", folder / "runs" / "tiny" / "rows.jsonl.gz", "--row", 1, "-j", 1)
     assert again.returncode == 0, again.stderr
     paged = light("report", folder / "runs")
     assert paged.returncode == 0, paged.stderr

@@ -333,10 +333,11 @@ def _weights(n: int) -> np.ndarray:
 def _rank_sum_distribution(doubled_ranks: tuple[int, ...]) -> np.ndarray:
     """Cumulative probability of every sum of positive ranks (doubled) under random signs."""
     probability = np.zeros(sum(doubled_ranks) + 1)
-    probability[0] = 1
+    probability[0] = 0.5 ** len(doubled_ranks)
+    n_sums = 1
     for rank in doubled_ranks:
-        probability[rank:] = (probability[rank:] + probability[: len(probability) - rank]) / 2
-        probability[:rank] /= 2
+        probability[rank : rank + n_sums] += probability[:n_sums]
+        n_sums += rank
     return np.cumsum(probability)
 
 
