@@ -59,13 +59,19 @@ def suite_boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield name, table
 
 
+def contrast_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the contrast compares: scores of the firing type."""
+    metrics = {metric for metric, _, _ in _CONTRAST_SCORES.values()}
+    return rows[(rows["target"] == "firing_type") & rows["metric"].isin(metrics)]
+
+
 def contrast_boards(rows: pd.DataFrame) -> Tables:
     """Scores of the firing type on held-out cultures, and under the published protocol.
 
     One row per seed and test culture, the mean over levels; of clusters, which give one number for
     all neurons, one per seed and level.
     """
-    ranked = _without_controls(rows[rows["target"] == "firing_type"])
+    ranked = _without_controls(contrast_rows(rows))
     tables = {}
     for name, (metric, probe, split) in _CONTRAST_SCORES.items():
         mine = ranked[

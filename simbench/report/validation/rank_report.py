@@ -19,6 +19,7 @@ from simbench.board.reality_boards import (
     Tables,
     compare_with_cells,
     contrast_boards,
+    contrast_rows,
     scores_by_animal,
     suite_boards,
     verdicts,
@@ -55,9 +56,9 @@ The thresholds were fixed for log rate, CV and burst fraction, when a pilot on m
 had been seen; CV2 became a label later, and boards that share wirings one witness.
 """
 _CONTRAST_NOTE = """\
-`{contrast}` is run with the same methods, on the first two seeds: its board on held-out cultures,
-and on the same latents the board of a split by neuron and that of clusters whose radius is chosen
-on the labels, each against real cells. Both borrow an idea of the published protocol, not its
+`{contrast}` is run with the same methods and seeds: its board on held-out cultures, and on the same
+latents the board of a split by neuron and that of clusters whose radius is chosen on the labels,
+each against real cells. Both borrow an idea of the published protocol, not its
 procedure: the authors clustered their network and principal components alone, and other methods
 that are not linear get the network's radii.
 """
@@ -76,7 +77,7 @@ def validate_ranks(
     methods : sequence of str
         Names; controls are added, and not compared.
     seeds : sequence of int
-        Splits of the cells. The contrast is run with the first two.
+        Of the splits of the cells, and of the contrast.
     results : Path
         Folder of the suite's boards.
     report : callable, optional
@@ -92,14 +93,14 @@ def validate_ranks(
         raise SimbenchError(f"ranks: {len(names)} methods; at least 3 are needed")
     rows, scenarios = rows_and_scenarios(results)
     boards = {}
-    for name, of in ((CELLS, seeds), (TWINS, seeds), (CONTRAST, seeds[:2])):
+    for name in (CELLS, TWINS, CONTRAST):
         scenario = pinned(load_scenario(name))
 
         def progress(what: str, done: int, total: int, name: str = name) -> None:
             if report:
                 report(f"{name}: {what}", done, total)
 
-        boards[name] = as_written(run(plan([scenario], names, of), n_jobs, progress))
+        boards[name] = as_written(run(plan([scenario], names, seeds), n_jobs, progress))
     cells, twins = (scores_by_animal(boards[name]) for name in (CELLS, TWINS))
     suite = dict(suite_boards(rows))
     in_suite = (scenario for scenario in scenarios if scenario.name in suite)
@@ -109,7 +110,7 @@ def validate_ranks(
     table = compare_with_cells(cells, twins, suite, contrast, families, sets)
     n_animals = len(set().union(*(scores.index for scores in cells.values())))
     table = table.assign(n_animals=n_animals)
-    write_rows(out / f"{CONTRAST}-{ROWS_FILE}", boards[CONTRAST])
+    write_rows(out / f"{CONTRAST}-{ROWS_FILE}", contrast_rows(boards[CONTRAST]))
     write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
     save(draw_ranks(table, cells, twins, contrast, families), out / "ranks.png")
