@@ -137,7 +137,7 @@ def compare_with_cells(
 
 
 def verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """What was registered in advance, and what was found: one row per threshold and target."""
+    """What was fixed in advance, and what was found: one row per threshold and target."""
     lines = []
     for kind, measure, least in REGISTERED:
         for row in table[table["kind"] == kind].to_dict(orient="records"):

@@ -1,4 +1,4 @@
-"""Which scenarios see the same cultures, or cultures of the same wiring: one witness."""
+"""Which scenarios see the same cultures, or cultures of the same wiring: they count as one."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -22,6 +22,7 @@ def culture_sets(
     and however long it was recorded: with the same recipe, number and seed go the same neurons,
     wiring and noise. If it is enough that the wiring is the same, they are of one set where the
     neurons of a culture lie at the same places, with the same links, but differ in type or drive.
+    Scenarios of recordings are of one set where they read the same folder.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def culture_sets(
             for plain in scenario.at_levels.values()
             for index, condition in recording_units(plain)
         }
+        if scenario.recordings:
+            cultures = {(scenario.recordings.kind, scenario.recordings.folder)}
         sizes[scenario.name] = len(cultures)
         graph.add_node(scenario.name)
         graph.add_edges_from((scenario.name, culture) for culture in cultures)

@@ -143,7 +143,7 @@ def fetch(
         str, typer.Argument(help="Of a deposited dataset.", autocompletion=_deposit_names)
     ],
 ) -> None:
-    """Bring a deposited dataset into the cache, and say in which folder it is."""
+    """Bring a deposited dataset into the cache, and name its folder. None is deposited yet."""
     from simbench.data.deposits import fetch_dataset
 
     typer.echo(str(fetch_dataset(name)))

@@ -258,7 +258,7 @@ def cache(
     ] = 30,
     cache_dir: CacheDir = None,
 ) -> None:
-    """Say what the cache holds, or empty it. It is always safe to empty."""
+    """Say what the cache holds, delete what is old, or empty it: always safe."""
     from simbench.core import cache as store
 
     if what == "prune":

@@ -15,10 +15,14 @@ ScenarioOption = Annotated[
     str, typer.Option("--scenario", help="Name or .toml file.", autocompletion=scenario_names)
 ]
 
+LatentsFile = Annotated[
+    Path, typer.Argument(metavar="LATENTS", help="Latents: .npz, or .zip of .npy files.")
+]
+
 
 @app.command(epilog="Example: simbench score latents.npz --scenario quickstart")
 def score(
-    file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
+    file: LatentsFile,
     scenario: ScenarioOption = "quickstart",
     card: Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")] = None,
     seed: Seed = 0,
@@ -48,7 +52,7 @@ def accept(
 
 @app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")
 def submit(
-    file: Annotated[Path, typer.Argument(metavar="LATENTS", help="Latents, .npz.")],
+    file: LatentsFile,
     card: Annotated[Path, typer.Option("--card", help="Method card, TOML.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New file.")] = Path("submission.zip"),
 ) -> None:

@@ -245,7 +245,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "avae-published": MethodEntry(
         "learned", ".avae.published_network:PublishedAVAE",
-        "the seed authors' network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
+        "the published network as its code runs it: a gated MLP-VAE", "arXiv 2501.14615",
         default=True, device="auto", settings_tried=1,
     ),
     "avae": MethodEntry(

@@ -30,7 +30,7 @@ from simbench.report.page_data import (
     method_cards,
 )
 from simbench.report.style import FAMILY_COLORS
-from simbench.report.summary import witnesses
+from simbench.report.summary import independent_sets
 from simbench.report.texts import p_value
 from simbench.scoring.metric_catalogue import METRICS
 
@@ -137,12 +137,12 @@ def _of_all(home: Path) -> dict[str, Any]:
     whole = [path for path in (home / "summary.png", validation / "ranks.png") if path.is_file()]
     others = [path for path in _pictures(validation) if path not in whole]
     with reading(summary):
-        seen = witnesses(pd.read_csv(summary)) if summary.is_file() else ""
+        seen = independent_sets(pd.read_csv(summary)) if summary.is_file() else ""
     with reading(cultures):
         alike = like_real(pd.read_csv(cultures)) if cultures.is_file() else {}
     return {
         "whole": _embed(whole, _WHOLE), "validation": _embed(others, _VALIDATION),
-        "witnesses": seen, "like_real": alike,
+        "independent_sets": seen, "like_real": alike,
     }  # fmt: skip
 
 

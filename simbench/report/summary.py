@@ -65,7 +65,7 @@ def summarise_boards(rows: pd.DataFrame, scenarios: Sequence[Scenario] = ()) -> 
         One row per scenario and method shown, with score and recovery, their 95 % bootstrap
         intervals over test cultures, and whether it ``is_best``: not
         significantly below the best of the scenario's whole leaderboard. Scenarios of one
-        ``culture_set`` see cultures of the same wiring, and are one witness.
+        ``culture_set`` see the same cells, or cultures of the same wiring, and count as one.
         Left out are replications, the ablation, and scenarios with too few test cultures to tell
         their methods apart, such as ladders. The others are sorted by the recovery of their best
         method, highest first. "best linear" is the linear method that scores highest on the
@@ -116,18 +116,14 @@ def summary_text(summary: pd.DataFrame) -> str:
         first = [name, target.replace("_", " "), cultures, number(chance)]
         lines.append([*first, *scores, number(ceiling)])
     header = ["scenario", "target", "cultures", "chance", *METHOD_COLORS, "spikes"]
-    return f"{markdown_table(header, lines, n_text=2)}\n{witnesses(summary)}\n"
+    return f"{markdown_table(header, lines, n_text=2)}\n{independent_sets(summary)}\n"
 
 
-def witnesses(summary: pd.DataFrame) -> str:
-    """How many scenarios there are that don't share their wirings with another, and which do."""
+def independent_sets(summary: pd.DataFrame) -> str:
+    """Which scenarios share cells or wirings, and how many sets of cultures that leaves."""
     sets = summary.drop_duplicates("scenario").groupby("culture_set", sort=False)["scenario"]
-    shared = [
-        f"{', '.join(names)} have cultures of the same wiring"
-        for _, names in sets
-        if len(names) > 1
-    ]
-    return "; ".join([*shared, f"witnesses: {sets.ngroups}"]) + "."
+    shared = [f"{', '.join(names)} share cells or wirings" for _, names in sets if len(names) > 1]
+    return "; ".join([*shared, f"independent sets of cultures: {sets.ngroups}"]) + "."
 
 
 def _cell(line: pd.Series) -> str:

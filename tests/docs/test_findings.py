@@ -448,7 +448,7 @@ def test_words_on_ranks_are_those_of_the_table():
     assert len(neuron) == 4
     assert f"order that the split by neuron gives {words} them" in page
     assert f"and has a tau of {told.tau:.2f} for {told.target.replace('_', ' ')}." in page
-    assert f"split by neuron, its order {words} four labels" in words_of(README)
+    assert f"if neurons are split instead, the order {words} four labels" in words_of(README)
 
 
 def optics_of(model):
@@ -492,9 +492,9 @@ def test_words_on_published_indicators_are_those_of_the_table():
     new = more.index.str.startswith("j")
     assert (explained["decays fitted"] > explained["preset"] - 0.02)[new].all()
     assert (more["zero moved"] < 0.01).all()
-    assert (more["line"] < 0.05).all()
+    assert (more["line"] < 0.1).all()
     assert (more.loc[~new, ["decays fitted", "curve fitted"]] > 0.05).all(axis=None)
     page = words_of(REAL)
     assert "they explain as much as the presets for jGCaMP7f and jGCaMP8." in page
-    assert "the zero of dF/F explains nothing more, and taking out saturation little" in page
+    assert "explains nothing more, and taking out saturation less than 0.1 of" in page
     assert "For GCaMP6 decay and saturation curve were off" in page

@@ -70,12 +70,13 @@ def test_methods_that_tie_are_all_bold():
     assert line.count("**") == 2 * 2
 
 
-def test_scenarios_with_the_same_cultures_are_one_witness(rows):
+def test_scenarios_with_the_same_cultures_count_as_one(rows):
     ladder = load_scenario("noise-ladder").model_copy(update={"name": "a-hard-one"})
     easy = load_scenario("haze").model_copy(update={"name": "easy", "replicates": 20})
     said = summary_text(summarise_boards(rows, [ladder, easy])).splitlines()[-1]
-    assert said == "easy, a-hard-one have cultures of the same wiring; witnesses: 1."
-    assert summary_text(summarise_boards(rows)).splitlines()[-1] == "witnesses: 2."
+    assert said == "easy, a-hard-one share cells or wirings; independent sets of cultures: 1."
+    last = summary_text(summarise_boards(rows)).splitlines()[-1]
+    assert last == "independent sets of cultures: 2."
 
 
 def test_figure_has_a_dot_for_every_number(rows):

@@ -53,7 +53,8 @@ intervals of tau lie somewhat below it. Methods that are all near 0 on a label a
 there tau is low, whatever carries over, and concordance tells more.
 
 The thresholds were fixed for log rate, CV and burst fraction, when a pilot on much the same cells
-had been seen; CV2 became a label later, and boards that share wirings one witness.
+had been seen. Two things came later: CV2 became a label, and boards whose cultures have the same
+wiring count as one.
 """
 _CONTRAST_NOTE = """\
 `{contrast}` is run with the same methods and seeds: its board on held-out cultures, and on the same
@@ -124,7 +125,7 @@ def ranks_text(
     """What was found, in Markdown: thresholds, boards, and the scores behind them."""
     found = verdicts(table)
     checks = markdown_table(
-        ("board", "target", "measure", "registered", "found", ""),
+        ("board", "target", "measure", "threshold", "found", ""),
         [
             (r.board, _readable(r.target), r.measure, f"≥ {r.least:g}", number(r.found),
              ("kept" if r.kept else "MISSED") + ", a later label" * r.is_later)
@@ -160,7 +161,7 @@ def ranks_text(
     }  # fmt: skip
     introduction = _INTRODUCTION.format(**about) + "\n" + _CONTRAST_NOTE.format(contrast=CONTRAST)
     parts = {
-        "Registered in advance": checks, "Boards against real cells": boards,
+        "Fixed in advance, after a pilot": checks, "Boards against real cells": boards,
         "Boards of the suite: tau": _suite_table(table, list(cells)), "Scores": scores,
     }  # fmt: skip
     sections = "".join(f"\n## {title}\n\n{text}" for title, text in parts.items())

@@ -57,7 +57,7 @@ def test_boards_are_run_compared_and_written(made, tmp_path):
     kept = pd.read_csv(out / "ranks.csv")
     assert kept["tau"].to_numpy() == pytest.approx(table["tau"].to_numpy(), abs=1e-3, nan_ok=True)
     text = (out / "ranks.md").read_text(encoding="utf-8")
-    for word in ("## Registered in advance", "≥ 0.8", "recorded-cells-twins", SOURCE, *METHODS):
+    for word in ("## Fixed in advance", "≥ 0.8", "recorded-cells-twins", SOURCE, *METHODS):
         assert word in text
     assert Image.open(out / "ranks.png").size[0] > 800
 
