@@ -33,16 +33,18 @@ def _of_trainings(trainings: list[list[Result]]) -> Result:
             return result
     if len(every) == 1:
         return every[0]
-    by_training = [
-        [_of_folds(same) for same in _same_scores([fold["scores"] for fold in folds])]
-        for folds in trainings
-    ]
+    by_training = [scores_of_folds([fold["scores"] for fold in folds]) for folds in trainings]
     scores = [_of_training(same) for same in _same_scores(by_training)]
     costs = {
         "seconds": float(np.mean([result["seconds"] for result in every])),
         "peak_memory_mb": max(result["peak_memory_mb"] for result in every),
     }
     return {**every[0], **costs, "scores": scores}
+
+
+def scores_of_folds(folds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Scores of a method from those of its folds."""
+    return [_of_folds(same) for same in _same_scores(folds)]
 
 
 def _same_scores(tables: list[list[dict[str, Any]]]) -> Iterable[list[dict[str, Any]]]:
@@ -80,7 +82,19 @@ def _mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
     if "chance" in row:
         row["chance"] = float(np.mean([r["chance"] for r in rows]))
     if row.get("confusion"):
-        tables = [pd.DataFrame(r["confusion"]) for r in rows]
-        whole = sum(table.reindex_like(tables[0]).fillna(0) for table in tables) / len(tables)
-        row["confusion"] = whole.to_dict()
+        row["confusion"] = mean_confusion([r["confusion"] for r in rows]).to_dict("index")
     return row
+
+
+def mean_confusion(tables: Iterable[Mapping[str, Mapping[str, float]]]) -> pd.DataFrame:
+    """Mean of confusion tables; a class that one of them never names has share 0 there.
+
+    Returns
+    -------
+    DataFrame
+        Index: the true class; columns: the named one; of each true class the shares add up to 1.
+    """
+    frames = [pd.DataFrame.from_dict(table, orient="index") for table in tables]
+    named = sorted({name for frame in frames for name in frame})
+    whole = pd.concat([frame.reindex(columns=named).fillna(0) for frame in frames])
+    return whole.groupby(level=0).mean()

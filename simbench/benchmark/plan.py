@@ -11,7 +11,7 @@ from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
 from simbench.data.simulation import recording_folders
 from simbench.data.splits import held_out_recordings
-from simbench.methods.catalogue import CEILING, FLOOR
+from simbench.methods.catalogue import CEILING, FLOOR, METHODS
 from simbench.methods.registry import (
     ALL,
     check_name,
@@ -19,10 +19,12 @@ from simbench.methods.registry import (
     find_entry,
     identity,
     lacks_torch,
+    split_settings,
 )
 from simbench.scenario.scenario import Scenario
 
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
+_OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"
 """Stands in every table of reconstructions within a budget."""
@@ -106,7 +108,7 @@ def plan(
         for level, at_level in scenario.at_levels.items()
         for name in _methods_of(at_level, methods)
         if name in methods or not lacks_torch(name)
-        if not name.startswith(CEILING) or knows_spikes(at_level, seed)
+        if split_settings(name)[0] not in _OF_SPIKES or knows_spikes(at_level, seed)
         for training in range(trainings if seed == seeds[0] and find_entry(name).is_drawn else 1)
         for fold in range(at_level.n_folds)
     ]

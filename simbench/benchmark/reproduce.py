@@ -55,8 +55,8 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
     if not 1 <= number <= len(rows):
         raise SimbenchError(f"{rows_file}: no row {number}; allowed: 1 to {len(rows)}")
     row = rows.iloc[number - 1]
-    if row["status"] != "ok":
-        raise SimbenchError(f"{rows_file}, row {number}: failed, there is no score to make again")
+    if row["status"] != "ok" or not np.isfinite(row["value"]):
+        raise SimbenchError(f"{rows_file}, row {number}: holds no score to make again")
     if row["scoring_version"] != VERSION:
         raise SimbenchError(
             f"{rows_file}, row {number}: scoring version {row['scoring_version']}; "

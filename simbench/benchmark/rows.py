@@ -229,9 +229,12 @@ def check_digests(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
 
 
 def with_numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows whose numeric columns are numbers, with NaN for what is missing."""
-    present = [name for name in _NUMBERS if name in rows]
-    return rows.assign(**{name: rows[name].astype(float) for name in present})
+    """Rows whose numeric columns are numbers, with NaN for what is missing.
+
+    Seeds, of up to 128 bits, are whole numbers of Python.
+    """
+    kinds = dict.fromkeys(_NUMBERS, float) | {"seed": object}
+    return rows.assign(**{name: rows[name].astype(kinds[name]) for name in kinds if name in rows})
 
 
 def _rounded(values: Any) -> Any:
@@ -272,13 +275,18 @@ def read_rows(source: str | Path) -> pd.DataFrame:
 
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows as one Parquet file, by pyarrow; what is a table within a row is JSON there."""
+    """Write rows as one Parquet file, by pyarrow; what is a table within a row is JSON there.
+
+    Seeds are text where one of them is beyond 63 bits.
+    """
     with needing("parquet", f"{path}:"):
         import pyarrow  # noqa: F401
     tables = {
         name: [None if value is None else json.dumps(_plain(value)) for value in rows[name]]
         for name in ("per_training", "confusion", "versions")
     }
+    if (rows["seed"] >= 2**63).any():
+        tables["seed"] = rows["seed"].map(str)
     packed = io.BytesIO()
     rows.assign(**tables).to_parquet(packed, index=False, compression="zstd", engine="pyarrow")
     write_bytes(path, packed.getvalue())

@@ -115,7 +115,9 @@ class Board:
     p_values: dict[str, pd.DataFrame]
     is_replication: bool = False
     classes: frozenset[str] = frozenset()
-    """Targets that are classes."""
+    """Targets that are classes of neurons."""
+    votes: frozenset[str] = frozenset()
+    """Targets that are classes of cultures, whose neurons vote."""
     within: str = "firing type"
     """What numbers are scored within."""
 
@@ -170,8 +172,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
     scored = scored_rows(rows, probe)
     fits = fits_by_target(rows, probe)
     votes = frozenset(rows.loc[rows["metric"] == VOTE, "target"])
-    means = scored.groupby(["split", "method", "target"])[["value", "chance", "ceiling"]].mean()
-    leaks = _leaks(means["value"])
+    by_split = scored.groupby(["split", "method", "target"])
+    means, leaks = by_split[["chance", "ceiling"]].mean(), _leaks(by_split["value"].mean())
     about = _about(rows, scored, n_cells=(len(scores) - 1) * n_units(rows))
     mean = {
         method: (values.mean(), *nested_interval(values, fits[OVERALL]))
@@ -190,8 +192,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}
     p_values = {target: compare(values, fits[target]) for target, values in compared.items()}
     table = _with_ties(table, compared, p_values, fits)
-    classes = frozenset(rows.loc[rows["metric"].isin((HEADLINE[0], VOTE)), "target"])
-    return Board(table, scores, p_values, is_replication(rows), classes, within)
+    classes = frozenset(rows.loc[rows["metric"] == HEADLINE[0], "target"]) - votes
+    return Board(table, scores, p_values, is_replication(rows), classes, votes, within)
 
 
 def pairwise(board: Board) -> pd.DataFrame:
@@ -220,7 +222,7 @@ def _on_target(
     """Score of every method on one target, with its interval, place and leakage gap."""
     lines = []
     for method, values in scores.items():
-        score, chance, ceiling = means.loc[("culture", method, target)]
+        score, (chance, ceiling) = values.mean(), means.loc[("culture", method, target)]
         line = {"score": score, "chance": chance, "ceiling": ceiling}
         line["low"], line["high"] = nested_interval(values, fits)
         for end, value in zip(_RECOVERY, (score, line["low"], line["high"])):

@@ -39,8 +39,8 @@ def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
     Returns
     -------
     dict of str to DataFrame
-        Index: seed and training; one column per method that was trained several times. Of ``all
-        targets`` the mean over targets, in recovery.
+        Index: seed and training; one column per method that was trained several times, NaN on
+        seeds on which it was trained once. Of ``all targets`` the mean over targets, in recovery.
     """
     tables, recoveries = {}, []
     for target, mine in _held_out(rows, probe):
@@ -52,7 +52,9 @@ def fits_by_target(rows: pd.DataFrame, probe: str = "linear") -> dict[str, pd.Da
         ]
         long = pd.DataFrame(means, columns=["method", "seed", "training", "score"])
         table = long.pivot_table(index=["seed", "training"], columns="method", values="score")
-        tables[target] = table = table - table.groupby("seed").transform("mean")
+        table = table - table.groupby("seed").transform("mean")
+        every = pd.MultiIndex.from_product([rows["seed"].unique(), [0]], names=table.index.names)
+        tables[target] = table = table.reindex(table.index.union(every))
         recoveries.append(recovery(table, 0.0, mine["ceiling"].mean() - mine["chance"].mean()))
     whole = sum(recoveries[1:], recoveries[0]) / len(recoveries) if recoveries else pd.DataFrame()
     return tables | {OVERALL: whole}

@@ -38,7 +38,7 @@ def culture_sets(
             for index, condition in recording_units(plain)
         }
         if scenario.recordings:
-            cultures = {(scenario.recordings.kind, scenario.recordings.folder)}
+            cultures = {(scenario.recordings.folder, 0)}
         sizes[scenario.name] = len(cultures)
         graph.add_node(scenario.name)
         graph.add_edges_from((scenario.name, culture) for culture in cultures)

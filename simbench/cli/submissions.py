@@ -15,24 +15,28 @@ ScenarioOption = Annotated[
     str, typer.Option("--scenario", help="Name or .toml file.", autocompletion=scenario_names)
 ]
 
-LatentsFile = Annotated[
-    Path, typer.Argument(metavar="LATENTS", help="Latents: .npz, or .zip of .npy files.")
+LatentsFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="LATENTS",
+        help="Latents: .npz, or .zip of .npy files; one for each part of a cross-fitted scenario.",
+    ),
 ]
 
 
 @app.command(epilog="Example: simbench score latents.npz --scenario quickstart")
 def score(
-    file: LatentsFile,
+    files: LatentsFiles,
     scenario: ScenarioOption = "quickstart",
     card: Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")] = None,
     seed: Seed = 0,
     n_jobs: Jobs = -1,
 ) -> None:
     """Score latents made elsewhere by the same rules as every method."""
-    chosen = simbench.load_scenario(scenario)
     from simbench.submission import read_card, score_latents
 
-    _print_scores(score_latents(file, chosen, seed, read_card(card) if card else None, n_jobs))
+    chosen = _chosen(scenario)
+    _print_scores(score_latents(files, chosen, seed, read_card(card) if card else None, n_jobs))
 
 
 @app.command(epilog="Example: simbench accept submission.zip --scenario quickstart --out board")
@@ -44,23 +48,30 @@ def accept(
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Score a submission and put it on the board, if its name is not taken."""
-    chosen = simbench.load_scenario(scenario)
     from simbench.submission import accept_submission
 
+    chosen = _chosen(scenario)
     _print_scores(accept_submission(file, chosen, out / chosen.name, seed, n_jobs))
 
 
 @app.command(epilog="Example: simbench submit latents.npz --card card.toml -o submission.zip")
 def submit(
-    file: LatentsFile,
+    files: LatentsFiles,
     card: Annotated[Path, typer.Option("--card", help="Method card, TOML.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New file.")] = Path("submission.zip"),
 ) -> None:
     """Pack latents and a method card into one file for the board."""
     from simbench.submission import pack_submission, read_card
 
-    pack_submission(file, read_card(card), out)
+    pack_submission(files, read_card(card), out)
     typer.echo(str(out))
+
+
+def _chosen(scenario: str) -> "simbench.Scenario":
+    """The scenario as `simbench run` has it, recordings of others with their checksum."""
+    from simbench.data.recorded import pinned
+
+    return pinned(simbench.load_scenario(scenario))
 
 
 def _print_scores(rows: "DataFrame") -> None:

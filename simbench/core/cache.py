@@ -56,8 +56,9 @@ def _folder_digest(folder: str) -> str:
     """SHA-256 of the code in a folder of the package."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted((package / folder).rglob("*.py")):
-        if _OUTSIDE not in path.parts:
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+        inside = path.relative_to(package)  # above the package, any folder may be called so
+        if _OUTSIDE not in inside.parts:
+            digest.update(inside.as_posix().encode() + b"\0")
             digest.update(_code(path.read_bytes()))
     return digest.hexdigest()
 
@@ -134,22 +135,30 @@ def close_truth(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        An entry of the cache: this process may have been told of another one.
+        The entry of the cache that this process makes; it stays open. Latents of others may be
+        made of true spikes.
     """
-    caches, kinds = {folder.parents[2], cache_folder()}, ("cultures", "recordings", "scores")
+    folder = folder.resolve()
+    kinds = ("cultures", "recordings", "latents", "scores")
+    caches = {folder.parents[2], cache_folder()}
     closed = [(root / kind).resolve() for root in caches for kind in kinds]
+    own = (str(folder), str(folder.parent / f".{folder.name[:20]}-"))  # and drafts of it
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _OPENING and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
             path = Path(os.path.realpath(os.fsdecode(arguments[0])))
-            if any(path.is_relative_to(folder) for folder in closed):
+            inside = any(path.is_relative_to(folder) for folder in closed)
+            if inside and not str(path).startswith(own):
                 raise PermissionError(f"{path}: closed to methods, it tells labels")
 
     sys.addaudithook(refuse)
 
 
 def clear() -> int:
-    """Delete everything in the cache but compiled code; return the bytes freed."""
+    """Delete all entries of the cache; return the bytes freed.
+
+    Compiled code and fetched deposits stay.
+    """
     size = usage()
     for kind in STATIONS:
         shutil.rmtree(cache_folder() / kind, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Named random streams: a draw depends on its name, never on the order of the work."""
 
 import hashlib
+import operator
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,14 @@ SECRET_BITS = 128
 def draw_secret_seed() -> int:
     """A seed that nobody can guess, from the system's source of randomness."""
     return secrets.randbits(SECRET_BITS - 1) | 1 << (SECRET_BITS - 1)
+
+
+def whole(seed: int) -> int:
+    """A seed as a plain int, also if it comes as an integer of NumPy, which no JSON takes."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise SimbenchError(f"seed = {seed!r:.100}; allowed: a whole number") from None
 
 
 def check_secret(seed: int) -> None:
@@ -34,9 +43,11 @@ def seed_of(base: int, *names: str | int) -> int:
     base : int
         Seed of the run.
     *names : str or int
-        Path of the stream, e.g. ``"culture", 3, "noise"``. ``3`` and ``"3"`` differ.
+        Path of the stream, e.g. ``"culture", 3, "noise"``. ``3`` and ``"3"`` differ, ``3`` and
+        ``np.int64(3)`` do not.
     """
-    text = "/".join(f"{type(part).__name__}:{part!r}" for part in (base, *names))
+    parts = [part if isinstance(part, str) else operator.index(part) for part in (base, *names)]
+    text = "/".join(f"{type(part).__name__}:{part!r}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
 
 

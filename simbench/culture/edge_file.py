@@ -46,7 +46,10 @@ def read_edges(path: str, n_neurons: int) -> tuple[sparse.csr_array, sparse.csr_
 
 
 def _read_matrix(path: str) -> tuple[sparse.csr_array, bool]:
-    matrix = sparse.csr_array(sparse.load_npz(path))
+    matrix = sparse.load_npz(path)
+    if matrix.ndim != 2:
+        raise ValueError(f"shape {matrix.shape}; allowed is a square matrix")
+    matrix = sparse.csr_array(matrix)
     weighted = matrix.dtype != bool
     return matrix.astype(float), weighted
 
@@ -55,15 +58,16 @@ def _read_table(path: str, n_neurons: int) -> tuple[sparse.csr_array, bool]:
     table = read_table(Path(path))
     if list(table) not in (["pre", "post"], ["pre", "post", "weight"]):
         raise ValueError(f"columns {', '.join(map(str, table))}; allowed: pre,post[,weight]")
+    weighted = "weight" in table
+    if table.empty:  # its columns have no types
+        return sparse.csr_array((n_neurons, n_neurons)), weighted
     ends = table[["pre", "post"]].to_numpy()
-    if not np.issubdtype(ends.dtype, np.integer) or (
-        ends.size and (ends.min() < 0 or ends.max() >= n_neurons)
-    ):
+    is_whole = np.issubdtype(ends.dtype, np.integer)
+    if not is_whole or ends.min() < 0 or ends.max() >= n_neurons:
         raise ValueError(f"pre and post must be whole numbers in 0..{n_neurons - 1}")
     if table.duplicated(["pre", "post"]).any():
         row = table[table.duplicated(["pre", "post"])].iloc[0]
         raise ValueError(f"the link {row['pre']:g} -> {row['post']:g} is a duplicate")
-    weighted = "weight" in table
     weights = table["weight"].to_numpy(float) if weighted else np.ones(len(table))
     return sparse.csr_array((weights, ends.T), shape=(n_neurons, n_neurons)), weighted
 

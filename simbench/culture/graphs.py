@@ -37,6 +37,10 @@ def draw_graph(
     """
     n = len(positions_mm)
     module = np.zeros(n, dtype=int)
+    if recipe.topology == "modular":
+        module = _sectors(positions_mm, recipe.n_modules)
+    if not n_links:
+        return sparse.csr_array((n, n), dtype=bool), module
     if recipe.topology == "random":
         pre, post = _pairs_within(module, n_links, rng)
     elif recipe.topology == "small-world":
@@ -44,7 +48,6 @@ def draw_graph(
     elif recipe.topology == "scale-free":
         pre, post = _scale_free(n, n_links, rng)
     elif recipe.topology == "modular":
-        module = _sectors(positions_mm, recipe.n_modules)
         pre, post = _blocks(module, n_links, recipe.within_module, rng)
     else:
         pre, post = _by_distance(positions_mm, n_links, recipe.length_constant_mm, rng)

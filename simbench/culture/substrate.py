@@ -86,8 +86,14 @@ def _read_heights(recipe: WiringRecipe) -> np.ndarray:
             from PIL import Image
 
             with Image.open(path) as image:
-                grey = np.asarray(image.convert("L"), dtype=float)
-            heights = recipe.feature_height_mm * grey / 255
+                if image.mode in ("F", "I"):  # it has no white
+                    raise SimbenchError(
+                        f"{where}: an image of floats or of 32 bits; allowed: 8 or 16 bits, or "
+                        "heights in mm as .npy"
+                    )
+                is_wide = image.mode.startswith("I;16")  # convert would cut it to 8 bits
+                grey = np.asarray(image if is_wide else image.convert("L"), dtype=float)
+            heights = recipe.feature_height_mm * grey / (65535 if is_wide else 255)
         else:
             raise SimbenchError(f"{where}: allowed are .npy and images ({', '.join(IMAGES)})")
     if heights.ndim != 2 or min(heights.shape) < 2:

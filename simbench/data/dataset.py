@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -212,19 +213,25 @@ class Dataset:
     def blind(self) -> "Dataset":
         """A dataset of the same traces, frame rate and test cultures, without anything else.
 
-        But for what is simulated, and under which licence.
+        But for what is simulated, and under which licence. Recordings are put in the order of the
+        checksums of their traces: that of the dataset tells their conditions, which take turns.
         """
-        alone = len(set(self.groups)) == len(self.recordings)
+        digests = [
+            sha256(np.ascontiguousarray(r.fluorescence).data).digest() for r in self.recordings
+        ]
+        order = sorted(range(len(digests)), key=digests.__getitem__)
+        groups = pd.factorize(self.groups[order])[0]  # numbered anew, in the new order
+        alone = len(set(groups)) == len(order)
         bare = tuple(
             Recording(
-                f"recording-{i:03d}",
-                r.fluorescence,
-                r.frame_rate,
+                f"recording-{new:03d}",
+                self.recordings[old].fluorescence,
+                self.recordings[old].frame_rate,
                 group="" if alone else f"group-{group:03d}",
             )
-            for i, (r, group) in enumerate(zip(self.recordings, self.groups))
+            for new, (old, group) in enumerate(zip(order, groups))
         )
-        return Dataset(bare, self.test, origin=withheld(self.origin, self.is_simulated))
+        return Dataset(bare, self.test[order], origin=withheld(self.origin, self.is_simulated))
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write to a new or empty folder, whole or not at all.

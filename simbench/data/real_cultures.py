@@ -47,7 +47,7 @@ def measure_cultures(files: Path | Sequence[Path]) -> pd.DataFrame:
         missing = [name for name in ("region", "days_in_vitro") if name not in data]
         if missing:
             raise SimbenchError(f"{path}: holds no {missing[0]}; it can't be compared")
-        spikes = SpikeTrains(data["times"], data["offsets"], float(data["duration"][0]))
+        spikes = _spikes(data)
         if spikes.n_neurons < 2:
             raise SimbenchError(f"{path}: one electrode; network bursts need 2 or more")
         _, summary = describe(spikes)
@@ -61,6 +61,13 @@ def measure_cultures(files: Path | Sequence[Path]) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _spikes(data: Mapping[str, np.ndarray]) -> SpikeTrains:
+    """Spikes before the end of the recording, in order: a file may hold them in any."""
+    duration, counts = float(data["duration"][0]), np.diff(data["offsets"])
+    neurons, kept = np.repeat(np.arange(len(counts)), counts), data["times"] < duration
+    return SpikeTrains.from_events(neurons[kept], data["times"][kept], len(counts), duration)
 
 
 def ranges_of(recordings: pd.DataFrame, days: tuple[int, int] = MATURE_DAYS) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from simbench.scenario.scenario import Scenario
 _SUFFIXES = {"ground-truth": (".mat",), "electrodes": (".h5",)}
 _STRATA = ("indicator", "region")
 _INDEX = "index.json"
+_LEAST_NU = 0.01  # a trace without noise would be one of endless photons; no camera's is so low
 
 
 class RecordedIndex(Recipe):
@@ -233,8 +234,8 @@ def with_measured_noise(recording: Recording) -> Recording:
 def twin(recording: Recording, seed: int, index: int) -> Recording:
     """The spikes of a measured cell through the culture preset of its indicator.
 
-    The frame rate and the shot noise nu are those of the measured trace; no spread between cells is
-    added.
+    The frame rate and the shot noise nu are those of the measured trace, but nu is at least 0.01
+    %/sqrt(Hz); no spread between cells is added.
 
     Raises
     ------
@@ -252,9 +253,11 @@ def twin(recording: Recording, seed: int, index: int) -> Recording:
             f"{', '.join(CULTURE_FITS)}"
         )
     nu = float(np.mean(measure_nu(recording.dff, recording.frame_rate)))
-    recipe = ImagingRecipe(
-        preset="ideal", indicator=indicator, frame_rate_hz=recording.frame_rate, nu=max(nu, 1e-6)
-    )
+    made_with = {
+        "preset": "ideal", "indicator": indicator, "frame_rate_hz": recording.frame_rate,
+        "nu": max(nu, _LEAST_NU),
+    }  # fmt: skip
+    recipe = validated(ImagingRecipe, made_with, f"recording {recording.name}")
     apart = np.arange(recording.n_neurons)[:, None] * np.ones(2)
     imaged = image(true_spikes(recording), apart, recipe, seed, index)
     made = replace(

@@ -59,7 +59,7 @@ def _windows_of(
 
     def truth(window: int) -> Truth:
         whole = recording.read_truth()
-        start = window * n_frames / frame_rate_hz
+        start, stop = (n * n_frames / frame_rate_hz for n in (window, window + 1))
         clean, neuropil = (
             None if traces is None else averaged(traces, window)
             for traces in (whole.clean_dff, whole.neuropil)
@@ -67,7 +67,7 @@ def _windows_of(
         cut = replace(whole, clean_dff=clean, neuropil=neuropil)
         if whole.spikes is None:
             return cut
-        spikes = cut_spikes(whole.spikes, start, start + n_frames / frame_rate_hz)
+        spikes = cut_spikes(whole.spikes, start, stop)
         activity, summary = describe(spikes, whole.weights)
         labels = with_labels(whole.labels, activity)
         return replace(cut, labels=labels, spikes=spikes, summary={**whole.summary, **summary})

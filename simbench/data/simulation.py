@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simbench.core import cache
 from simbench.core.parallel import run_jobs
+from simbench.core.seeds import whole
 from simbench.data.cultures import cached_culture, fill_cache
 from simbench.data.dataset import Dataset
 from simbench.data.recorded import fill_with_recordings, recorded_folders, recorded_index
@@ -38,6 +39,7 @@ def simulate(
     timeout_s : float, optional
         Longest time that a block of cultures may take, seconds.
     """
+    seed = whole(seed)
     folders = recording_folders(scenario, seed)
     if scenario.recordings is not None:
         if not all(map(cache.holds, folders)):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from simbench.board.leaderboard import Board
 from simbench.board.scores_by_culture import OVERALL
-from simbench.core.text import number
+from simbench.core.text import MISSING, number
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording, clean_trace
 from simbench.methods.catalogue import CEILING, FLOOR
@@ -249,11 +249,12 @@ def _draw_triangle(
     use_style()
     n = len(table)
     names = [f"{rank} {short_label(name)}" for rank, name in enumerate(table.index, 1)]
-    below = table.fillna(1).iloc[1:, :-1]
+    pairs = table.iloc[1:, :-1]
+    shown = pairs.map(lambda value: write(value) if np.isfinite(value) else MISSING)
     figure, axis = plt.subplots(figsize=size)
     sns.heatmap(
-        below, mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False, linewidths=1, fmt="",
-        annot=below.map(write), annot_kws={"fontsize": 5.5},
+        pairs.fillna(1), mask=~np.tri(n - 1, dtype=bool), ax=axis, cbar=False, linewidths=1,
+        fmt="", annot=shown, annot_kws={"fontsize": 5.5},
         xticklabels=range(1, n), yticklabels=names[1:], **colors,
     )  # fmt: skip
     axis.xaxis.tick_top()
@@ -275,6 +276,8 @@ def metric_name(target: str, board: Board) -> str:
     """What the scores of a target are."""
     if target == "trace":
         return "R² of the clean trace"
+    if target in board.votes:
+        return "share of cultures named rightly"
     if target in board.classes:
         return "balanced accuracy"
     return f"R² within {board.within}" if board.within else "R²"

@@ -105,7 +105,8 @@ def render(
     """
     pictures = {folder: _pictures(folder) for folder in tables}
     budget = _PICTURES // max(sum(map(bool, pictures.values())), 1)
-    rows = pd.concat([table.assign(folder=folder) for folder, table in tables.items()])
+    parts = [table.assign(folder=folder) for folder, table in tables.items()]
+    rows = pd.concat(parts, ignore_index=True)
     data: list[dict[str, Any]] = []
     for title, mine in track(sorted(boards(rows), key=_comes_last), "page"):
         folder = mine["folder"].iloc[0]

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from simbench.benchmark.folds_and_trainings import mean_confusion
 from simbench.board.leaderboard import Board, flat_table, is_replication, leaderboard
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.errors import SimbenchError
@@ -180,9 +181,9 @@ def _confusions(rows: pd.DataFrame, board: Board, target: str) -> Iterator[dict[
     best = scores[ranked].mean().idxmax() if ranked else None
     for method in dict.fromkeys([best, "avae", "spikes"]):
         mine = rows[(rows["method"] == method) & (rows["target"] == target)]
-        found = [pd.DataFrame(c).T for c in mine["confusion"] if isinstance(c, dict)]
+        found = [c for c in mine["confusion"] if isinstance(c, dict)]
         if found:
-            table = pd.concat(found).groupby(level=0).mean().fillna(0)
+            table = mean_confusion(found)
             yield {
                 "target": _readable(target), "method": method, "classes": list(table),
                 "lines": [[kind, *(number(v) for v in line)] for kind, *line in table.itertuples()],

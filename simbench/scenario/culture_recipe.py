@@ -147,7 +147,7 @@ class SynapseRecipe(Recipe):
     recovery_s: Annotated[Positive, _DEPRESSION] = 8.0
     """Time constant with which the resource comes back."""
     conduction_velocity_mm_per_ms: Positive | None = None
-    """The delay of a link is its length over this velocity. None: one step for all links."""
+    """Every link has a delay of one step. With a velocity, its length over it comes on top."""
 
 
 class CultureRecipe(Recipe):
@@ -226,4 +226,18 @@ class CultureRecipe(Recipe):
             raise ValueError("give either 'target_rate_hz' or 'match_type_rates_hz', not both")
         if self.dt_ms > 1:
             raise ValueError(f"dt_ms = {self.dt_ms:g} is too coarse; allowed: at most 1")
+        self._check_time_constants()
         return self
+
+    def _check_time_constants(self) -> None:
+        """Refuse what decays faster than a step: an Euler step would go beyond its end."""
+        synapses = self.synapses
+        constants = {"decay_ms": synapses.decay_ms, "recovery_s": 1000 * synapses.recovery_s}
+        if synapses.slow_share:
+            constants["slow_decay_ms"] = synapses.slow_decay_ms
+        for key, ms in constants.items():
+            if ms < self.dt_ms:
+                raise ValueError(
+                    f"synapses.{key}: {ms:g} ms is shorter than a step; allowed: at least the "
+                    f"{self.dt_ms:g} ms of dt_ms"
+                )

@@ -97,7 +97,7 @@ class ImagingRecipe(Recipe):
     """Counts in the dark, added before digitisation and subtracted from the traces."""
     bit_depth: Annotated[int, Field(ge=1, le=32)] | None = None
     """Counts are whole numbers from 0 to 2^bit_depth - 1. None: not digitised."""
-    saturation: Annotated[float, Field(gt=1)] | None = None
+    saturation: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
     """Light at which the detector saturates, in baselines of a cell of median brightness."""
 
     @model_validator(mode="before")

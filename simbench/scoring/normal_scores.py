@@ -65,6 +65,8 @@ def ranked_latents(latents: np.ndarray, classes: np.ndarray, train: np.ndarray) 
     scores = less_class_means(normal_scores(latents, train), classes, train)
     if scores.shape[1] <= MOST_LATENTS:
         return scores
+    if not np.ptp(scores[train], axis=0).any():  # nothing to read, where a probe needs something
+        return scores[:, :1]
     n = min(MOST_LATENTS, int(train.sum()))
     pca = PCA(n, svd_solver="full").fit(scores[train])
     varies = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]

@@ -130,10 +130,11 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     Parameters
     ----------
     scores : DataFrame, shape (n_cultures, n_methods)
-        The mean over trainings; with ``fits`` the index is of seed and culture.
+        The mean over trainings; with ``fits`` the index is of seed and culture. Cultures that all
+        seeds have in common are of no seed in ``fits``.
     fits : DataFrame, optional
         Of each seed and training (index) and method (column) the mean score, less the mean of its
-        trainings; NaN for a method that was trained once.
+        trainings; NaN where a method was trained once.
 
     Returns
     -------
@@ -142,7 +143,9 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     means = _weights(len(scores)) @ scores.to_numpy(dtype=float)
     if fits is None or fits.empty:
         return means
-    shares = pd.Series([seed for seed, _ in scores.index]).value_counts(normalize=True)
+    seeds = [seed for seed, _ in scores.index]
+    every = fits.index.unique(level=0)
+    shares = pd.Series(seeds if set(seeds) & set(every) else every).value_counts(normalize=True)
     for column, method in enumerate(scores.columns):
         known = fits[method].dropna() if method in fits else pd.Series(dtype=float)
         if known.empty:

@@ -14,9 +14,15 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import new_folder, write_table
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
+from simbench.data.splits import held_out_recordings
 
 _HERE = Path(__file__).parent
 _MARKER = "index.csv"
+_PART = """
+This is part {number} of {n_parts}: here some cultures test, and in the other parts the others. Fit
+anew in each part, and send the latents of all parts together:
+`simbench submit part-1/latents.npz part-2/latents.npz ... --card part-1/card.toml`.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,10 @@ class BlindOrder:
     @property
     def name(self) -> str:
         return f"recording-{self.digest[:12]}"
+
+    def name_in(self, part: int) -> str:
+        """Name in a part of a cross-fitted scenario, of which 1 is the first."""
+        return f"{self.name}-part{part}" if part > 1 else self.name
 
 
 def blind_orders(dataset: Dataset) -> list[BlindOrder]:
@@ -84,6 +94,15 @@ def traces_digest(orders: Sequence[BlindOrder]) -> str:
     return hashlib.sha256("".join(sorted(order.digest for order in orders)).encode()).hexdigest()
 
 
+def cross_fitted_parts(dataset: Dataset) -> list[Dataset]:
+    """The dataset; of a cross-fitted scenario, once for each part of the cultures that tests."""
+    scenario = dataset.scenario
+    if scenario is None or scenario.n_folds == 1:
+        return [dataset]
+    tests = (held_out_recordings(scenario, 0, fold) for fold in range(scenario.n_folds))
+    return [replace(dataset, test=test) for test in tests]
+
+
 def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Path:
     """Write the traces of a dataset, without any label, for another group.
 
@@ -91,7 +110,9 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
     two folders ``dff`` and ``fluorescence`` with one float32 ``.npy`` matrix (n_neurons, n_frames)
     per recording, a method card to fill in, examples in Python, R and MATLAB, and a README. Names
     and order of recordings, groups and neurons follow from the traces alone (`BlindOrder`); the
-    seed is left out. Fluorescence is rounded to what a camera counts (`as_counted`).
+    seed is left out. Fluorescence is rounded to what a camera counts (`as_counted`). A cross-fitted
+    scenario has such a folder for each part of its cultures that tests: ``part-1``, ``part-2``,
+    with the same traces under other names.
 
     Parameters
     ----------
@@ -103,7 +124,18 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
         Replace an earlier export.
     """
     folder = Path(folder)
+    parts = cross_fitted_parts(dataset)
     orders = blind_orders(dataset)
+    for number, part in enumerate(parts, 1):
+        place = folder / f"part-{number}" if len(parts) > 1 else folder
+        _export_part(part, orders, number, len(parts), place, overwrite)
+    return folder
+
+
+def _export_part(
+    dataset: Dataset, orders: Sequence[BlindOrder], number: int, n_parts: int, folder: Path,
+    overwrite: bool,
+) -> None:  # fmt: skip
     with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
         for kind in ("fluorescence", "dff"):
             (draft / kind).mkdir()
@@ -115,15 +147,15 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
             for kind in ("fluorescence", "dff"):
                 trace = getattr(recording, kind)[order.neurons]
                 matrix = np.ascontiguousarray(trace, dtype="<f4")
-                np.save(draft / kind / f"{order.name}.npy", matrix)
-            lines.append((order.name, split, *matrix.shape, recording.frame_rate, group))
+                np.save(draft / kind / f"{order.name_in(number)}.npy", matrix)
+            name = order.name_in(number)
+            lines.append((name, split, *matrix.shape, recording.frame_rate, group))
         columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz", "group"]
         write_table(draft / _MARKER, pd.DataFrame(lines, columns=columns))
-        _write_guide(draft, dataset, traces_digest(orders))
-    return folder
+        _write_guide(draft, dataset, traces_digest(orders), number, n_parts)
 
 
-def _write_guide(draft: Path, dataset: Dataset, digest: str) -> None:
+def _write_guide(draft: Path, dataset: Dataset, digest: str, number: int, n_parts: int) -> None:
     """README, card to fill in, and examples."""
     scenario = dataset.scenario
     facts = {
@@ -131,6 +163,7 @@ def _write_guide(draft: Path, dataset: Dataset, digest: str) -> None:
         "traces_digest": digest, "simbench": __version__,
         "n_recordings": len(dataset.recordings), "n_training": int((~dataset.test).sum()),
     }  # fmt: skip
+    facts["part"] = _PART.format(number=number, n_parts=n_parts) if n_parts > 1 else ""
     facts["kind"] = "Simulated calcium imaging" if dataset.is_simulated else "Calcium imaging"
     if scenario:
         facts |= {"scenario": scenario.name, "version": scenario.version}

@@ -8,7 +8,7 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
@@ -82,11 +82,28 @@ def read_matrices(file: str | Path | BytesIO, name: str = "") -> dict[str, np.nd
                 raise SimbenchError(f"member '{info.filename:.80}'; {expected}")
             with naming(f"'{info.filename}'"):
                 matrices[info.filename.removesuffix(".npy")] = _matrix(archive, info)
-        widths = {matrix.shape[1] for matrix in matrices.values()}
-        if len(widths) > 1:
-            found = f"recordings have {min(widths)} to {max(widths)} latents per neuron"
-            raise SimbenchError(f"{found}; expected is the same number in all")
+        _check_widths(matrices)
     return matrices
+
+
+def read_parts(files: str | Path | Sequence[str | Path]) -> dict[str, np.ndarray]:
+    """Latents of one file, or of the files of several parts of a cross-fitted scenario."""
+    matrices: dict[str, np.ndarray] = {}
+    for file in [files] if isinstance(files, str | Path) else files:
+        found = read_matrices(file)
+        for name in sorted(matrices.keys() & found.keys()):
+            raise SimbenchError(f"{file}: '{name}.npy' is in another file, too")
+        matrices |= found
+        with naming(str(file)):
+            _check_widths(matrices)
+    return matrices
+
+
+def _check_widths(matrices: Mapping[str, np.ndarray]) -> None:
+    widths = {matrix.shape[1] for matrix in matrices.values()}
+    if len(widths) > 1:
+        found = f"recordings have {min(widths)} to {max(widths)} latents per neuron"
+        raise SimbenchError(f"{found}; expected is the same number in all")
 
 
 def arrange(

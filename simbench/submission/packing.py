@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,13 @@ from numpy.lib import format as npy
 from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum, validated, write_bytes
 from simbench.submission.card import MethodCard
-from simbench.submission.latents_file import LIMITS, naming, open_archive, read_matrices
+from simbench.submission.latents_file import (
+    LIMITS,
+    naming,
+    open_archive,
+    read_matrices,
+    read_parts,
+)
 
 _CARD, _LATENTS, _CHECKSUMS = "card.json", "latents.npz", "checksums.json"
 
@@ -36,16 +42,19 @@ class Submission:
     digest: str
 
 
-def pack_submission(latents_file: str | Path, card: MethodCard, out: str | Path) -> Path:
+def pack_submission(
+    latents_file: str | Path | Sequence[str | Path], card: MethodCard, out: str | Path
+) -> Path:
     """Put latents and card into a new file; the same input gives the same bytes.
 
-    ``latents_file`` has the form that `read_latents` describes.
+    ``latents_file`` has the form that `read_latents` describes; of a cross-fitted scenario there is
+    one for each part.
     """
     out = Path(out)
     if out.exists():
         raise SimbenchError(f"{out}: exists; name a new file")
-    latents = read_matrices(latents_file)
-    _check_size(latents, card, str(latents_file))
+    latents = read_parts(latents_file)
+    _check_size(latents, card, "latents")
     files = {
         _CARD: json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True).encode(),
         _LATENTS: write_matrices(latents),

@@ -1,7 +1,7 @@
 """Scores of submitted latents, by the same ``evaluate`` as every method, and their rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
+from simbench.benchmark.folds_and_trainings import scores_of_folds
 from simbench.benchmark.rows import (
     ROWS_FILE,
     VERSIONS,
@@ -26,24 +27,24 @@ from simbench.data.simulation import simulate
 from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.scenario.scenario import Scenario
 from simbench.scoring.evaluate import evaluate
-from simbench.submission.blind_traces import blind_orders, traces_digest
+from simbench.submission.blind_traces import blind_orders, cross_fitted_parts, traces_digest
 from simbench.submission.card import MethodCard, name_key
-from simbench.submission.latents_file import arrange, read_matrices
+from simbench.submission.latents_file import arrange, read_parts
 from simbench.submission.packing import Submission, read_submission
 
 FAMILY = "submission"
 
 
 def score_latents(
-    file: str | Path, scenario: Scenario, seed: int = 0, card: MethodCard | None = None,
-    n_jobs: int = 1,
+    file: str | Path | Sequence[str | Path], scenario: Scenario, seed: int = 0,
+    card: MethodCard | None = None, n_jobs: int = 1,
 ) -> pd.DataFrame:  # fmt: skip
     """Score a file of latents that were made from exported traces of a scenario.
 
     Parameters
     ----------
-    file : str or Path
-        Of the form that `read_latents` describes.
+    file : str or Path, or sequence of them
+        Of the form that `read_latents` describes; of a cross-fitted scenario one for each part.
     seed : int
         Of the simulation that was exported.
     card : MethodCard, optional
@@ -56,7 +57,8 @@ def score_latents(
     DataFrame
         Rows of the columns ``simbench.benchmark.rows.COLUMNS``, of the family "submission".
     """
-    return _score(read_matrices(file), str(file), scenario, seed, card, n_jobs)
+    where = str(file) if isinstance(file, str | Path) else ", ".join(map(str, file))
+    return _score(read_parts(file), where, scenario, seed, card, n_jobs)
 
 
 def score_submission(
@@ -132,9 +134,12 @@ def _check_rows(path: Path, new: pd.DataFrame) -> None:
         )
     levels = set(old["level"]) | set(new["level"])
     scored = old[old["status"] == "ok"]
-    if any(set(scored.loc[scored["method"] == end, "level"]) != levels for end in (FLOOR, CEILING)):
+    ceiling = scored.loc[scored["method"] == FLOOR, "ceiling"].dropna()
+    is_perfect = len(ceiling) and (ceiling == 1).all()  # where spikes are unknown
+    ends = [FLOOR] if is_perfect else [FLOOR, CEILING]
+    if any(set(scored.loc[scored["method"] == end, "level"]) != levels for end in ends):
         raise SimbenchError(
-            f"{path.parent}: lacks rows of {FLOOR} and {CEILING} on seed {seed}; run "
+            f"{path.parent}: lacks rows of {' and '.join(ends)} on seed {seed}; run "
             "the scenario on that seed into this folder first: "
             f"simbench run {scenario} -m all --seed {seed} --out {path.parent.parent}"
         )
@@ -145,11 +150,13 @@ def _score(
     card: MethodCard | None, n_jobs: int,
 ) -> pd.DataFrame:  # fmt: skip
     level, scenario = _at_level(scenario, seed, card)
-    dataset = simulate(scenario, seed, n_jobs)
-    latents = _in_order(matrices, where, dataset, card)
+    parts = cross_fitted_parts(simulate(scenario, seed, n_jobs))
+    latents = _in_order(matrices, where, parts, card)
     with threadpool_limits(1):
-        scores = evaluate(latents, dataset)
-    about = _about(card) | {"n_components": latents.shape[1]}
+        tables = [evaluate(*pair) for pair in zip(latents, parts)]
+    records = [t.astype(object).where(t.notna(), None).to_dict("records") for t in tables]
+    scores = pd.DataFrame(scores_of_folds(records))
+    about = _about(card) | {"n_components": latents[0].shape[1]}
     return complete(scores, scenario, level, seed, about)
 
 
@@ -186,17 +193,23 @@ def _at_level(scenario: Scenario, seed: int, card: MethodCard | None) -> tuple[s
 
 
 def _in_order(
-    matrices: Mapping[str, np.ndarray], where: str, dataset: Dataset, card: MethodCard | None
-) -> np.ndarray:
-    """Latents in the order of the dataset."""
+    matrices: Mapping[str, np.ndarray], where: str, parts: Sequence[Dataset],
+    card: MethodCard | None,
+) -> list[np.ndarray]:  # fmt: skip
+    """Latents of each part, in the order of the dataset."""
+    dataset = parts[0]
     orders = blind_orders(dataset)
     if card is not None and card.traces_digest != traces_digest(orders):
         raise SimbenchError(
             f"card of '{card.name}': the latents were made from other traces (digest "
             f"{card.traces_digest[:12]}) than those of this seed ({traces_digest(orders)[:12]})"
         )
-    exported = arrange(matrices, {order.name: len(order.neurons) for order in orders}, where)
+    sizes = {
+        order.name_in(number): len(order.neurons)
+        for number in range(1, len(parts) + 1)
+        for order in orders
+    }
+    exported = np.split(arrange(matrices, sizes, where), len(parts))
     neurons = [np.flatnonzero(dataset.recording == i)[o.neurons] for i, o in enumerate(orders)]
-    latents = np.empty_like(exported)
-    latents[np.concatenate(neurons)] = exported
-    return latents
+    back = np.argsort(np.concatenate(neurons))
+    return [values[back] for values in exported]

@@ -73,6 +73,15 @@ class BySeed(Cheat):
         return (labels[["topology"]] == "tracks").to_numpy(dtype=float)
 
 
+class ByLatents(Cheat):
+    """Looks for latents of the true spikes, which other methods left in the cache."""
+
+    def transform(self, X, groups=None):
+        for folder in os.listdir(Path(CACHE) / "latents"):
+            os.listdir(Path(CACHE) / "latents" / folder)
+        return X
+
+
 class ByReading(Cheat):
     """Looks for labels in the frames above it, in all objects, and in the cache."""
 
@@ -132,6 +141,13 @@ def rows(grown, tmp_path_factory):
     rows = run([Unit(grown, 1, cheat) for cheat in cheats], n_jobs=2)
     assert (rows["status"] == "ok").all(), rows[["method", "error"]].dropna().to_numpy()
     return rows
+
+
+def test_latents_of_others_are_closed(grown, rows, tmp_path):
+    (cheat,) = rows.loc[rows["method"].str.endswith("ByReading"), "method"].unique()
+    unit = Unit(grown, 1, cheat.replace("ByReading", "ByLatents"))
+    (error,) = run([unit])["error"]
+    assert "closed to methods, it tells labels" in error
 
 
 @pytest.mark.parametrize("cheat", ["ByGroup", "ByCall", "BySeed", "ByReading"])

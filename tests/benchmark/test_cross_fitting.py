@@ -95,3 +95,18 @@ def test_where_it_makes_no_sense_it_is_refused():
         scenario.model_copy(update={"split": split})
     with pytest.raises(SimbenchError, match="without a rest"):
         scenario.model_copy(update={"split": {"cross_fitted": True, "test_fraction": 0.3}})
+
+
+def test_a_class_that_one_fold_never_names_keeps_its_share(tiny):
+    tables = [
+        {"x": {"x": 1.0}, "y": {"x": 1.0}},
+        {"x": {"x": 0.5, "y": 0.5}, "y": {"y": 1.0}, "z": {"x": 0.25, "y": 0.75}},
+    ]
+    results = {
+        Unit(tiny, 1, "pca", "", fold): result(0.5, [0.5], confusion=table)
+        for fold, table in enumerate(tables)
+    }
+    (row,) = joined(results)[Unit(tiny, 1, "pca")]["scores"]
+    assert row["confusion"] == {
+        "x": {"x": 0.75, "y": 0.25}, "y": {"x": 0.5, "y": 0.5}, "z": {"x": 0.25, "y": 0.75},
+    }  # fmt: skip

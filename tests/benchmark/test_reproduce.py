@@ -106,9 +106,12 @@ def test_rows_that_cannot_be_made_again_are_refused(results):
     with pytest.raises(SimbenchError, match="scoring version 0"):
         reproduce(results, 1)
     edit(results, 2, status="failed")
-    with pytest.raises(SimbenchError, match="failed"):
+    with pytest.raises(SimbenchError, match="row 2: holds no score"):
         reproduce(results, 2)
-    edit(results, 2, status="ok", metric="gone")
+    edit(results, 2, status="ok", value=np.nan)
+    with pytest.raises(SimbenchError, match="row 2: holds no score"):
+        reproduce(results, 2)
+    edit(results, 2, value=0.5, metric="gone")
     with pytest.raises(SimbenchError, match="row 2: this simbench has no metric 'gone'"):
         reproduce(results, 2)
     edit(results, 3, scenario_digest="another")

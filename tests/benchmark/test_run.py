@@ -1,7 +1,9 @@
 import gzip
 import json
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from simbench import SimbenchError, evaluate
 from simbench.benchmark.plan import CONTROLS, Unit, plan
-from simbench.benchmark.rows import ROWS_FILE, as_written, read_rows, read_text, write_rows
+from simbench.benchmark.rows import (
+    ROWS_FILE,
+    as_written,
+    read_rows,
+    read_text,
+    write_parquet,
+    write_rows,
+)
 from simbench.benchmark.run import latents_of, run
 from simbench.board.leaderboard import leaderboard
 from simbench.core.parallel import parallel_backend
@@ -35,6 +44,18 @@ def test_plan_always_holds_the_controls(tiny):
     assert {u.method for u in plan([tiny])} == default
     with pytest.raises(SimbenchError, match="unknown method 'psa'; known: .*pca"):
         plan([tiny], ["psa"])
+
+
+def test_only_statistics_of_spikes_are_left_out_where_spikes_are_unknown(
+    tiny, monkeypatch, tmp_path
+):
+    module = sys.modules["simbench.benchmark.plan"]
+    monkeypatch.setattr(module, "knows_spikes", lambda scenario, seed: False)
+    monkeypatch.chdir(tmp_path)
+    Path("spikesnet.py").write_text("from sklearn.decomposition import PCA as Net\n")
+    names = [unit.method for unit in plan([tiny], ["spikesnet.py:Net", "spikes-own"], [1])]
+    assert names[-1] == "spikesnet.py:Net"
+    assert not {"spikes", "spikes-own"} & set(names)
 
 
 def test_a_scenario_may_name_the_methods_that_it_is_made_for(tiny):
@@ -398,3 +419,13 @@ def test_a_class_that_test_cultures_do_not_share_ends_the_run_before_any_method(
     units = plan([tiny.model_copy(update={"targets": ["culture"]})], ["pca"], seeds=[1])
     with pytest.raises(SimbenchError, match="no class of 'culture' is in training and in test"):
         run(units)
+
+
+def test_seeds_of_128_bits_stay_whole_beside_small_ones(rows, tmp_path):
+    large = 2**127 + 5
+    write_rows(tmp_path / ROWS_FILE, rows)
+    write_rows(tmp_path / ROWS_FILE, rows.assign(seed=large))
+    assert set(read_rows(tmp_path)["seed"]) == {1, large}
+    pytest.importorskip("pyarrow")
+    write_parquet(read_rows(tmp_path), tmp_path / "rows.parquet")
+    assert set(pd.read_parquet(tmp_path / "rows.parquet")["seed"]) == {"1", str(large)}

@@ -270,7 +270,9 @@ def test_a_lead_that_a_training_could_turn_is_no_lead():
 def test_the_votes_of_cultures_are_tested_exactly():
     votes = [1.0] * 55 + [0.0] * 5
     rows = made_rows(votes, target="topology", metric="vote_accuracy", chance=0.5)
-    line = leaderboard(rows).table.loc["m", "topology"]
+    board = leaderboard(rows)
+    line = board.table.loc["m", "topology"]
+    assert (board.votes, board.classes) == ({"topology"}, frozenset())
     assert line["score"] == pytest.approx(55 / 60)
     assert line["vote_p"] == pytest.approx(5e-12, rel=0.1)  # sum of binomial(60, k) / 2**60, k > 54
 
@@ -295,3 +297,24 @@ def test_recovery_is_given_against_both_ends():
     header, cells = readable(table)
     assert dict(zip(header, cells[0]))["share of what traces hold"] == "0.50"
     assert "recovery_of_traces" not in leaderboard(made_rows([0.6, 0.7])).table["firing_type"]
+
+
+def test_a_score_is_the_mean_that_its_interval_and_tests_are_of():
+    """Animals that several seeds share count once, however often they tested."""
+    seeds = [
+        made_rows(values, seed=seed, cultures=names)
+        for seed, (values, names) in enumerate([([0.6, 0.8], ["a", "b"]), ([0.6], ["a"])])
+    ]
+    board = leaderboard(pd.concat(seeds))
+    line = board.table.loc["m", "firing_type"]
+    assert line["score"] == pytest.approx(0.7) == board.scores["firing_type"]["m"].mean()
+    assert line["recovery"] == pytest.approx(0.5)
+
+
+def test_trainings_of_one_seed_stand_for_all_seeds_of_animals_that_these_share():
+    deviations, names = [-0.05, 0.0, 0.05], [f"animal-{k}" for k in range(12)]
+    values = list(0.7 + np.linspace(-1e-3, 1e-3, 12))
+    apart = leaderboard(trained(values, deviations)).table.loc["m", "firing_type"]
+    shared = trained(values, deviations).assign(cultures=[names] * 4)
+    line = leaderboard(shared).table.loc["m", "firing_type"]
+    assert line["high"] - line["low"] == pytest.approx(apart["high"] - apart["low"], rel=0.1)

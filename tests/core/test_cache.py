@@ -98,6 +98,14 @@ def test_a_text_changes_no_key_and_code_does():
     assert cache._code(b'x = "a"\n') != cache._code(b'x = "b"\n')
 
 
+def test_keys_do_not_depend_on_the_folders_above_the_package(monkeypatch, tmp_path):
+    here = cache._folder_digest.__wrapped__("core")
+    copy = tmp_path / "export" / "simbench"
+    shutil.copytree(PACKAGE / "core", copy / "core")
+    monkeypatch.setattr(cache, "__file__", str(copy / "core" / "cache.py"))
+    assert cache._folder_digest.__wrapped__("core") == here
+
+
 def write(number):
     return lambda draft: np.save(draft / "number.npy", number)
 

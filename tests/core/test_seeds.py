@@ -1,10 +1,12 @@
 import hashlib
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbench.core.seeds import random_state_of, seed32, seed_of, stream
+from simbench.core.errors import SimbenchError
+from simbench.core.seeds import random_state_of, seed32, seed_of, stream, whole
 
 names = st.lists(st.one_of(st.integers(0, 10**6), st.text(max_size=8)), max_size=4).map(tuple)
 
@@ -28,6 +30,16 @@ def test_streams_depend_on_nothing_but_their_name(base, path):
 def test_seed_is_the_sha256_of_the_names():
     text = b"int:0/str:'culture'/int:3/str:'noise'"
     assert seed32(0, "culture", 3, "noise") == int(hashlib.sha256(text).hexdigest()[-8:], 16)
+
+
+def test_integers_of_numpy_are_integers():
+    plain = seed_of(1, "culture", 3)
+    for kind in (np.int64, np.uint8):
+        assert seed_of(kind(1), "culture", kind(3)) == plain
+    assert isinstance(whole(np.int64(1)), int)
+    for wrong in (1.0, "1", None):
+        with pytest.raises(SimbenchError, match=r"seed = .*; allowed: a whole number"):
+            whole(wrong)
 
 
 def test_any_seed_is_a_random_state():

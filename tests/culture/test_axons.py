@@ -157,6 +157,27 @@ def test_a_height_map_from_an_array_and_from_an_image_is_the_same_ground(tmp_pat
     assert np.isinf(maps[0].heights_mm[0, 0])
 
 
+@pytest.mark.parametrize("name", ["map.tif", "map.png"])
+def test_a_height_map_of_16_bits_keeps_its_heights(tmp_path, name):
+    from PIL import Image
+
+    grey = np.array([[0, 255], [1000, 65535]], dtype=np.uint16)
+    Image.fromarray(grey).save(tmp_path / name)
+    wiring = WiringRecipe(topology="height-map", height_map=str(tmp_path / name))
+    found = make_substrate(wiring, 1.0, np.random.default_rng(0)).heights_mm
+    np.testing.assert_allclose(found, wiring.feature_height_mm * grey[::-1] / 65535)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_an_image_without_a_white_is_one_clear_error(tmp_path, kind):
+    from PIL import Image
+
+    Image.fromarray(np.full((4, 4), 300, dtype=kind)).save(tmp_path / "map.tif")
+    wiring = WiringRecipe(topology="height-map", height_map=str(tmp_path / "map.tif"))
+    with pytest.raises(SimbenchError, match=r"map.tif': an image of floats .* as \.npy$"):
+        make_substrate(wiring, 1.0, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("heights", "message"),
     [

@@ -36,6 +36,15 @@ def test_every_topology_reaches_its_mean_in_degree_without_self_links(topology, 
     assert links.has_canonical_format
 
 
+@pytest.mark.parametrize("topology", GRAPHS)
+def test_an_in_degree_that_makes_no_link_is_a_culture_without_links(topology):
+    wiring = build(topology, n=40, degree=0.01).wiring
+    assert wiring.links.shape == (40, 40)
+    assert wiring.links.nnz == 0
+    sizes = np.bincount(wiring.module)
+    assert sizes.tolist() == ([10] * 4 if topology == "modular" else [40])
+
+
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_no_neuron_has_weights_of_both_signs(topology):
     anatomy = build(topology)
@@ -207,6 +216,14 @@ def test_links_without_weights_get_them_drawn(tmp_path):
         assert (np.abs(anatomy.weights.data) > 3).all()
 
 
+@pytest.mark.parametrize("columns", ["pre,post", "pre,post,weight"])
+def test_an_edge_list_without_edges_is_a_culture_without_links(tmp_path, columns):
+    (tmp_path / "edges.csv").write_text(f"{columns}\n")
+    anatomy = build_culture(custom(tmp_path / "edges.csv"), 0)
+    assert anatomy.weights.shape == (4, 4)
+    assert anatomy.weights.nnz == anatomy.wiring.links.nnz == 0
+
+
 def test_a_custom_wiring_is_thinned_to_its_in_degree(tmp_path):
     links = ~np.eye(4, dtype=bool)
     sparse.save_npz(tmp_path / "all.npz", sparse.csr_array(links))
@@ -239,13 +256,14 @@ def test_a_bad_edge_list_is_one_clear_error(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
+        (np.ones(4), r"shape \(4,\); allowed is a square matrix"),
         (np.ones((4, 3)), r"shape \(4, 3\); allowed is a square matrix"),
         (np.zeros((3, 3)), "3 neurons; the culture has n_neurons = 4"),
         (np.eye(4), "neuron 0 links to itself"),
     ],
 )
 def test_a_bad_matrix_is_one_clear_error(tmp_path, matrix, message):
-    sparse.save_npz(tmp_path / "matrix.npz", sparse.csr_array(matrix))
+    sparse.save_npz(tmp_path / "matrix.npz", sparse.coo_array(matrix))
     with pytest.raises(SimbenchError, match=message):
         build_culture(custom(tmp_path / "matrix.npz"), 0)
 

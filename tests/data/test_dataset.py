@@ -229,7 +229,8 @@ def test_blinded_means_traces_and_frame_rate(small_dataset, tmp_path):
     blind = small_dataset.blind()
     assert (blind.scenario, blind.seed) == (None, None)
     assert blind.origin == provenance([], ["fluorescence"], license="CC BY 4.0")
-    for bare, full in zip(blind.recordings, small_dataset.recordings):
+    for bare, old in zip(blind.recordings, order_of(blind, small_dataset)):
+        full = small_dataset.recordings[old]
         np.testing.assert_array_equal(bare.fluorescence, full.fluorescence)
         held = {f.name for f in fields(bare) if getattr(bare, f.name) is not None}
         assert held == {"name", "fluorescence", "frame_rate", "group"}
@@ -244,7 +245,23 @@ def test_blinded_means_traces_and_frame_rate(small_dataset, tmp_path):
     everything = b"".join(contents(folder).values())
     assert b"quickstart" not in everything
     assert b"GCaMP" not in everything
-    np.testing.assert_array_equal(Dataset.load(folder).traces(), small_dataset.traces())
+    np.testing.assert_array_equal(Dataset.load(folder).traces(), blind.traces())
+
+
+def order_of(blind, dataset):
+    """Index in the dataset of each recording of the blinded one, by the traces."""
+    whole = [r.fluorescence.tobytes() for r in dataset.recordings]
+    return [whole.index(np.asarray(r.fluorescence).tobytes()) for r in blind.recordings]
+
+
+def test_the_order_of_blinded_recordings_follows_from_their_traces_alone(tiny_dataset):
+    blind = tiny_dataset.blind()
+    order = order_of(blind, tiny_dataset)
+    assert sorted(order) == list(range(6)) != order
+    np.testing.assert_array_equal(blind.test, tiny_dataset.test[order])
+    assert [r.name for r in blind.recordings] == [f"recording-{i:03d}" for i in range(6)]
+    turned = Dataset(tiny_dataset.recordings[::-1], tiny_dataset.test[::-1]).blind()
+    np.testing.assert_array_equal(turned.traces(), blind.traces())
 
 
 def test_a_dataset_is_replaced_only_when_told(small_dataset, copy):
@@ -291,7 +308,7 @@ def grouped(small_dataset):
     first, second = small_dataset.recordings
     recordings = (
         replace(first, group="dish B"), replace(second, group="dish A"),
-        replace(first, name="later", group="dish B"),
+        replace(first, name="later", fluorescence=first.fluorescence + 1, group="dish B"),
     )  # fmt: skip
     return Dataset(recordings, np.array([False, True, False]))
 
@@ -304,7 +321,11 @@ def test_a_group_is_one_culture_and_is_kept(grouped, tmp_path):
     loaded = verify(grouped.save(tmp_path / "out"))
     assert [r.group for r in loaded.recordings] == ["dish B", "dish A", "dish B"]
     blind = verify(loaded.blind().save(tmp_path / "blind"))
-    np.testing.assert_array_equal(blind.groups, [0, 1, 0])
+    order = order_of(blind, grouped)
+    kept, given = grouped.groups[order], blind.groups
+    np.testing.assert_array_equal(given[:, None] == given, kept[:, None] == kept)
+    assert given[0] == 0
+    np.testing.assert_array_equal(blind.test, grouped.test[order])
     assert not any("dish" in r.group for r in blind.recordings)
     assert "| 3, of 2 groups (culture or animal); for testing: 1 |" in loaded.card()
 

@@ -8,6 +8,7 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import numpy as np
 import pytest
+from made_files import CELLS
 
 import simbench
 from simbench import SimbenchError
@@ -111,6 +112,13 @@ def test_a_release_can_be_made_again(released, tiny, tmp_path):
     again = release([Scenario(**data)], 1, tmp_path / "again", nwb=False, parquet=False)
     for path in released.glob("*.zip"):
         assert path.read_bytes() == (again / path.name).read_bytes()
+
+
+def test_recordings_of_others_are_not_released(tmp_path):
+    others = Scenario(**CELLS)
+    with pytest.raises(SimbenchError, match="release: scenario cells names recordings of others"):
+        release([others], 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_holds_nwb_and_parquet(tiny, tmp_path):

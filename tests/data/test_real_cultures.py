@@ -104,6 +104,35 @@ def test_a_recording_without_region_is_refused(tmp_path):
         measure_cultures(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"meta/age": [np.nan]}, "meta/age = nan; needed: days"),
+        ({"meta/age": np.array([b"P14"])}, "meta/age = .*P14.*; needed: days"),
+        ({"meta/age": np.zeros(0)}, "not of the right form"),
+        ({"recordingtime": np.zeros(0)}, "duration 0 s; allowed: a positive number"),
+        ({"recordingtime": [3.0, 3.0]}, "duration 0 s; allowed: a positive number"),
+        ({"recordingtime": [np.nan, 3.0]}, "duration nan s; allowed: a positive number"),
+    ],
+)
+def test_files_that_cannot_be_right_are_one_line(tmp_path, changes, message):
+    write_h5(tmp_path / "TC01.h5", **changes)
+    with pytest.raises(SimbenchError, match=rf"TC01\.h5: .*{message}") as error:
+        measure_cultures(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_the_order_of_spikes_in_a_file_does_not_matter(tmp_path):
+    for name in ("in-order", "in-any-order"):
+        (tmp_path / name).mkdir()
+    spikes = np.array([1.0, 1.01, 2.0, 3.0, 3.01])
+    write_h5(tmp_path / "in-order" / "TC01.h5", spikes=spikes)
+    write_h5(tmp_path / "in-any-order" / "TC01.h5", spikes=spikes[[1, 2, 0, 4, 3]])
+    tables = [measure_cultures(tmp_path / name) for name in ("in-order", "in-any-order")]
+    pd.testing.assert_frame_equal(*tables)
+    assert tables[0]["burst_fraction"][0] == pytest.approx((2 / 3 + 1) / 2)
+
+
 def test_a_single_electrode_has_no_network(tmp_path):
     write_h5(
         tmp_path / "TC01.h5", spikes=np.array([1.0, 2.0]), sCount=np.array([2]),

@@ -15,8 +15,9 @@ from simbench.benchmark.rows import read_rows
 from simbench.benchmark.run import run
 from simbench.core.files import validated
 from simbench.data.dataset import Dataset
+from simbench.data.export import export
 from simbench.data.readers.trace_files import import_traces
-from simbench.data.recorded import pinned, recorded_index, scenario_of
+from simbench.data.recorded import pinned, recorded_index, scenario_of, twin
 from simbench.data.simulation import recording_folders
 from simbench.scenario.scenario import Scenario
 
@@ -77,6 +78,20 @@ def test_twins_have_the_spikes_and_split_of_the_cells(cells):
     assert real.recordings[0].truth.clean_dff is None
     assert not np.array_equal(real.traces(), made.traces())
     assert made.origin["made"][0] == "fluorescence"
+
+
+@pytest.mark.parametrize("imaged", [False, True])
+def test_nwb_calls_simulated_only_the_light_that_simbench_made(cells, tmp_path, imaged):
+    pynwb = pytest.importorskip("pynwb", reason="pynwb writes NWB files")
+    dataset = simulate(with_recordings(imaged=imaged), seed=3)
+    first = replace(dataset, recordings=dataset.recordings[:1], test=dataset.test[:1])
+    export(first, tmp_path / "out", "nwb")
+    with pynwb.NWBHDF5IO(next((tmp_path / "out").glob("*.nwb")), "r") as io:
+        file = io.read()
+        series = file.processing["ophys"]["Fluorescence"]["RoiResponseSeries"]
+        texts = (file.imaging_planes["ImagingPlane"].description, series.description)
+        assert [text.startswith("SIMULATED") for text in texts] == [imaged, imaged]
+        assert ("SimulatedMicroscope" in file.devices) == imaged
 
 
 def test_a_scenario_that_is_run_states_which_recordings(cells, folder, tmp_path, monkeypatch):
@@ -161,6 +176,20 @@ def test_an_indicator_without_a_preset_has_no_twin(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMBENCH_REAL", str(tmp_path))
     with pytest.raises(SimbenchError, match="indicator 'R-CaMP' has no culture preset"):
         simulate(with_recordings(imaged=True))
+
+
+@pytest.mark.parametrize("rate", [20.0, 0.2])
+def test_a_trace_without_noise_has_a_twin_all_the_same(tmp_path, rate):
+    still = np.zeros(200, dtype=np.float32)
+    path = write_mat(
+        tmp_path / "DS14-GCaMP6s-m-V1/a.mat", cell(rate=rate, start_s=1.0, fluo_mean=still)
+    )
+    (recording,) = import_traces(path).recordings
+    made = twin(recording, 0, 0)
+    assert float(made.truth.labels["nu"].iloc[0]) == pytest.approx(0.01)
+    assert made.fluorescence.max() < 1e10
+    with pytest.raises(SimbenchError, match="recording a: nu: .* photons per frame; allowed"):
+        twin(replace(recording, frame_rate=1e-5), 0, 0)
 
 
 def test_electrodes_are_imaged_and_cultures_held_out(tmp_path, monkeypatch):

@@ -103,6 +103,13 @@ def test_impossible_windows_are_one_line(seconds, rate, most, message):
         dataset_of(measured("a", np.ones(100), 10.0)).windows(seconds, rate, most)
 
 
+def test_no_spike_falls_between_two_windows():
+    edges = np.arange(1, 20) * 10 / 3.0
+    times = np.unique([np.nextafter(edges, 0), edges, np.nextafter(edges, np.inf)])
+    windows = dataset_of(measured("a", np.ones(200), 3.0, times)).windows(10 / 3.0, 3.0)
+    assert windows.labels["n_spikes"].tolist() == [1, *[3] * 18, 2]
+
+
 def test_unknown_spikes_stay_unknown_and_blinded_stays_blind():
     cell = measured("a", np.ones(100), 10.0)
     bare = replace(cell.truth, spikes=None)

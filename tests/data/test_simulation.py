@@ -31,6 +31,13 @@ def test_seeds_and_cultures_differ(tiny, tiny_dataset):
     assert not np.array_equal(first, other.recordings[0].fluorescence)
 
 
+def test_a_seed_may_be_an_integer_of_numpy(tiny, tiny_dataset, tmp_path):
+    dataset = simulate(tiny, seed=np.int64(1))
+    assert repr(dataset.seed) == "1"
+    np.testing.assert_array_equal(dataset.traces(), tiny_dataset.traces())
+    dataset.save(tmp_path / "out")
+
+
 def test_recordings_have_the_promised_shape(tiny, tiny_dataset):
     for recording in tiny_dataset.recordings:
         assert recording.fluorescence.shape == (24, 200)

@@ -13,8 +13,15 @@ from matplotlib.collections import PathCollection
 from simbench.benchmark.rows import read_rows
 from simbench.board.leaderboard import leaderboard
 from simbench.core.files import validated
+from simbench.core.text import MISSING
 from simbench.data.simulation import simulate
-from simbench.report.figures import draw_curves, draw_leaderboard, draw_pairwise, draw_traces
+from simbench.report.figures import (
+    draw_curves,
+    draw_leaderboard,
+    draw_pairwise,
+    draw_traces,
+    metric_name,
+)
 from simbench.report.level_tables import (
     axis_name,
     find_scenario,
@@ -87,6 +94,21 @@ def test_pairwise_shows_the_p_values_of_the_board():
     p = p[np.tril_indices(len(p), -1)]
     assert len(figure.axes[0].texts) == len(p)
     assert shown == {"<.001" if v < 0.001 else f"{v:.2g}".removeprefix("0") for v in p}
+
+
+def test_a_pair_that_was_not_compared_has_no_p():
+    rows = made_rows()
+    rows = rows[(rows["method"] != "fa") | (rows["target"] == "in_degree")]
+    board = leaderboard(rows)
+    board.p_values["all targets"].loc["pca", "avae"] = np.nan
+    board.p_values["all targets"].loc["avae", "pca"] = np.nan
+    shown = [t.get_text() for t in draw_pairwise(board).figure.axes[0].texts]
+    assert MISSING in shown
+
+
+def test_votes_are_called_shares_of_cultures():
+    board = leaderboard(made_rows(targets=("firing_type",)).assign(metric="vote_accuracy"))
+    assert metric_name("firing_type", board) == "share of cultures named rightly"
 
 
 def test_curves_go_through_the_scores_of_their_levels(ladder):

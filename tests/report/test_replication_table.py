@@ -106,6 +106,12 @@ def test_the_page_names_it_and_shows_no_rank(rows, tmp_path):
     assert 'data-rank="1"' in page
 
 
+def test_seeds_of_a_replication_may_lie_in_folders_of_their_own(rows, tmp_path):
+    for seed, mine in rows.groupby("seed"):
+        write_folder(tmp_path / str(seed), mine)
+    assert "What the published protocol is worth" in write_page(tmp_path).read_text("utf-8")
+
+
 def test_a_run_scores_both_protocols(tiny, tiny_dataset):
     protocols = ["latents", "reconstruction", "published"]
     scenario = tiny.model_copy(update={"protocols": protocols, "targets": ["firing_type", "c"]})

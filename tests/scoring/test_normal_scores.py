@@ -104,3 +104,9 @@ def test_intervals_of_pseudo_values_are_those_of_resampled_groups():
 def test_a_single_group_has_the_score_itself():
     truth = np.array([1.0, -1.0, 0.5])
     assert pseudo_values(within_type_r2, np.zeros(3), truth=truth, predicted=truth).tolist() == [1]
+
+
+def test_many_latents_that_are_constant_become_one():
+    latents = ranked_latents(np.ones((N, MOST_LATENTS + 4)), np.full(N, "a"), TRAIN)
+    assert latents.shape == (N, 1)
+    assert np.allclose(latents, 0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,15 +14,18 @@ from simbench import SimbenchError, evaluate
 from simbench.benchmark.rows import COLUMNS, ROWS_FILE, read_rows, read_text, write_rows
 from simbench.board.leaderboard import leaderboard
 from simbench.core.files import validated
+from simbench.data.simulation import simulate
 from simbench.scenario.scenario import Scenario
 from simbench.submission import (
     MethodCard,
     accept_submission,
     add_submission,
+    export_traces,
     pack_submission,
     read_card,
     score_latents,
 )
+from simbench.submission.blind_traces import as_counted
 
 
 def test_a_submission_has_the_scores_of_evaluate_exactly(rows, tiny, tiny_dataset, card):
@@ -206,3 +210,37 @@ def test_a_broken_card_file_is_one_line(tmp_path, text):
     with pytest.raises(SimbenchError) as error:
         read_card(tmp_path / "card.toml")
     clear(error.value)
+
+
+def test_of_a_cross_fitted_scenario_each_culture_is_scored_once(tiny, tmp_path):
+    split = tiny.split.model_copy(update={"cross_fitted": True})
+    crossed = tiny.model_copy(update={"split": split})
+    dataset = simulate(crossed, 1)
+    out = export_traces(dataset, tmp_path / "traces")
+    files, tests = [], []
+    for part in sorted(out.iterdir()):
+        index = pd.read_csv(part / "index.csv")
+        tests.append(set(index.loc[index["split"] == "test", "recording"].str[:22]))
+        assert part.name.replace("part-", "This is part ") in (part / "README.md").read_text()
+        latents = {
+            name: np.load(part / "dff" / f"{name}.npy")[:, ::40] for name in index["recording"]
+        }
+        files.append(savez(part / "latents.npz", **latents))
+    assert [part.name for part in sorted(out.iterdir())] == ["part-1", "part-2"]
+    assert not set.intersection(*tests)
+    assert len(set.union(*tests)) == len(dataset.recordings)
+    rows = score_latents(files, crossed, 1)
+    latents = np.concatenate([recording.dff[:, ::40] for recording in as_counted(dataset)])
+    folds = [replace(dataset, test=turned) for turned in (dataset.test, ~dataset.test)]
+    expected = [evaluate(latents, fold) for fold in folds]
+    mine, *each = (
+        table[(table["metric"] == "balanced_accuracy") & (table["split"] == "culture")].iloc[0]
+        for table in (rows, *expected)
+    )
+    by_culture = [score for one in each for score in one["per_culture"]]
+    assert mine["per_culture"] == pytest.approx(by_culture)
+    assert mine["value"] == pytest.approx(np.nanmean(mine["per_culture"]))
+    with pytest.raises(SimbenchError, match="lacks 'recording-.*-part2.npy'"):
+        score_latents(files[0], crossed, 1)
+    with pytest.raises(SimbenchError, match=r"'recording-.*\.npy' is in another file, too"):
+        score_latents([files[0]] * 2, crossed, 1)

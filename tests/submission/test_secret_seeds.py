@@ -12,6 +12,8 @@ from simbench.scenario.scenario import Scenario
 from simbench.submission import export_traces
 
 SMALL, CANDIDATES = 137, range(256)
+LARGE = 2**127 + 59
+"""As long as a drawn one, and the same in every run: of 60 frames a few in a hundred look alike."""
 N_FRAMES, N_CELLS = 60, 6
 ALIKE = 0.75
 """Correlation of noise that no chance brings about over 60 frames."""
@@ -39,7 +41,7 @@ def guessed(folder):
 
 
 def test_the_shot_noise_gives_a_small_seed_away_and_not_a_drawn_one(tiny, tmp_path):
-    for seed, expected in ((SMALL, {SMALL}), (draw_secret_seed(), set())):
+    for seed, expected in ((SMALL, {SMALL}), (LARGE, set())):
         folder = export_traces(simulate(tiny, seed), tmp_path / str(seed))
         assert guessed(folder) == expected
 

@@ -87,7 +87,8 @@ def _new_file(dataset: Dataset, recording: Recording, identifier: str) -> "NWBFi
 
 
 def _made_light(dataset: Dataset) -> bool:
-    return dataset.scenario is not None or "fluorescence" in (dataset.origin or {}).get("made", ())
+    """Whether the optics are simbench's; the spikes may be from elsewhere."""
+    return dataset.is_simulated or "fluorescence" in (dataset.origin or {}).get("made", ())
 
 
 def _simulated_file(dataset: Dataset, recording: Recording) -> dict[str, Any]:

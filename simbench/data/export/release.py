@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from simbench import __version__
+from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum, files_below, new_folder
 from simbench.data.dataset_card import render
 from simbench.data.export import Format, export
@@ -45,7 +46,18 @@ def release(
     ----------
     folder : str or Path
         New or empty.
+
+    Raises
+    ------
+    SimbenchError
+        If a scenario names recordings of others: their licence is not simbench's to give.
     """
+    for scenario in scenarios:
+        if scenario.recordings is not None:
+            raise SimbenchError(
+                f"release: scenario {scenario.name} names recordings of others, whose licence is "
+                "theirs; allowed: scenarios that are simulated"
+            )
     folder = Path(folder)
     asked: dict[Format, bool] = {"nwb": nwb, "parquet": parquet}
     formats = [to for to, is_asked in asked.items() if is_asked]

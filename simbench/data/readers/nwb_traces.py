@@ -24,15 +24,16 @@ def read_nwb_traces(path: str | Path, name: str | None = None) -> list[Recording
     """Read an NWB file: one recording for each series of traces, such as one for each plane.
 
     The series are the ``RoiResponseSeries`` in containers ``Fluorescence``; if there are none,
-    those in ``DfOverF`` as 1 + dF/F. Series of neuropil, deconvolved or true dF/F are left out. A
-    time stamp is taken for the middle of its frame, the time at which a series of a given rate
-    starts for the beginning of its first. Units are the neurons that a column of theirs names as
+    those in ``DfOverF`` as 1 + dF/F. Series of neuropil, deconvolved or true dF/F are left out.
+    Values are those of the series times its ``conversion``, plus its ``offset``. A time stamp is
+    taken for the middle of its frame, the time at which a series of a given rate starts for the
+    beginning of its first. Units are the neurons that a column of theirs names as
     ROIs; without such a column, those of the only series if there are as many. Else spikes are
     unknown.
 
     Columns of the ROIs with the names of labels are taken. Indicator and region are those of the
-    imaging plane, the animal is the subject. The group is the animal, or
-    else the culture, or else the file.
+    imaging plane, the animal is the subject. The group is the animal, or else the culture, or else
+    the file.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def _series(file: "NWBFile", kind: Any, add: float) -> Iterator[tuple["RoiRespon
 def _recording(
     name: str, series: "RoiResponseSeries", add: float, file: "NWBFile", n_series: int
 ) -> Recording:
-    data = np.asarray(series.data[:], dtype=np.float64)
+    data = np.asarray(series.data[:], dtype=np.float64) * series.conversion + series.offset
     light = (data.T if data.ndim == 2 else data[None]) + add
     if series.timestamps is not None:
         times = np.asarray(series.timestamps[:], dtype=np.float64)

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from simbench.core.errors import SimbenchError, needing
-from simbench.core.files import checksum, files_of, reading
-from simbench.core.seeds import stream
+from simbench.core.files import checksum, files_of, reading, validated
+from simbench.core.seeds import stream, whole
 from simbench.culture.neuron_labels import describe
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.provenance import provenance
 from simbench.data.readers.electrode_files import culture_of, read_electrodes
+from simbench.data.readers.measured_recording import group_of
 from simbench.data.recording import Recording, Truth
 from simbench.data.recording_windows import with_labels
 from simbench.scenario.culture_recipe import CultureRecipe
@@ -56,7 +57,8 @@ def import_spikes(
     ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
     are counted from the start of the first observation interval. An ``.h5`` file is read by
     `read_electrodes`. Culture, labels of activity and nuisances are made again. Neurons without
-    positions are placed at random on a dish with 250 neurons per mm2.
+    positions are placed at random on a dish with 250 neurons per mm2. The group of a recording is
+    the ``animal``, if there is that label, or else the culture.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def import_spikes(
         Without wiring, and without labels that only a simulated culture has. No culture is
         for testing.
     """
-    paths = files_of(files, _READERS)
+    paths, seed = files_of(files, _READERS), whole(seed)
     imaging = imaging or ImagingRecipe()
     recordings = tuple(
         _image(path, imaging, duration_s, seed, index) for index, path in enumerate(paths)
@@ -89,7 +91,7 @@ def import_spikes(
         source,
         license,
         citation,
-        files={path.name: checksum(path) for path in paths},
+        files={f"{path.parent.name}/{path.name}": checksum(path) for path in paths},
         duration_s=duration_s,
         imaging=imaging.model_dump(mode="json"),
     )
@@ -102,10 +104,11 @@ def _image(
     from simbench.imaging import image
 
     data = _read(path)
-    group = culture_of(path) if path.suffix == ".h5" else ""
+    culture = culture_of(path) if path.suffix == ".h5" else ""
     try:
         spikes = _spike_trains(data, duration_s, imaging.frame_rate_hz)
-        labels = _labels(data, spikes, seed, index, group)
+        labels = _labels(data, spikes, seed, index, culture)
+        group = group_of({"animal": data["animal"]} if "animal" in data else {}) or culture
         imaged = image(spikes, labels[["x_mm", "y_mm"]].to_numpy(float), imaging, seed, index)
     except SimbenchError as error:
         raise SimbenchError(f"{path}: {error}") from None
@@ -246,15 +249,15 @@ def _unravel(offsets: np.ndarray, n_spikes: int) -> np.ndarray:
 
 
 def _labels(
-    data: dict[str, np.ndarray], spikes: SpikeTrains, seed: int, index: int, group: str
+    data: dict[str, np.ndarray], spikes: SpikeTrains, seed: int, index: int, culture: str
 ) -> pd.DataFrame:
     from simbench.culture.wiring import place_somata
 
     labels = pd.DataFrame({n: data[n] for n in LABELS if n in data and n != "culture"})
     if not {"x_mm", "y_mm"} <= set(labels):
-        dish = CultureRecipe(n_neurons=max(2, spikes.n_neurons))
+        dish = validated(CultureRecipe, {"n_neurons": max(2, spikes.n_neurons)})
         positions = place_somata(dish, stream(seed, "import", index, "somata"))
         x_mm, y_mm = positions[: spikes.n_neurons].T
         labels = labels.assign(x_mm=x_mm, y_mm=y_mm)
-    labels.insert(0, "culture", group or f"culture-{index:03d}")
+    labels.insert(0, "culture", culture or f"culture-{index:03d}")
     return labels

@@ -20,6 +20,12 @@ from simbench.data.recording_windows import with_labels
 from simbench.scenario.labels import LABELS
 
 _READERS = {".mat": read_ground_truth, ".nwb": read_nwb_traces}
+# What tables and objects of `data.export` call something else than a label.
+_TAKEN = (
+    "split", "recording", "neuron", "time", "frame_rate_hz", "rate", "fluorescence", "dff",
+    "clean_dff", "spike_times_s", "inputs", "input_weights", "pixel_mask", "voxel_mask", "colnames",
+    "description", "imaging_plane", "reference_images",
+)  # fmt: skip
 
 
 def import_traces(
@@ -79,10 +85,17 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
     Raises
     ------
     SimbenchError
-        If a neuron is missing, unknown or a duplicate, or a recording has several animals.
+        If a neuron is missing, unknown or a duplicate, a recording has several animals, or a column
+        is called like something that exports write, such as ``split`` or ``dff``.
     """
     neurons = [f"{r.name}/{i}" for r in dataset.recordings for i in range(r.n_neurons)]
     table = _read_table(Path(path), neurons)
+    taken = [name for name in table if name in _TAKEN]
+    if taken:
+        raise SimbenchError(
+            f"{path}: column '{taken[0]}': exports call something else so; allowed: any name but "
+            f"{', '.join(_TAKEN)}"
+        )
     for name in table.columns.intersection(list(LABELS)):
         if LABELS[name].kind == "number" and not pd.api.types.is_numeric_dtype(table[name]):
             raise SimbenchError(f"{path}: column '{name}' is text; needed: numbers")

@@ -64,6 +64,7 @@ def test_the_name_tells_the_culture(tmp_path, stem, culture):
         ({"epos": np.zeros((2, 4))}, r"epos has shape \(2, 4\); needed: \(2, 3\)"),
         ({"spikes": b"text"}, "not of the right form"),
         ({"recordingtime": [0.0, 0.0], "spikes": np.zeros(0), "sCount": [0, 0, 0]}, "duration 0"),
+        ({"meta/age": [np.inf]}, "meta/age = inf; needed: days"),
     ],
 )
 def test_files_that_cannot_be_right_are_one_line(tmp_path, changes, message):

@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from simbench.core.errors import SimbenchError
@@ -90,11 +92,39 @@ def test_the_dataset_can_be_saved_verified_and_carded(tmp_path):
     dataset = import_spikes(paths, ImagingRecipe(preset="ideal", nu=1.0), seed=4)
     loaded = verify(dataset.save(tmp_path / "out"))
     assert loaded.origin == json.loads(json.dumps(dataset.origin))
-    assert set(loaded.origin["files"]) == {"a.npz", "b.npz"}
+    assert set(loaded.origin["files"]) == {f"{tmp_path.name}/{name}.npz" for name in "ab"}
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Spikes from elsewhere" in card
     assert "`imaging.nu` | 1.0" in card
     assert "`in_degree`" not in card
+
+
+def test_recordings_of_an_animal_share_a_group_and_their_files_a_name(tmp_path):
+    animals = {"first": "m7", "second": "m7", "third": "m8"}
+    for folder, animal in animals.items():
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "a.npz", duration=5.0, animal=np.full(3, animal))
+    dataset = import_spikes(tmp_path)
+    assert [r.group for r in dataset.recordings] == list(animals.values())
+    assert list(dataset.labels["animal"].unique()) == ["m7", "m8"]
+    assert dataset.labels["culture"].nunique() == 3
+    assert list(dataset.origin["files"]) == [f"{folder}/a.npz" for folder in animals]
+    with pytest.raises(SimbenchError, match="recordings of 'm7' are both for training and for"):
+        replace(dataset, test=np.array([True, False, False]))
+
+
+def test_neurons_of_several_animals_are_one_line(tmp_path):
+    path = write(tmp_path / "a.npz", animal=np.array(["m7", "m7", "m8"]))
+    with pytest.raises(SimbenchError, match=r"a\.npz: neurons of several animals, such as 'm7'"):
+        import_spikes(path)
+
+
+def test_a_seed_may_be_an_integer_of_numpy(tmp_path):
+    path = write(tmp_path / "a.npz")
+    plain, other = (import_spikes(path, seed=seed) for seed in (3, np.int64(3)))
+    np.testing.assert_array_equal(plain.traces(), other.traces())
+    pd.testing.assert_frame_equal(plain.labels, other.labels)
+    other.save(tmp_path / "out")
 
 
 def test_a_saved_dataset_can_be_imaged_again(small_dataset, tmp_path):
@@ -159,6 +189,7 @@ def test_times_in_nwb_count_from_the_first_observation(tmp_path):
         ({"duration": -1.0}, "allowed is a positive number"),
         ({"duration": 0.01}, "at least 2 frames"),
         ({"duration": 1e12}, "allowed: up to 1e\\+10 samples"),
+        ({"n_neurons": 2 * 10**7, "duration": 0.2}, "n_neurons = 20000000: .* equal to 10000000"),
         ({"n_neurons": 10**12}, "allowed: up to 1e\\+10 samples"),
         ({"x_mm": np.array(list("abc")), "y_mm": np.zeros(3)}, "'x_mm' is <U1"),
         ({"in_degree": np.array(list("abc"))}, "'in_degree' is <U1; needed: numbers"),

@@ -80,8 +80,9 @@ def test_formats_that_need_more_say_so(folder, tmp_path, to):
 
 
 def write_nwb(
-    path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence", animals=None
-):
+    path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence", animals=None,
+    **scale,
+):  # fmt: skip
     """Three ROIs in a plane, traces of the last two, and units of the last ROIs."""
     pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
     from datetime import UTC, datetime
@@ -111,7 +112,9 @@ def write_nwb(
     data = np.arange(200.0).reshape(100, 2)
     for name in ("RoiResponseSeries", "Neuropil"):
         rois = table.create_roi_table_region("some", region=[1, 2])
-        container.create_roi_response_series(name=name, data=data, unit="n.a.", rois=rois, **when)
+        container.create_roi_response_series(
+            name=name, data=data, unit="n.a.", rois=rois, **when, **scale
+        )
     for unit in range(units):
         file.add_unit(spike_times=[101.0 + unit, 102.5 + unit])
     if linked and units:
@@ -157,6 +160,14 @@ def test_units_without_rois_are_the_neurons_if_there_are_as_many(tmp_path):
 def test_relative_traces_count_from_one(tmp_path):
     (recording,) = import_traces(write_nwb(tmp_path / "a.nwb", kind="DfOverF")).recordings
     assert recording.fluorescence[0, 0] == 1.0
+
+
+@pytest.mark.parametrize(("kind", "zero"), [("Fluorescence", 0.0), ("DfOverF", 1.0)])
+def test_nwb_traces_are_in_the_unit_that_the_series_states(tmp_path, kind, zero):
+    path = write_nwb(tmp_path / "a.nwb", kind=kind, conversion=0.5, offset=-3.0)
+    (recording,) = import_traces(path).recordings
+    expected = np.arange(200.0).reshape(100, 2).T * 0.5 - 3 + zero
+    np.testing.assert_array_equal(recording.fluorescence, expected)
 
 
 def test_a_simulated_dataset_comes_back_from_nwb(small_dataset, tmp_path):
@@ -262,6 +273,7 @@ def test_neurons_of_several_animals_in_a_recording_are_one_line(small_dataset, t
         ({"neuron": [f"{n}/0" for n in NAMES[:3]]}, "neuron 'x_479115_1_mini-1/0' is missing"),
         ({"neuron": [f"{n}/0" for n in [*NAMES, NAMES[0]]]}, f"'{NAMES[0]}/0' is a duplicate"),
         ({"neuron": [f"{n}/0" for n in [*NAMES[:3], "x"]]}, "neuron 'x/0' is no neuron of the"),
+        ({"split": [1, 2, 3, 4]}, "column 'split': exports .*: any name but split, "),
         ({"days_in_vitro": list("abcd")}, "column 'days_in_vitro' is text; needed: numbers"),
     ],
 )
@@ -270,6 +282,19 @@ def test_impossible_label_tables_are_one_line(folder, tmp_path, columns, message
         add_labels(import_traces(folder), own(tmp_path, **columns))
     assert "labels.csv" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_labels_called_like_something_else_that_is_exported_are_refused(tiny_dataset, tmp_path):
+    for library in ("xarray", "pyarrow"):
+        pytest.importorskip(library)
+    export(tiny_dataset, tmp_path / "out", "parquet")
+    columns = set(pd.read_parquet(next((tmp_path / "out").glob("*.parquet"))))
+    taken = (columns | set(tiny_dataset.to_xarray().variables)) - set(tiny_dataset.labels)
+    assert {"split", "dff", "time"} <= taken
+    n = len(tiny_dataset.labels)
+    for name in taken - {"neuron"}:  # that column names the neurons
+        with pytest.raises(SimbenchError, match=f"column '{name}': exports call"):
+            add_labels(tiny_dataset, own(tmp_path, **{name: np.arange(n)}))
 
 
 def test_own_labels_of_simulated_cultures_keep_their_card(small_dataset, tmp_path):
