@@ -46,6 +46,14 @@ def evaluate(
         = (value - chance) / (ceiling - chance), and ``per_culture`` values. Further metrics,
         which need no probe or read a nuisance, follow with probe "none"; they have no recovery.
     """
+    return with_recovery(*scores_and_ends(latents, dataset, targets, probes))
+
+
+def scores_and_ends(
+    latents: np.ndarray, dataset: Dataset,
+    targets: Sequence[str] | None = None, probes: Sequence[str] = PROBES,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Scores of ``evaluate`` before they are placed, and those of floor and ceiling."""
     latents = check_latents(latents, len(dataset.labels))
     targets = _check_targets(dataset, targets)
     _check_names("probe", probes, PROBES)
@@ -53,7 +61,7 @@ def evaluate(
         raise SimbenchError("evaluate: the dataset needs training cultures and test cultures")
     check_targets(dataset, targets)
     scores = score(latents, dataset, targets, probes)
-    return with_recovery(scores, *_floor_and_ceiling(dataset, targets, tuple(probes)))
+    return scores, *_floor_and_ceiling(dataset, targets, tuple(probes))
 
 
 def score(

@@ -26,7 +26,8 @@ from simbench.data.dataset import Dataset
 from simbench.data.simulation import simulate
 from simbench.methods.catalogue import CEILING, FLOOR
 from simbench.scenario.scenario import Scenario
-from simbench.scoring.evaluate import evaluate
+from simbench.scoring.evaluate import scores_and_ends
+from simbench.scoring.recovery import with_recovery
 from simbench.submission.blind_traces import blind_orders, cross_fitted_parts, traces_digest
 from simbench.submission.card import MethodCard, name_key
 from simbench.submission.latents_file import arrange, read_parts
@@ -153,11 +154,17 @@ def _score(
     parts = cross_fitted_parts(simulate(scenario, seed, n_jobs))
     latents = _in_order(matrices, where, parts, card)
     with threadpool_limits(1):
-        tables = [evaluate(*pair) for pair in zip(latents, parts)]
-    records = [t.astype(object).where(t.notna(), None).to_dict("records") for t in tables]
-    scores = pd.DataFrame(scores_of_folds(records))
+        of_parts = [scores_and_ends(*pair) for pair in zip(latents, parts)]
+    scores, *ends = (pd.DataFrame(scores_of_folds([*map(_records, t)])) for t in zip(*of_parts))
+    scores = with_recovery(scores, *ends)
     about = _about(card) | {"n_components": latents[0].shape[1]}
     return complete(scores, scenario, level, seed, about)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    confusion = table.get("confusion", pd.Series(index=table.index, dtype=object))
+    known = [value if isinstance(value, dict) else None for value in confusion]
+    return table.assign(confusion=known).to_dict(orient="records")
 
 
 def _about(card: MethodCard | None) -> dict[str, Any]:

@@ -240,6 +240,9 @@ def test_of_a_cross_fitted_scenario_each_culture_is_scored_once(tiny, tmp_path):
     by_culture = [score for one in each for score in one["per_culture"]]
     assert mine["per_culture"] == pytest.approx(by_culture)
     assert mine["value"] == pytest.approx(np.nanmean(mine["per_culture"]))
+    assert mine["ceiling"] == pytest.approx(np.mean([one["ceiling"] for one in each]))
+    place = (mine["value"] - mine["chance"]) / (mine["ceiling"] - mine["chance"])
+    assert mine["recovery"] == pytest.approx(place)
     with pytest.raises(SimbenchError, match="lacks 'recording-.*-part2.npy'"):
         score_latents(files[0], crossed, 1)
     with pytest.raises(SimbenchError, match=r"'recording-.*\.npy' is in another file, too"):
