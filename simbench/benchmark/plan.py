@@ -24,10 +24,10 @@ from simbench.methods.registry import (
 from simbench.scenario.scenario import Scenario
 
 CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
-_OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"
 """Stands in every table of reconstructions within a budget."""
+_OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
 
 
 @dataclass(frozen=True)

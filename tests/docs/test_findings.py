@@ -496,5 +496,5 @@ def test_words_on_published_indicators_are_those_of_the_table():
     assert (more.loc[~new, ["decays fitted", "curve fitted"]] > 0.05).all(axis=None)
     page = words_of(REAL)
     assert "they explain as much as the presets for jGCaMP7f and jGCaMP8." in page
-    assert "explains nothing more, and taking out saturation less than 0.1 of" in page
+    assert "explains nothing more, and taking out saturation adds less than 0.1 to the" in page
     assert "For GCaMP6 decay and saturation curve were off" in page
