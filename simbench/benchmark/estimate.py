@@ -14,7 +14,7 @@ from simbench.scenario.scenario import Scenario
 
 # Measured on one core of a current x86-64 machine; good to a factor of two or so.
 # Seconds of a fit, and more for each million samples; networks take their steps on any data.
-_FIT_S = {"linear": (0.2, 0.4), "features": (0.2, 0.4), "learned": (8, 1.2), "control": (6, 1.3)}
+_FIT_S, _FIT_S_OF_NETWORK = (0.2, 0.4), (8, 1.2)
 _SCORE_S_PER_THOUSAND_NEURONS = 3.0
 _BYTES_PER_SAMPLE = 8  # fluorescence and clean dF/F, float32
 
@@ -87,5 +87,5 @@ def _size(scenario: Scenario, seed: int) -> tuple[float, float]:
 
 def fit_cost_s(method: str, n_samples: float = 0) -> float:
     """Seconds that one core takes to fit a method to traces of that many samples, roughly."""
-    least, per_million = _FIT_S.get(find_entry(method).family, _FIT_S["learned"])
+    least, per_million = _FIT_S_OF_NETWORK if find_entry(method).is_drawn else _FIT_S
     return least + per_million * n_samples / 1e6

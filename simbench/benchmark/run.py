@@ -17,7 +17,7 @@ from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
-from simbench.core.parallel import run_alone
+from simbench.core.parallel import prepare_processes, run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
 from simbench.data.recording import read_recording
@@ -40,8 +40,8 @@ from simbench.scoring.targets import check_targets
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]
 _log = logging.getLogger(__name__)
-# what a fit imports: PyTorch's optimizers take their compiler along
-_PRELOAD = ("torch", "torch._dynamo", "simbench.methods.embedding", "simbench.scoring.protocols")
+_PRELOAD = ("simbench.methods.embedding", "simbench.scoring.protocols")
+_PRELOAD_OF_NETWORKS = ("torch", "torch._dynamo")  # PyTorch's optimizers take its compiler along
 
 
 def run(
@@ -147,8 +147,10 @@ def _record(
     """Folders of the recordings of each scenario and seed, and the units that can't have any."""
     recordings: dict[tuple[Scenario, int], tuple[Path, ...]] = {}
     broken: dict[tuple[Scenario, int], Exception] = {}
-    for scenario, seed in dict.fromkeys((unit.scenario, unit.seed) for unit in units):
+    keys = {unit: (unit.scenario, unit.seed) for unit in units}
+    for scenario, seed in dict.fromkeys(keys.values()):
         try:
+            _prepare([unit for unit, key in keys.items() if key == (scenario, seed)])
             what = f"{'read' if scenario.recordings else 'simulate'} {scenario.name}"
             dataset = simulate(scenario, seed, n_jobs, partial(report, what), timeout_s)
             if "latents" in scenario.protocols:
@@ -158,8 +160,15 @@ def _record(
             broken[scenario, seed] = error
     if broken and not recordings:
         raise next(iter(broken.values()))
-    keys = {unit: (unit.scenario, unit.seed) for unit in units}
     return recordings, {unit: broken[key] for unit, key in keys.items() if key in broken}
+
+
+def _prepare(units: Sequence[Unit]) -> None:
+    """Let the fits and scorings that are to come import their modules while cultures grow."""
+    missing = [unit for unit in units if not unit.is_cached]
+    trains = any(find_entry(unit.method).is_drawn for unit in missing)
+    if missing:
+        prepare_processes(_PRELOAD + (_PRELOAD_OF_NETWORKS if trains else ()))
 
 
 def _job(unit: Unit, recordings: tuple[Path, ...], n_jobs: int) -> LatentsJob:
@@ -189,7 +198,7 @@ def _alone(
     """Run a station's jobs; return the errors of those that failed."""
     report(what, 0, len(jobs))
     failed = {}
-    results = run_alone(function, jobs, n_jobs, timeout_s, _PRELOAD, jobs_per_process)
+    results = run_alone(function, jobs, n_jobs, timeout_s, jobs_per_process)
     for done, (unit, result) in enumerate(results, 1):
         if isinstance(result, BaseException):
             failed[unit] = result

@@ -112,7 +112,6 @@ def run_alone(
     jobs: Mapping[Key, tuple[Any, ...]],
     n_jobs: int,
     timeout_s: float | None = None,
-    preload: tuple[str, ...] = (),
     jobs_per_process: int = 1,
 ) -> Iterator[tuple[Key, Any]]:
     """Key and result of every job, each job in a process of its own; an error is a result, too.
@@ -123,8 +122,6 @@ def run_alone(
         As for `run_jobs`.
     timeout_s : float, optional
         Time after which the process of a job is killed, seconds.
-    preload : tuple of str
-        Modules that all these processes find imported, where the system can do that.
     jobs_per_process : int
         Jobs that a process does one after the other; 0: as many as there are.
     """
@@ -132,10 +129,22 @@ def run_alone(
         arguments = {key: (function, job, timeout_s) for key, job in jobs.items()}
         results = _on_cluster(_alone_on_worker, arguments)
     else:
-        results = _in_processes(function, jobs, n_jobs, timeout_s, preload, jobs_per_process)
+        results = _in_processes(function, jobs, n_jobs, timeout_s, jobs_per_process)
     for key, future in results:
         error = future.exception()
         yield key, future.result() if error is None else _explained(error, timeout_s)
+
+
+def prepare_processes(preload: tuple[str, ...]) -> None:
+    """Begin to import modules that the processes of `run_alone` shall find imported.
+
+    Where the system can do that, and no such process was started before.
+    """
+    if _cluster is None and _forks():
+        from multiprocessing import forkserver
+
+        multiprocessing.set_forkserver_preload(list(preload))
+        forkserver.ensure_running()
 
 
 def _with_key(
@@ -158,13 +167,14 @@ def _adopt(settings: dict[str, str]) -> None:
 
 def _in_processes(
     function: Callable[..., Any], jobs: Mapping[Key, tuple[Any, ...]], n_jobs: int,
-    timeout_s: float | None, preload: tuple[str, ...], jobs_per_process: int,
+    timeout_s: float | None, jobs_per_process: int,
 ) -> Iterator[tuple[Key, Any]]:  # fmt: skip
     from joblib import effective_n_jobs
     from pebble import ProcessPool
 
     n_workers = min(effective_n_jobs(n_jobs), max(len(jobs), 1))
-    context = _process_context(preload)
+    # clean processes that are quick to start: forks of a server that has imported the modules
+    context = multiprocessing.get_context("forkserver" if _forks() else "spawn")
     pool = ProcessPool(n_workers, jobs_per_process, _adopt, [_settings()], context=context)
     limit = min(timeout_s, threading.TIMEOUT_MAX) if timeout_s else None
     try:
@@ -203,13 +213,8 @@ def _text_of(error: BaseException) -> str:
         return "no message"
 
 
-def _process_context(preload: tuple[str, ...]) -> Any:
-    """Clean processes that are quick to start: forks of a server that has imported the modules."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    return context
+def _forks() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
 
 
 def _on_cluster(
@@ -239,7 +244,7 @@ def _alone_on_worker(
         raise UnitFailed("its process died: out of memory?")
     begun.set()
     try:
-        ((_, future),) = _in_processes(function, {0: job}, 1, timeout_s, (), 1)
+        ((_, future),) = _in_processes(function, {0: job}, 1, timeout_s, 1)
         return future.result()
     finally:
         begun.clear()

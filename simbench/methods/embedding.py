@@ -25,7 +25,7 @@ from simbench.data.simulation import open_dataset
 from simbench.data.traces import Traces, blind_order, read_traces
 from simbench.methods.catalogue import torch_found
 from simbench.methods.controls.control import Control
-from simbench.methods.registry import get_method, identity, set_known_parameters
+from simbench.methods.registry import find_entry, get_method, identity, set_known_parameters
 from simbench.scenario.scenario import Scenario
 
 INTERVAL_LEVEL = 0.9
@@ -145,7 +145,7 @@ def make_latents(folder: Path, job: LatentsJob) -> None:
 
     def make(draft: Path) -> None:
         method = get_method(job.name, **job.parameters)
-        with _one_thread(), warnings.catch_warnings():
+        with _one_thread(find_entry(job.name).is_drawn), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             outputs, about = _outputs(method, job)
         for name, values in outputs.items():
@@ -255,10 +255,10 @@ def replicate(method: Any, traces: PublishedTraces) -> Outputs:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _one_thread(may_use_torch: bool) -> Iterator[None]:
     """Keep BLAS, OpenMP and torch to one thread, so that sums do not depend on the machine."""
     with threadpool_limits(1):
-        if not torch_found():
+        if not (may_use_torch and torch_found()):
             yield
             return
         import torch

@@ -137,7 +137,8 @@ def identity(name: str) -> dict[str, str]:
         found["source"] = method_digest(entry.import_path)
         method = get_method(name)
         device = next((method.get_params()[key] for key in _fitting(method, {"device": 0})), "cpu")
-    if device in ("auto", None) and torch_found():
+    # PyTorch takes seconds to import; its build for the CPU says by its version that it is one
+    if device in ("auto", None) and torch_found() and not version("torch").endswith("+cpu"):
         from simbench.methods.learned import resolve_device
 
         device = resolve_device("auto")

@@ -3,6 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -73,7 +74,10 @@ def draw_gallery(
     """
     use_style()
     neurons = stream(0, "gallery").permutation(np.flatnonzero(dataset.test_neurons))[:_N_NEURONS]
-    points = {name: lay_out(values[neurons]) for name, values in latents.items()}
+    # one thread per map: more of them only wait, so few are the points
+    with threadpool_limits(1), ThreadPoolExecutor() as pool:
+        maps = pool.map(lay_out, [values[neurons] for values in latents.values()])
+        points = dict(zip(latents, maps))
     columns = 3 if "rate_hz" in dataset.labels else 2
     figure, axes = plt.subplots(
         len(latents), columns, figsize=(PAGE, 1.1 * len(latents) + 0.8), squeeze=False,
@@ -142,8 +146,7 @@ def lay_out(latents: np.ndarray) -> np.ndarray:
         perplexity=min(30.0, (len(z) - 1) / 3), max_iter=500, init="random",
         random_state=seed32(0, "gallery"),
     )  # fmt: skip
-    with threadpool_limits(1):  # so few points, and other work beside them: threads only wait
-        return layout.fit_transform(z)
+    return layout.fit_transform(z)
 
 
 def _score(scores: pd.DataFrame, method: str, label: str) -> str:

@@ -1,7 +1,8 @@
 """The code blocks of a page, and a desk at which they run as a reader would type them.
 
-A block of Python is run, in one namespace a page; one of `sh` is a list of simbench's commands. One
-with a title is written to a file of that name. A comment in front of a block may say
+A block of Python is run, in one namespace a page; one of `sh` is a list of simbench's commands; one
+of R or MATLAB is run where R or Octave is installed. One with a title is written to a file of that
+name. A comment in front of a block may say
 
     <!-- not run: why -->        it is checked, and not run
     <!-- needs: name, name -->   it is left out where these packages are not installed
@@ -10,9 +11,11 @@ with a title is written to a file of that name. A comment in front of a block ma
 import re
 import shlex
 import shutil
+import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 from markdown_it import MarkdownIt
@@ -26,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMENT = re.compile(r"<!-- (not run|needs): (.*?) -->\s*$")
 TITLE = re.compile(r'title="(.+?)"')
+PROGRAMS = {"r": ("Rscript", "-e"), "matlab": ("octave", "--no-gui", "--eval")}
 METHOD = '''
 from sklearn.decomposition import PCA
 
@@ -51,7 +55,8 @@ class Block:
 
     @property
     def is_possible(self) -> bool:
-        return not self.not_run and all(map(find_spec, self.needs))
+        programs = PROGRAMS.get(self.language, ())[:1]
+        return not self.not_run and all(map(find_spec, self.needs)) and all(map(which, programs))
 
     @property
     def commands(self) -> list[list[str]]:
@@ -124,6 +129,11 @@ class Desk:
         elif block.language == "sh":
             for words in block.commands:
                 self.command(["trace-stats" if word == "all" else word for word in words], block)
+        elif block.language in PROGRAMS:
+            done = subprocess.run(
+                [*PROGRAMS[block.language], block.code], capture_output=True, text=True, timeout=120
+            )
+            assert done.returncode == 0, f"{block}\n{done.stderr}"
 
     def command(self, words: list[str], block: Block) -> None:
         """Run a command of simbench in this process."""

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 import pytest
 import typer
-from blocks import PAGES, ROOT, Desk, blocks_of
+from blocks import PAGES, PROGRAMS, ROOT, Desk, blocks_of
 
 from simbench.cli import app
 
 BLOCKS = list(chain.from_iterable(map(blocks_of, PAGES)))
-SHOWN = {"r", "matlab", "bibtex", "toml", "bash"}
+SHOWN = {"bibtex", "toml", "bash"}
 """Languages that are shown and not run."""
 NOT_RUN = {
     "installs", "takes hours", "in the folder of the traces", "needs SLURM",
@@ -43,7 +43,7 @@ def test_few_blocks_are_not_run():
     assert {block.not_run for block in left_out} == NOT_RUN
     assert len(left_out) <= 16
     for block in BLOCKS:
-        assert block.language in SHOWN | {"python", "sh"}, block
+        assert block.language in SHOWN | {"python", "sh", *PROGRAMS}, block
         if block.language == "sh" and not block.not_run:
             lines = [line for line in block.code.splitlines() if line.strip()]
             assert all(line.startswith("simbench ") for line in lines), block

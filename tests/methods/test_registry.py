@@ -8,7 +8,7 @@ import pytest
 from simbench import SimbenchError, embed
 from simbench.benchmark.known_names import list_methods
 from simbench.benchmark.plan import Unit, plan
-from simbench.methods import catalogue
+from simbench.methods import catalogue, registry
 from simbench.methods.loading import load_class, method_digest
 from simbench.methods.registry import METHODS, expand_names, find_entry, get_method, identity
 
@@ -295,6 +295,7 @@ def piped():
     names = ["avae", "untrained", home.replace("Mean", "Deep"), home.replace("Mean", "piped")]
     names += [home.replace("Mean", "Chooses")]
     others = ["pca", "avae[device=cpu]", home]
+    monkeypatch.setattr(registry, "version", lambda name: "2.13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not [name for name in names if "device" in identity(name)]
     without = {name: Unit(tiny, 1, name).latents_folder for name in names + others}
