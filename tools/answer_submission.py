@@ -34,10 +34,12 @@ def answer(proposed: Path, accepted: Path, seed: int) -> str:
     if scenario not in available_scenarios():
         raise SimbenchError(f"{scenario}/{file.name}: expected is the folder of a scenario")
     submission = read_submission(file)
-    name = submission.card.name
-    for other in sorted((accepted / scenario).glob("*.zip")):
-        if name_key(read_submission(other).card.name) == name_key(name):
-            raise SimbenchError(f"'{name}' is the name of {other.name} already; choose another one")
+    card, name = submission.card, submission.card.name
+    for path in sorted((accepted / scenario).glob("*.zip")):
+        other = read_submission(path).card
+        is_other_level = other.name == name and other.scenario_digest != card.scenario_digest
+        if name_key(other.name) == name_key(name) and not is_other_level:
+            raise SimbenchError(f"'{name}' is the name of {path.name} already; choose another one")
     rows = score_submission(submission, load_scenario(scenario), seed)
     shown = rows.loc[rows["probe"] != "none", _COLUMNS].map(
         lambda cell: f"{cell:.3f}" if isinstance(cell, float) else str(cell)

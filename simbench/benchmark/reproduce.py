@@ -15,6 +15,7 @@ from simbench.benchmark.rows import IDENTITY, UNIT, read_rows
 from simbench.benchmark.run import run
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
+from simbench.methods.registry import find_entry
 from simbench.scenario.scenario_file import read_scenario
 from simbench.scoring import VERSION
 from simbench.scoring.metric_catalogue import METRICS
@@ -67,6 +68,13 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
             f"{rows_file}, row {number}: this simbench has no metric '{row['metric']}'; "
             "choose a row of another metric"
         )
+    try:
+        find_entry(row["method"])
+    except SimbenchError as error:
+        raise SimbenchError(
+            f"{rows_file}, row {number}: not of a method that is here ({error}); the latents of a "
+            "submission are scored again by `simbench score`"
+        ) from None
     scenario = read_scenario(rows_file.parent)
     levels = {k: s for k, s in scenario.at_levels.items() if s.digest() == row["scenario_digest"]}
     if not levels:

@@ -9,15 +9,18 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from simbench import __version__
 from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit
 from simbench.benchmark.rows import read_text, rows_of_units
 from simbench.core.errors import SimbenchError
 from simbench.core.files import digest_of, reading, validated, write_bytes
 from simbench.scenario.scenario import Scenario
+from simbench.scoring import VERSION
 
 SHARDS = "shards"
 """Folder of the shares of a run, in its results folder."""
+_VERSIONS = [__version__, VERSION]
 _PARTS = ("seed", "method", "level", "fold", "training")
 
 
@@ -54,6 +57,7 @@ def write_shard(
     place = {unit: number for number, unit in enumerate(plan)}
     content = {
         "shard": list(shard),
+        "versions": _VERSIONS,
         "scenario": scenario.model_dump(mode="json"),
         "plan": [{name: getattr(unit, name) for name in _PARTS} for unit in plan],
         "results": [[place[unit], result] for unit, result in results.items()],
@@ -82,11 +86,16 @@ def collect(folder: Path) -> tuple[pd.DataFrame, Scenario, int]:
     shares = [_read_share(path) for path in paths]
     (first, *others) = shares
     for path, other in zip(paths[1:], others):
-        same = all(other[key] == first[key] for key in ("scenario", "plan"))
+        same = all(other[key] == first[key] for key in ("scenario", "plan", "versions"))
         if not same or other["shard"][1] != first["shard"][1]:
             raise SimbenchError(
                 f"{path}: of another run than {paths[0].name}; delete the shares of one of them"
             )
+    if first["versions"] != _VERSIONS:
+        raise SimbenchError(
+            f"{paths[0]}: made by simbench {first['versions'][0]}; this is {__version__}, whose "
+            "scores may differ: make the shares again"
+        )
     lacking = {*range(1, first["shard"][1] + 1)} - {share["shard"][0] for share in shares}
     if lacking:
         raise SimbenchError(
@@ -106,6 +115,7 @@ def _read_share(path: Path) -> dict[str, Any]:
     with reading(path):
         share = json.loads(text)
         number, total = share["shard"]
-        if not 1 <= number <= total or not {"scenario", "plan", "results"} <= share.keys():
+        known = {"scenario", "plan", "versions", "results"}
+        if not 1 <= number <= total or not known <= share.keys():
             raise ValueError("not a share")
         return dict(share)

@@ -130,7 +130,8 @@ def fetch(folder: Path, make: Callable[[Path], object]) -> Path:
 def close_truth(folder: Path) -> None:
     """Let Python open nothing more of the cache that holds or tells a label, in this process.
 
-    It can't be undone. Other programs that the process starts are not held back.
+    It can't be undone. Who goes out of their way is not held back: other programs that the process
+    starts, or a path that is opened step by step from an open folder.
 
     Parameters
     ----------

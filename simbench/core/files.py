@@ -31,8 +31,8 @@ def new_folder(
     folder : Path
         New or empty.
     replaces : str, optional
-        A folder that holds a file of this name was written by simbench and is replaced, if it holds
-        no other files than a JSON file of this name lists.
+        A folder is replaced if it holds a JSON file of this name with a list of ``files``, as
+        simbench writes it, and no other files than it lists.
     keep_existing : bool
         If another worker has written the same folder, keep that one and drop the draft.
     """
@@ -69,17 +69,17 @@ def _refuse_files(folder: Path, replaces: str | None) -> None:
         return
     if replaces is None:
         raise SimbenchError(f"{folder}: exists and is not empty; name a new folder")
-    if not (folder / replaces).is_file():
+    marker = folder / replaces
+    listed = read_json(marker).get("files") if marker.is_file() else None
+    if not isinstance(listed, dict):
         raise SimbenchError(
-            f"{folder}: not overwritten: it holds no {replaces}, so simbench did not write it"
+            f"{folder}: not overwritten: it holds no {replaces} of simbench, which did not write it"
         )
-    listed = read_json(folder / replaces).get("files") if replaces.endswith(".json") else None
-    if isinstance(listed, dict):
-        others = sorted(set(files_below(folder)) - listed.keys() - {replaces})
-        if others:
-            raise SimbenchError(
-                f"{folder}: not overwritten: it holds {others[0]}, which simbench did not write"
-            )
+    others = sorted(set(files_below(folder)) - listed.keys() - {replaces})
+    if others:
+        raise SimbenchError(
+            f"{folder}: not overwritten: it holds {others[0]}, which simbench did not write"
+        )
 
 
 def checksum(path: Path) -> str:
@@ -190,7 +190,13 @@ def read_table(path: Path, **how: Any) -> "pd.DataFrame":
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
-    """Write a CSV from which `read_table` reads every number back bit for bit."""
+    """Write a CSV from which `read_table` reads every number back bit for bit.
+
+    Refused is text with a carriage return, which Python 3.11 doesn't quote.
+    """
+    for name, column in table.select_dtypes(exclude=["number", "bool"]).items():
+        if column.astype(str).str.contains("\r").any():
+            raise SimbenchError(f"{path.name}: {name}: holds text with a carriage return")
     table.to_csv(path, index=False, lineterminator="\n")
 
 

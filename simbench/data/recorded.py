@@ -40,7 +40,6 @@ class RecordedIndex(Recipe):
     """The split that a dataset folder has of its own."""
     has_spikes: bool
     n_frames: int
-    frame_rate_hz: float
     origin: dict[str, Any] | None
 
 
@@ -155,7 +154,6 @@ def fill_with_recordings(scenario: Scenario, seed: int) -> RecordedIndex:
         test=[bool(test) for test in dataset.test] if dataset.test.any() else None,
         has_spikes=all(truth.spikes is not None for truth in truths),
         n_frames=dataset.recordings[0].fluorescence.shape[1],
-        frame_rate_hz=dataset.frame_rate,
         origin=dataset.origin,
     )
 

@@ -142,18 +142,20 @@ class LatentsJob:
 
 def make_latents(folder: Path, job: LatentsJob) -> None:
     """Fit a method and leave its outputs in an entry of the cache, float32, with what they cost."""
+    if cache.holds(folder):
+        return
+    method = get_method(job.name, **job.parameters)
+    with _one_thread(find_entry(job.name).is_drawn), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outputs, about = _outputs(method, job)
 
-    def make(draft: Path) -> None:
-        method = get_method(job.name, **job.parameters)
-        with _one_thread(find_entry(job.name).is_drawn), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outputs, about = _outputs(method, job)
+    def write(draft: Path) -> None:
         for name, values in outputs.items():
             real = np.asarray(values).astype(np.float32, casting="same_kind")  # no complex numbers
             np.save(draft / f"{name}.npy", real)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
-    cache.fetch(folder, make)
+    cache.fetch(folder, write)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from simbench.scenario.scenario_file import (
 )
 from simbench.scoring import HEADLINE
 from simbench.scoring.published_protocol import published_sigma
-from simbench.scoring.statistics import bootstrap_interval
+from simbench.scoring.statistics import nested_interval
 
 _KEY = ["method", "level"]
 _SIZE = "culture.n_neurons"
@@ -255,7 +255,7 @@ def _means(rows: pd.DataFrame, columns: str) -> pd.DataFrame:
 
 def _interval(per_culture: pd.Series) -> tuple[float, float]:
     """Bootstrap interval over the cultures of all rows."""
-    return bootstrap_interval(np.concatenate([np.array(v, dtype=float) for v in per_culture]))
+    return nested_interval(pd.Series(np.concatenate([np.array(v, float) for v in per_culture])))
 
 
 def _noisy_r2(rows: pd.DataFrame) -> pd.Series:

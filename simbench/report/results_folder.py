@@ -44,6 +44,14 @@ def check_folder(
         )
 
 
+def _is_kept(unit: Unit) -> bool:
+    """Whether the cache holds a method's latents; not of a submission, or of code that is gone."""
+    try:
+        return unit.latents_folder.is_dir()
+    except SimbenchError:
+        return False
+
+
 def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: int) -> Board:
     """Write rows, tables and figures of one scenario; return the leaderboard.
 
@@ -70,7 +78,7 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     latents = {
         name: latents_of(unit)
         for name, unit in units.items()
-        if name in set(mine["method"]) and unit.latents_folder.is_dir()
+        if name in set(mine["method"]) and _is_kept(unit)
     }
     if latents and board.targets:
         gallery = {name: latents[name] for name in choose_methods(board, set(latents))}

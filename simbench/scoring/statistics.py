@@ -21,15 +21,6 @@ _QUANTILES = [(1 - 0.95) / 2, (1 + 0.95) / 2]
 _N_BOOTSTRAP = 2000
 
 
-def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean over cultures; NaN for fewer than two."""
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    low, high = np.quantile(values[_draws(len(values))].mean(axis=1), _QUANTILES)
-    return float(low), float(high)
-
-
 def pseudo_values(
     score: Callable[..., float], groups: np.ndarray, **values: np.ndarray
 ) -> np.ndarray:
@@ -57,31 +48,26 @@ def pseudo_values(
     return whole + (len(names) - 1) * (rest.mean() - rest)
 
 
-def wilcoxon_p(differences: np.ndarray) -> float:
-    """Exact two-sided p-value of the Wilcoxon signed-rank test.
+def wilcoxon_p(differences: np.ndarray) -> np.ndarray:
+    """Exact two-sided p-values of the Wilcoxon signed-rank test, shape (n_tests,).
 
     The null distribution is that of all signs of the ranks at hand, so the p-value is exact with
     ties as well; differences of zero are ranked, then dropped (Pratt).
 
     Parameters
     ----------
-    differences : array_like, shape (n_cultures,)
+    differences : ndarray, shape (n_cultures, n_tests)
         Paired differences of two methods, one per test culture.
 
     Returns
     -------
-    float
+    ndarray
         1 where no difference is left. NaN where a difference is missing.
 
     References
     ----------
     Pratt 1959, JASA 54:655.
     """
-    return float(_wilcoxon_p(np.asarray(differences, dtype=float)[:, np.newaxis])[0])
-
-
-def _wilcoxon_p(differences: np.ndarray) -> np.ndarray:
-    """p-value of every column, shape (n_tests,)."""
     is_whole = np.isfinite(differences).all(axis=0)
     # scores that differ by rounding only are ties
     rounded = np.where(np.abs(differences) < 1e-12, 0, np.round(differences, 12))
@@ -198,7 +184,7 @@ def compare(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.DataFr
     """
     values = _scored(scores).to_numpy()
     first, second = np.triu_indices(values.shape[1], 1)
-    adjusted = holm(_wilcoxon_p(values[:, first] - values[:, second]))
+    adjusted = holm(wilcoxon_p(values[:, first] - values[:, second]))
     adjusted = np.fmax(adjusted, _bootstrap_p(scores, fits)[first, second])
     matrix = np.full((values.shape[1],) * 2, np.nan)
     matrix[first, second] = matrix[second, first] = adjusted
@@ -239,7 +225,7 @@ def not_below_best(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd
     best, *others = order
     values = _scored(scores)
     differences = values[others].rsub(values[best], axis=0).to_numpy()
-    p = holm(_wilcoxon_p(differences)) if others else np.array([])
+    p = holm(wilcoxon_p(differences)) if others else np.array([])
     boot = _bootstrap_p(scores[order], fits)[0, 1:]
     worse = pd.Series(np.fmax(p, boot) <= ALPHA, index=others)
     return pd.Series({m: m == best or (m in worse and not worse[m]) for m in scores.columns})

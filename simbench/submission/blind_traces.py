@@ -15,9 +15,9 @@ from simbench.core.files import new_folder, write_table
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
 from simbench.data.splits import held_out_recordings
+from simbench.scenario.scenario import Scenario
 
 _HERE = Path(__file__).parent
-_MARKER = "index.csv"
 _PART = """
 This is part {number} of {n_parts}: here some cultures test, and in the other parts the others. Fit
 anew in each part, and send the latents of all parts together:
@@ -72,14 +72,17 @@ def as_counted(dataset: Dataset) -> Iterator[Recording]:
 
     Digits behind the point are those of a random stream, by which its seed can be recognised.
     """
-    scenario = dataset.scenario
-    recipes = [c.imaging for c in scenario.conditions] if scenario else []
-    if scenario and scenario.imaging and not recipes:  # spikes of others through its optics
-        recipes = [scenario.imaging]
-    is_counted = bool(recipes) and all(recipe.photons_per_frame for recipe in recipes)
+    is_counted = _is_counted(dataset.scenario)
     for recording in dataset.recordings:
         counts = np.rint(recording.fluorescence) if is_counted else recording.fluorescence
         yield replace(recording, fluorescence=counts)
+
+
+def _is_counted(scenario: Scenario | None) -> bool:
+    recipes = [c.imaging for c in scenario.conditions] if scenario else []
+    if scenario and scenario.imaging and not recipes:  # spikes of others through its optics
+        recipes = [scenario.imaging]
+    return bool(recipes) and all(recipe.photons_per_frame for recipe in recipes)
 
 
 def group_names(dataset: Dataset, orders: Sequence[BlindOrder]) -> list[str]:
@@ -103,7 +106,7 @@ def cross_fitted_parts(dataset: Dataset) -> list[Dataset]:
     return [replace(dataset, test=test) for test in tests]
 
 
-def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Path:
+def export_traces(dataset: Dataset, folder: str | Path) -> Path:
     """Write the traces of a dataset, without any label, for another group.
 
     The folder holds ``index.csv`` (recording, split, n_neurons, n_frames, frame_rate_hz, group),
@@ -120,39 +123,40 @@ def export_traces(dataset: Dataset, folder: str | Path, overwrite: bool = False)
         Blinded or not.
     folder : str or Path
         New or empty.
-    overwrite : bool
-        Replace an earlier export.
     """
-    folder = Path(folder)
+    folder, scenario = Path(folder), dataset.scenario
+    if scenario and "latents" not in scenario.protocols:
+        raise SimbenchError(
+            f"scenario {scenario.name}: asks for no label, so nobody could send latents back"
+        )
     parts = cross_fitted_parts(dataset)
     orders = blind_orders(dataset)
-    for number, part in enumerate(parts, 1):
-        place = folder / f"part-{number}" if len(parts) > 1 else folder
-        _export_part(part, orders, number, len(parts), place, overwrite)
+    with new_folder(folder) as draft:
+        for number, part in enumerate(parts, 1):
+            place = draft / f"part-{number}" if len(parts) > 1 else draft
+            _export_part(part, orders, number, len(parts), place)
     return folder
 
 
 def _export_part(
-    dataset: Dataset, orders: Sequence[BlindOrder], number: int, n_parts: int, folder: Path,
-    overwrite: bool,
-) -> None:  # fmt: skip
-    with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
+    dataset: Dataset, orders: Sequence[BlindOrder], number: int, n_parts: int, folder: Path
+) -> None:
+    for kind in ("fluorescence", "dff"):
+        (folder / kind).mkdir(parents=True)
+    lines = []
+    splits = np.where(dataset.test, "test", "train")
+    parts = zip(orders, as_counted(dataset), group_names(dataset, orders), splits)
+    # Sorted, because the times of the files would tell the order of writing.
+    for order, recording, group, split in sorted(parts, key=lambda part: part[0].digest):
         for kind in ("fluorescence", "dff"):
-            (draft / kind).mkdir()
-        lines = []
-        splits = np.where(dataset.test, "test", "train")
-        parts = zip(orders, as_counted(dataset), group_names(dataset, orders), splits)
-        # Sorted, because the times of the files would tell the order of writing.
-        for order, recording, group, split in sorted(parts, key=lambda part: part[0].digest):
-            for kind in ("fluorescence", "dff"):
-                trace = getattr(recording, kind)[order.neurons]
-                matrix = np.ascontiguousarray(trace, dtype="<f4")
-                np.save(draft / kind / f"{order.name_in(number)}.npy", matrix)
-            name = order.name_in(number)
-            lines.append((name, split, *matrix.shape, recording.frame_rate, group))
-        columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz", "group"]
-        write_table(draft / _MARKER, pd.DataFrame(lines, columns=columns))
-        _write_guide(draft, dataset, traces_digest(orders), number, n_parts)
+            trace = getattr(recording, kind)[order.neurons]
+            matrix = np.ascontiguousarray(trace, dtype="<f4")
+            np.save(folder / kind / f"{order.name_in(number)}.npy", matrix)
+        name = order.name_in(number)
+        lines.append((name, split, *matrix.shape, recording.frame_rate, group))
+    columns = ["recording", "split", "n_neurons", "n_frames", "frame_rate_hz", "group"]
+    write_table(folder / "index.csv", pd.DataFrame(lines, columns=columns))
+    _write_guide(folder, dataset, traces_digest(orders), number, n_parts)
 
 
 def _write_guide(draft: Path, dataset: Dataset, digest: str, number: int, n_parts: int) -> None:
@@ -164,6 +168,7 @@ def _write_guide(draft: Path, dataset: Dataset, digest: str, number: int, n_part
         "n_recordings": len(dataset.recordings), "n_training": int((~dataset.test).sum()),
     }  # fmt: skip
     facts["part"] = _PART.format(number=number, n_parts=n_parts) if n_parts > 1 else ""
+    facts["in_counts"] = ", in whole counts" if _is_counted(scenario) else ""
     facts["kind"] = "Simulated calcium imaging" if dataset.is_simulated else "Calcium imaging"
     if scenario:
         facts |= {"scenario": scenario.name, "version": scenario.version}

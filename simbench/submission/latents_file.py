@@ -158,11 +158,16 @@ def naming(what: str) -> Iterator[None]:
         raise SimbenchError(f"{what}: damaged, or not of the right form") from None
 
 
+def check_size(n_bytes: int) -> None:
+    """Refuse a file that is too large."""
+    if n_bytes > LIMITS.file_bytes:
+        raise SimbenchError(f"{n_bytes / 2**20:.1f} MiB; allowed are {LIMITS.file_bytes >> 20} MiB")
+
+
 def _check_directory(stream: BinaryIO) -> None:
     """Refuse a file that is too large, or lists so many members that reading the list is slow."""
     size = stream.seek(0, SEEK_END)
-    if size > LIMITS.file_bytes:
-        raise SimbenchError(f"{size >> 20} MiB; allowed are {LIMITS.file_bytes >> 20} MiB")
+    check_size(size)
     stream.seek(max(0, size - _END.size - _LOCATOR_SIZE))
     tail = stream.read()
     # With a comment or a zip64 locator, zipfile would take another record than this one.

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.lib import format as npy
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import checksum, validated, write_bytes
+from simbench.core.files import validated, write_bytes
 from simbench.submission.card import MethodCard
 from simbench.submission.latents_file import (
     LIMITS,
+    check_size,
     naming,
     open_archive,
     read_matrices,
@@ -33,13 +34,10 @@ class Submission:
     ----------
     latents : mapping of str to ndarray of float64, shape (n_neurons, n_components)
         By recording, in the order of the exported traces.
-    digest : str
-        SHA-256 of the file.
     """
 
     card: MethodCard
     latents: Mapping[str, np.ndarray]
-    digest: str
 
 
 def pack_submission(
@@ -61,7 +59,10 @@ def pack_submission(
     }
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files[_CHECKSUMS] = json.dumps(checksums, indent=1).encode()
-    write_bytes(out, zip_bytes(files))
+    content = zip_bytes(files)
+    with naming(str(out)):
+        check_size(len(content))
+    write_bytes(out, content)
     return out
 
 
@@ -83,7 +84,7 @@ def read_submission(file: str | Path) -> Submission:
             card = validated(MethodCard, json.loads(files[_CARD]))
         latents = read_matrices(BytesIO(files[_LATENTS]), _LATENTS)
         _check_size(latents, card, _LATENTS)
-    return Submission(card, latents, checksum(Path(file)))
+    return Submission(card, latents)
 
 
 def write_matrices(matrices: Mapping[str, np.ndarray]) -> bytes:

@@ -90,7 +90,8 @@ def accept_submission(
 def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> pd.DataFrame:
     """Add a submission's rows and its card to the results of its scenario.
 
-    Refused are a name that is taken, rows of another scenario, version or seed, and results
+    Refused are a name that is taken (at another level of the scenario, the method may have rows
+    under its name), rows of another scenario, version or seed, and results
     without the floor and ceiling of the seed.
 
     Parameters
@@ -116,10 +117,10 @@ def add_submission(rows: pd.DataFrame, card: MethodCard, folder: str | Path) -> 
 
 def _check_rows(path: Path, new: pd.DataFrame) -> None:
     """Refuse results that the new rows can't be compared with."""
-    scenario, method, seed = new.iloc[0][["scenario", "method", "seed"]]
+    scenario, method, seed, level = new.iloc[0][["scenario", "method", "seed", "level"]]
     old = read_rows(path) if path.exists() else new.iloc[:0]
-    for known in old["method"].unique():
-        if name_key(known) == name_key(method):
+    for known, there in old.groupby("method")["level"]:
+        if name_key(known) == name_key(method) and (known != method or level in set(there)):
             raise SimbenchError(f"{path}: '{known}' has rows there already; choose another name")
     if (old[VERSIONS] != new[VERSIONS].iloc[0]).any(axis=None):
         raise SimbenchError(

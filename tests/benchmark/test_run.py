@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from simbench import SimbenchError, evaluate
 from simbench.benchmark.plan import CONTROLS, Unit, plan
+from simbench.benchmark.reproduce import reproduce
 from simbench.benchmark.rows import (
     ROWS_FILE,
     as_written,
@@ -268,6 +269,41 @@ def test_latents_of_earlier_runs_are_drawn_beside_those_of_a_later_one(tiny, tmp
         write_results(tmp_path, run(plan([tiny], [name], seeds=[1])), tiny, 1)
     alike = pd.read_csv(tmp_path / "similarity.csv", index_col=0)
     assert {*METHODS, *CONTROLS} >= set(alike.index) > set(METHODS)
+
+
+def test_results_that_hold_what_can_not_be_loaded_any_more_take_later_runs(tiny, tmp_path):
+    """A submission, say, or a method whose file was moved."""
+    rows = run(plan([tiny], ["pca"], seeds=[1]))
+    gone = rows[rows["method"] == "pca"].assign(method="Spike2Vec", family="submission")
+    write_rows(tmp_path / ROWS_FILE, gone)
+    board = write_results(tmp_path, rows, tiny, 1)
+    assert {"pca", "Spike2Vec"} <= set(board.table.index)
+    assert "Spike2Vec" not in set(pd.read_csv(tmp_path / "similarity.csv")["method"])
+    number = read_rows(tmp_path)["method"].tolist().index("Spike2Vec") + 1
+    with pytest.raises(SimbenchError, match="not of a method that is here .*simbench score"):
+        reproduce(tmp_path / ROWS_FILE, number)
+
+
+def test_the_error_of_a_method_is_its_own(tiny, tmp_path):
+    (tmp_path / "reads.py").write_text(
+        "class Reads:\n"
+        "    def fit(self, X):\n        open('/no/such/weights.pt')\n"
+        "    def transform(self, X):\n        return X\n"
+    )
+    seen = []
+    units = [Unit(tiny, 1, f"{tmp_path}/reads.py:Reads")]
+    rows = run(units, log=lambda unit, text: seen.append(text))
+    (error,) = rows["error"]
+    assert error.startswith("FileNotFoundError: ")
+    assert "/no/such/weights.pt" in error
+    assert "reads.py" in seen[0]
+
+
+def test_without_the_true_spikes_no_recovery_is_made_up(tiny):
+    units = [u for u in plan([tiny], ["pca"], seeds=[1]) if u.method in ("chance", "pca")]
+    rows = run(units)
+    assert rows["value"].notna().all()
+    assert rows[["ceiling", "recovery"]].isna().all(axis=None)
 
 
 def test_rows_of_a_changed_scenario_need_a_new_version(rows, tmp_path):

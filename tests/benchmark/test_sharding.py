@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from command_line import simbench as run_here
 
-from simbench import SimbenchError
+from simbench import SimbenchError, __version__
+from simbench.benchmark import sharding
 from simbench.benchmark.plan import plan
 from simbench.benchmark.rows import read_rows
 from simbench.benchmark.run import results_of, run
@@ -77,6 +78,18 @@ def test_a_share_that_lacks_or_is_of_another_run_is_named(units, tiny, shares, t
         collect(folder)
     with pytest.raises(SimbenchError, match="no shares; `simbench run --shard 1/N`"):
         collect(tmp_path / "none")
+
+
+def test_shares_of_another_version_are_not_collected_as_of_this_one(
+    units, tiny, shares, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sharding, "_VERSIONS", ["9.9", 99])
+    with pytest.raises(SimbenchError, match=rf"made by simbench {__version__}; this is .*again"):
+        collect(shares)
+    folder = shutil.copytree(shares, tmp_path / "tiny")
+    write_shard(folder, Shard(3, N), tiny, units, {})
+    with pytest.raises(SimbenchError, match=r"3-of-4.json.gz: of another run than 1-of-4.json.gz"):
+        collect(folder)
 
 
 @pytest.mark.parametrize("content", ["x", "[]", "{}", '{"shard": null}', '{"shard": [1, 1]}'])

@@ -1,7 +1,9 @@
+import json
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 
@@ -15,8 +17,11 @@ from simbench.core.files import (
     read_model,
     read_table,
     write_bytes,
+    write_table,
     write_text,
 )
+
+MARKER = "manifest.json"
 
 
 def files(folder):
@@ -37,12 +42,16 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     assert files(tmp_path) == []
 
 
+def write_marker(folder, *names):
+    (folder / MARKER).write_text(json.dumps({"files": dict.fromkeys(names, "checksum")}))
+
+
 def test_a_failure_leaves_what_was_to_be_replaced(tmp_path):
     with new_folder(tmp_path / "a") as draft:
-        (draft / "marker").write_text("old")
-    with pytest.raises(KeyError), new_folder(tmp_path / "a", replaces="marker"):
+        write_marker(draft, "old")
+    with pytest.raises(KeyError), new_folder(tmp_path / "a", replaces=MARKER):
         raise KeyError
-    assert (tmp_path / "a" / "marker").read_text() == "old"
+    assert "old" in (tmp_path / "a" / MARKER).read_text()
     assert files(tmp_path) == ["a"]
 
 
@@ -50,7 +59,7 @@ def test_a_failed_swap_puts_the_old_folder_back(tmp_path, monkeypatch):
     import os
 
     with new_folder(tmp_path / "a") as draft:
-        (draft / "marker").write_text("old")
+        write_marker(draft, "old")
     replace = os.replace
 
     def fail_on_draft(source, target):
@@ -61,27 +70,31 @@ def test_a_failed_swap_puts_the_old_folder_back(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", fail_on_draft)
     with (
         pytest.raises(SimbenchError, match="No space left"),
-        new_folder(tmp_path / "a", replaces="marker"),
+        new_folder(tmp_path / "a", replaces=MARKER),
     ):
         pass
-    assert (tmp_path / "a" / "marker").read_text() == "old"
+    assert "old" in (tmp_path / "a" / MARKER).read_text()
 
 
-def test_files_are_not_overwritten_unless_told(tmp_path):
+@pytest.mark.parametrize("marker", [None, "{}", '{"files": ["thesis.tex"]}', '{"files": {}}', "x"])
+def test_files_are_not_overwritten_unless_simbench_wrote_them(tmp_path, marker):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "thesis.tex").write_text("precious")
-    for replaces in (None, "marker"):
+    if marker is not None:  # of simbench it has the name at most
+        (tmp_path / "a" / MARKER).write_text(marker)
+    before = files(tmp_path / "a")
+    for replaces in (None, MARKER):
         with pytest.raises(SimbenchError), new_folder(tmp_path / "a", replaces=replaces):
             pass
-    assert files(tmp_path / "a") == ["thesis.tex"]
+    assert files(tmp_path / "a") == before
 
 
 def test_a_folder_with_the_marker_is_replaced_whole(tmp_path):
     for name in ("x", "y"):
-        with new_folder(tmp_path / "a", replaces="marker") as draft:
-            (draft / "marker").touch()
+        with new_folder(tmp_path / "a", replaces=MARKER) as draft:
+            write_marker(draft, name)
             (draft / name).touch()
-    assert files(tmp_path / "a") == ["marker", "y"]
+    assert files(tmp_path / "a") == [MARKER, "y"]
 
 
 def test_an_existing_folder_is_kept_if_another_worker_was_first(tmp_path):
@@ -175,6 +188,14 @@ def test_a_table_with_more_fields_than_its_header_is_refused(tmp_path, text):
     (tmp_path / "table.csv").write_text(text)
     with pytest.raises(ValueError, match="more fields than the header"):
         read_table(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("text", ["x\r", "a\r\nb"])
+def test_text_that_no_table_gives_back_is_not_written(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    with pytest.raises(SimbenchError, match=r"labels.csv: animal: holds text with a carriage"):
+        write_table(path, pd.DataFrame({"rate_hz": [1.0, 2.0], "animal": ["fine, ä\n", text]}))
+    assert not path.exists()
 
 
 def test_a_folder_is_no_name_of_a_file():

@@ -1,6 +1,7 @@
 """Numbers by rank, within classes and given another number; scores of groups that are small."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm, rankdata
 
@@ -11,7 +12,7 @@ from simbench.scoring.normal_scores import (
     ranked_latents,
 )
 from simbench.scoring.probes import balanced_accuracy, within_type_r2
-from simbench.scoring.statistics import bootstrap_interval, pseudo_values
+from simbench.scoring.statistics import nested_interval, pseudo_values
 from simbench.scoring.targets import Target
 
 RNG = np.random.default_rng(1)
@@ -91,9 +92,8 @@ def test_intervals_of_pseudo_values_are_those_of_resampled_groups():
     groups = np.repeat(np.arange(60), 3)
     truth = RNG.normal(size=180) * np.repeat(RNG.lognormal(0, 0.4, 60), 3)
     predicted = truth * 0.6 + RNG.normal(size=180) * 0.4
-    low, high = bootstrap_interval(
-        pseudo_values(within_type_r2, groups, truth=truth, predicted=predicted)
-    )
+    values = pseudo_values(within_type_r2, groups, truth=truth, predicted=predicted)
+    low, high = nested_interval(pd.Series(values))
     again = []
     for _ in range(1000):
         rows = np.concatenate([3 * g + np.arange(3) for g in RNG.integers(0, 60, 60)])

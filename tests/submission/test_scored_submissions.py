@@ -1,6 +1,5 @@
 """Submissions: their cards, their scores, and where these are added."""
 
-import hashlib
 import json
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from simbench.submission import (
     read_card,
     score_latents,
 )
+from simbench.submission import latents_file as limited
 from simbench.submission.blind_traces import as_counted
 
 
@@ -66,8 +66,6 @@ def test_packing_gives_the_same_bytes_whoever_zipped(latents_file, card, tmp_pat
 
 def test_what_was_packed_is_read(submission, card, latents_file):
     assert submission.card == card
-    file = latents_file.with_name("submission.zip")
-    assert submission.digest == hashlib.sha256(file.read_bytes()).hexdigest()
     with np.load(latents_file) as arrays:
         for name in arrays.files:
             np.testing.assert_array_equal(submission.latents[name], arrays[name])
@@ -145,6 +143,32 @@ def test_rows_are_added_once_and_replace_nothing(rows, card, tmp_path):
     assert MethodCard.model_validate(told) == card
     with pytest.raises(SimbenchError, match="'Spike2Vec' has rows there already"):
         add_submission(rows, card, tmp_path)
+
+
+def test_a_method_may_have_rows_at_each_level_under_one_name(rows, card, tmp_path):
+    write_rows(
+        tmp_path / ROWS_FILE, pd.concat(board_rows(rows.assign(level=x)) for x in ("2", "3"))
+    )
+    for level in ("2", "3"):
+        add_submission(rows.assign(level=level), card, tmp_path)
+        with pytest.raises(SimbenchError, match="'Spike2Vec' has rows there already"):
+            add_submission(rows.assign(level=level), card, tmp_path)
+    with pytest.raises(SimbenchError, match="'Spike2Vec' has rows there already"):
+        add_submission(rows.assign(level="3", method="spike-2-vec"), card, tmp_path)
+    told = read_rows(tmp_path).query("method == 'Spike2Vec'")
+    assert set(told["level"]) == {"2", "3"}
+    assert leaderboard(read_rows(tmp_path)).table.loc["Spike2Vec", ("method", "coverage")] == 1
+
+
+def test_a_file_that_would_be_refused_is_not_packed(latents_file, card, tmp_path, monkeypatch):
+    with np.load(latents_file) as file:
+        small = {name: file[name].astype("f4") for name in file.files}
+    path = savez(tmp_path / "small.npz", **small)
+    limits = replace(limited.LIMITS, file_bytes=path.stat().st_size)
+    monkeypatch.setattr(limited, "LIMITS", limits)
+    with pytest.raises(SimbenchError, match=r"out.zip: .* MiB; allowed are"):
+        pack_submission(path, card, tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
 
 
 @pytest.mark.usefixtures("submission")

@@ -14,6 +14,7 @@ from principal import exported_components
 from simbench import SimbenchError
 from simbench.data.dataset import Dataset
 from simbench.data.recording import Recording
+from simbench.scenario.scenario import Scenario
 from simbench.submission import (
     export_traces,
     read_latents,
@@ -75,13 +76,39 @@ def test_recordings_that_cannot_be_told_apart_are_refused(tiny_dataset, tmp_path
         export_traces(Dataset((first, twin), np.array([False, True])), tmp_path / "out")
 
 
-def test_an_export_replaces_only_an_export(exported, tiny_dataset, tmp_path):
-    with pytest.raises(SimbenchError, match="not empty"):
-        export_traces(tiny_dataset, exported)
+def test_an_export_replaces_nothing(exported, tiny_dataset, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(SimbenchError, match="not overwritten"):
-        export_traces(tiny_dataset, tmp_path, overwrite=True)
-    assert content(tmp_path) == {"mine.txt": b"mine"}
+    for folder in (exported, tmp_path):
+        before = content(folder)
+        with pytest.raises(SimbenchError, match="not empty"):
+            export_traces(tiny_dataset, folder)
+        assert content(folder) == before
+
+
+def test_all_parts_of_a_cross_fitted_scenario_are_written_or_none(tiny, tiny_dataset, tmp_path):
+    data = tiny.model_dump(mode="json")
+    data["split"]["cross_fitted"] = True
+    crossed = replace(tiny_dataset, scenario=Scenario(**data))
+    (tmp_path / "out" / "part-2").mkdir(parents=True)
+    (tmp_path / "out" / "part-2" / "x").touch()
+    with pytest.raises(SimbenchError, match="not empty"):
+        export_traces(crossed, tmp_path / "out")
+    assert set(content(tmp_path / "out")) == {"part-2/x"}
+    assert {p.name for p in export_traces(crossed, tmp_path / "new").iterdir()} == {
+        "part-1", "part-2"
+    }  # fmt: skip
+
+
+def test_a_scenario_that_asks_for_no_label_sends_no_traces_out(tiny, tiny_dataset, tmp_path):
+    asks = tiny.model_copy(update={"protocols": ["reconstruction"]})
+    with pytest.raises(SimbenchError, match="scenario tiny: asks for no label"):
+        export_traces(replace(tiny_dataset, scenario=asks), tmp_path / "out")
+
+
+def test_whole_counts_are_promised_where_light_is_counted(exported, tiny_dataset, tmp_path):
+    assert "made from, in whole counts, for" in (exported / "README.md").read_text()
+    unknown = replace(tiny_dataset, scenario=None)
+    assert "made from, for" in (export_traces(unknown, tmp_path / "out") / "README.md").read_text()
 
 
 COMMANDS = {

@@ -56,9 +56,10 @@ def import_spikes(
     (``simbench.scenario.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An
     ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
     are counted from the start of the first observation interval. An ``.h5`` file is read by
-    `read_electrodes`. Culture, labels of activity and nuisances are made again. Neurons without
+    `read_electrodes`. Labels of activity and nuisances are made again. Neurons without
     positions are placed at random on a dish with 250 neurons per mm2. The group of a recording is
-    the ``animal``, if there is that label, or else the culture.
+    the ``animal``, if there is that label, or else the ``culture``; without either it is a culture
+    of its own.
 
     Parameters
     ----------
@@ -107,8 +108,9 @@ def _image(
     culture = culture_of(path) if path.suffix == ".h5" else ""
     try:
         spikes = _spike_trains(data, duration_s, imaging.frame_rate_hz)
+        culture = culture or group_of({"culture": data.get("culture", "")})
         labels = _labels(data, spikes, seed, index, culture)
-        group = group_of({"animal": data["animal"]} if "animal" in data else {}) or culture
+        group = group_of({"animal": data.get("animal", "")}) or culture
         imaged = image(spikes, labels[["x_mm", "y_mm"]].to_numpy(float), imaging, seed, index)
     except SimbenchError as error:
         raise SimbenchError(f"{path}: {error}") from None

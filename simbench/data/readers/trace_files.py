@@ -24,7 +24,7 @@ _READERS = {".mat": read_ground_truth, ".nwb": read_nwb_traces}
 _TAKEN = (
     "split", "recording", "neuron", "time", "frame_rate_hz", "rate", "fluorescence", "dff",
     "clean_dff", "spike_times_s", "inputs", "input_weights", "pixel_mask", "voxel_mask", "colnames",
-    "description", "imaging_plane", "reference_images",
+    "description", "imaging_plane", "reference_images", "object_id", "namespace",
 )  # fmt: skip
 
 

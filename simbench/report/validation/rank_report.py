@@ -111,7 +111,9 @@ def validate_ranks(
     table = compare_with_cells(cells, twins, suite, contrast, families, sets)
     n_animals = len(set().union(*(scores.index for scores in cells.values())))
     table = table.assign(n_animals=n_animals)
-    write_rows(out / f"{CONTRAST}-{ROWS_FILE}", contrast_rows(boards[CONTRAST]))
+    file = out / f"{CONTRAST}-{ROWS_FILE}"
+    file.unlink(missing_ok=True)  # rows of other seeds or methods are not of this comparison
+    write_rows(file, contrast_rows(boards[CONTRAST]))
     write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
     save(draw_ranks(table, cells, twins, contrast, families), out / "ranks.png")

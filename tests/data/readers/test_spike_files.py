@@ -113,6 +113,16 @@ def test_recordings_of_an_animal_share_a_group_and_their_files_a_name(tmp_path):
         replace(dataset, test=np.array([True, False, False]))
 
 
+def test_recordings_of_a_culture_share_a_group(tmp_path):
+    """Two days of one dish must not be on both sides of a split."""
+    for day in ("1", "2"):
+        write(tmp_path / f"{day}.npz", duration=5.0, culture=np.full(3, "dish A"))
+    write(tmp_path / "3.npz", duration=5.0)
+    dataset = import_spikes(tmp_path)
+    assert dataset.groups.tolist() == [0, 0, 1]
+    assert list(dataset.labels["culture"].unique()) == ["dish A", "culture-002"]
+
+
 def test_neurons_of_several_animals_are_one_line(tmp_path):
     path = write(tmp_path / "a.npz", animal=np.array(["m7", "m7", "m8"]))
     with pytest.raises(SimbenchError, match=r"a\.npz: neurons of several animals, such as 'm7'"):
