@@ -53,8 +53,8 @@ class MethodEntry:
     weights : str
         File of trained weights that simbench ships, below `simbench.methods`.
     settings_tried : int or None
-        Of how many settings its own are the best; 1 for those of the source or the library. None if
-        nobody counted.
+        How many settings were compared before its own were kept; 1 for those of the source or the
+        library. None if nobody counted.
     """
 
     family: str
@@ -169,6 +169,7 @@ METHODS: dict[str, MethodEntry] = {
         "linear", ".dense:LinearAutoencoder",
         "linear autoencoder of the trace, by gradient descent with early stopping",
         "Baldi & Hornik 1989, Neural Networks 2:53", device="auto",
+        settings_tried=8,
     ),
     "windowed-pca": MethodEntry(
         "linear", ".windowed_pca:WindowedPCA",
@@ -227,21 +228,25 @@ METHODS: dict[str, MethodEntry] = {
         "learned", ".dense:MLPVAE",
         "variational autoencoder with dense layers over the whole trace",
         "Kingma & Welling 2014, ICLR", device="auto",
+        settings_tried=8,
     ),
     "segment-contrastive": MethodEntry(
         "learned", ".contrastive:SegmentContrastive",
         "contrast between two segments of a neuron and the other neurons of its culture",
         "simbench, after NeurPIR (ICLR 2025) and NuCLR (NeurIPS 2025)", device="auto",
+        settings_tried=8,
     ),
     "segment-vicreg": MethodEntry(
         "learned", ".contrastive:SegmentContrastive",
         "two segments of a neuron alike, latents spread and uncorrelated: no negatives",
         "Bardes, Ponce & LeCun 2022, ICLR", parameters={"loss": "vicreg"}, device="auto",
+        settings_tried=8,
     ),
     "cebra": MethodEntry(
         "learned", ".extras.cebra_latents:CebraLatents",
         "CEBRA on windows of single neurons, labelled by the neuron: mean embedding",
         "Schneider, Lee & Mathis 2023, Nature 617:360", needs="cebra", device="auto",
+        settings_tried=8,
     ),
     "avae-published": MethodEntry(
         "learned", ".avae.published_network:PublishedAVAE",

@@ -32,7 +32,6 @@ ESTIMATORS = [
     MLPVAE(2, width=8, **QUICK),
     SegmentContrastive(2, width=4, frame_rate=1.0, **QUICK),
     PublishedAVAE(2, n_epochs=2, device="cpu"),
-    Lengthened(2, frame_rate=1.0, width=4, **QUICK),
     Lengthened(2, frame_rate=1.0, width=4, n_dynamic_steps=1, latents_per_minute=60.0, **QUICK),
     LengthenedShuffled(2, frame_rate=1.0, width=4, **QUICK),
 ]

@@ -98,11 +98,12 @@ def test_the_tables_are_what_the_rows_give(shelf):
     assert others <= MADE_FROM_LATENTS, "tables that the rows do not give"
 
 
-def test_what_helped_is_what_its_rows_give():
-    rows = read_rows(SHELF / "validation" / "what-helped-rows.jsonl.gz")
+@pytest.mark.parametrize("name", ["what-helped", "rivals"])
+def test_what_settings_did_is_what_its_rows_give(name):
+    rows = read_rows(SHELF / "validation" / f"{name}-rows.jsonl.gz")
     assert min(rows["seed"]) >= 1000, "settings are chosen on seeds that no result has"
     table = table_texts(leaderboard(rows), rows, None)["leaderboard.md"]
-    assert same_text(SHELF / "validation" / "what-helped.md", table)
+    assert same_text(SHELF / "validation" / f"{name}.md", table)
 
 
 def test_the_figures_show_what_the_rows_give(shelf, tmp_path):
