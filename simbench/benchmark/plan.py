@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from simbench.core import cache
+from simbench.core.parallel import prepare_processes
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
 from simbench.data.simulation import recording_folders
@@ -28,6 +29,8 @@ CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
 LINEAR_REFERENCE = "windowed-pca"
 """Stands in every table of reconstructions within a budget."""
 _OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
+_PRELOAD = ("simbench.methods.embedding", "simbench.scoring.protocols")
+_PRELOAD_OF_NETWORKS = ("torch", "torch._dynamo")  # PyTorch's optimizers take its compiler along
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,14 @@ def plan(
     for name in dict.fromkeys(unit.method for unit in units):
         check_name(name)
     return units
+
+
+def prepare(units: Sequence[Unit]) -> None:
+    """Let the fits and scorings that are to come import their modules while cultures grow."""
+    missing = [unit for unit in units if not unit.is_cached]
+    trains = any(find_entry(unit.method).is_drawn for unit in missing)
+    if missing:
+        prepare_processes(_PRELOAD + (_PRELOAD_OF_NETWORKS if trains else ()))
 
 
 def networks_left_out(scenarios: Iterable[Scenario], methods: Sequence[str] = ()) -> list[str]:

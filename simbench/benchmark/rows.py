@@ -130,7 +130,7 @@ def rows_of_units(results: Mapping["Unit", Mapping[str, Any]]) -> pd.DataFrame:
         units = [replace(unit, method=name) for name in (FLOOR, CEILING)]
         ends = [results.get(end, {}) for end in units]
         known = [pd.DataFrame(end["scores"]) for end in ends if end.get("scores")]
-        if len(known) == 1 and unit.scenario.recordings and units[1] not in results:
+        if len(scores) and len(known) == 1 and not result["knows_spikes"]:
             known.append(known[0].assign(value=1.0))
         if len(scores) and len(known) == 2:
             scores = with_recovery(scores, *known)

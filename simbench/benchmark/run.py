@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from simbench.benchmark.estimate import fit_cost_s
 from simbench.benchmark.folds_and_trainings import joined
-from simbench.benchmark.plan import Unit
+from simbench.benchmark.plan import Unit, knows_spikes, prepare
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
-from simbench.core.parallel import prepare_processes, run_alone
+from simbench.core.parallel import run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
 from simbench.data.recording import read_recording
@@ -40,8 +40,6 @@ from simbench.scoring.targets import check_targets
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]
 _log = logging.getLogger(__name__)
-_PRELOAD = ("simbench.methods.embedding", "simbench.scoring.protocols")
-_PRELOAD_OF_NETWORKS = ("torch", "torch._dynamo")  # PyTorch's optimizers take its compiler along
 
 
 def run(
@@ -150,7 +148,7 @@ def _record(
     keys = {unit: (unit.scenario, unit.seed) for unit in units}
     for scenario, seed in dict.fromkeys(keys.values()):
         try:
-            _prepare([unit for unit, key in keys.items() if key == (scenario, seed)])
+            prepare([unit for unit, key in keys.items() if key == (scenario, seed)])
             what = f"{'read' if scenario.recordings else 'simulate'} {scenario.name}"
             dataset = simulate(scenario, seed, n_jobs, partial(report, what), timeout_s)
             if "latents" in scenario.protocols:
@@ -161,14 +159,6 @@ def _record(
     if broken and not recordings:
         raise next(iter(broken.values()))
     return recordings, {unit: broken[key] for unit, key in keys.items() if key in broken}
-
-
-def _prepare(units: Sequence[Unit]) -> None:
-    """Let the fits and scorings that are to come import their modules while cultures grow."""
-    missing = [unit for unit in units if not unit.is_cached]
-    trains = any(find_entry(unit.method).is_drawn for unit in missing)
-    if missing:
-        prepare_processes(_PRELOAD + (_PRELOAD_OF_NETWORKS if trains else ()))
 
 
 def _job(unit: Unit, recordings: tuple[Path, ...], n_jobs: int) -> LatentsJob:
@@ -215,8 +205,11 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 
 def _result(unit: Unit) -> dict[str, Any]:
-    scores = read_scores(unit.scores_folder)
-    return {"status": "ok", "error": None, **read_about(unit.latents_folder), "scores": scores}
+    return {
+        "status": "ok", "error": None, **read_about(unit.latents_folder),
+        "scores": read_scores(unit.scores_folder),
+        "knows_spikes": knows_spikes(unit.scenario, unit.seed),
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=1)

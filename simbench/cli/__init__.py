@@ -8,6 +8,7 @@ import typer
 from simbench.cli import boards, datasets, listing, runs, submissions, validation
 from simbench.cli.common import app
 from simbench.core.errors import SimbenchError
+from simbench.core.parallel import leave_at_once
 
 __all__ = ["app", "boards", "datasets", "listing", "main", "runs", "submissions", "validation"]
 
@@ -17,6 +18,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 def main() -> None:
     """Entry point: bad input is one line on stderr and exit code 2."""
+    leave_at_once()
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.Abort:  # Ctrl-C, before the work began

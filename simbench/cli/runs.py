@@ -157,7 +157,7 @@ def run(
 
         chosen = [scenario_of(dataset, target or [], seconds, frame_rate)]
     seeds = seed or [0]
-    from simbench.benchmark.plan import networks_left_out
+    from simbench.benchmark.plan import networks_left_out, prepare
     from simbench.benchmark.sharding import Shard
 
     called = Counter(scenario.name for scenario in set(chosen))
@@ -173,6 +173,8 @@ def run(
     if export_traces is not None:
         _export_traces(chosen, seed or [], n_jobs, export_traces)
         return
+    if len(plans) == 1 and backend == "loky":
+        prepare(plans[chosen[0]])  # now, for the next import is the longest
     from simbench.report.results_folder import check_folder
 
     for scenario in chosen:

@@ -1,5 +1,7 @@
 """Parallel work: worker processes of this machine, or a dask cluster."""
 
+import atexit
+import gc
 import multiprocessing
 import os
 import pickle
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 from unittest.mock import patch
 
@@ -147,10 +150,17 @@ def prepare_processes(preload: tuple[str, ...]) -> None:
         forkserver.ensure_running()
 
 
+@cache
+def leave_at_once() -> None:
+    """Let this process end without looking for garbage, which takes Brian2 seconds."""
+    atexit.register(gc.freeze)
+
+
 def _with_key(
     settings: dict[str, str], key: Key, function: Callable[..., Any], job: tuple[Any, ...]
 ) -> tuple[Key, Any]:
     _adopt(settings)
+    leave_at_once()
     return key, function(*job)
 
 

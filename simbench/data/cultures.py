@@ -10,15 +10,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from joblib import effective_n_jobs
 
 from simbench.core import cache
 from simbench.core.errors import SimbenchError
 from simbench.core.files import read_json
 from simbench.core.parallel import run_alone, run_jobs
-from simbench.culture.growth import Culture, grow_culture, grow_cultures
+from simbench.culture.growth import Culture, build_culture, grow_culture, grow_cultures
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import simulated_s
+from simbench.culture.spikes import SpikeTrains
 from simbench.data.recording import (
     Truth,
     read_labels,
@@ -76,6 +78,9 @@ def fill_cache(
     if not missing:
         return
     todo, n_workers = [recipe for _, recipe in missing], effective_n_jobs(n_jobs)
+    if n_workers > 1:
+        for _ in run_jobs(_compile, {part: (part,) for part in ("axons", "calcium")}, n_workers):
+            pass
     target = prepare_target(todo, n_workers)
     total_s = sum(map(simulated_s, todo))
     shared = cache.cache_folder()
@@ -94,6 +99,17 @@ def fill_cache(
             failed += [result] if isinstance(result, BaseException) else result
     if failed:
         raise failed[0]
+
+
+def _compile(part: str) -> None:
+    """Have Numba compile, or find compiled, what each worker would else compile for itself."""
+    if part == "axons":
+        build_culture(CultureRecipe(n_neurons=2), seed=0)
+    else:
+        from simbench.imaging.indicators import clean_dff, get_indicator
+
+        spikes = SpikeTrains.from_events(np.zeros(1, int), np.zeros(1), 1, 1.0)
+        clean_dff(spikes, get_indicator("GCaMP6s"), 10.0)
 
 
 def _grow_block(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from simbench.methods.features import compress, long_enough
+from simbench.methods.features import compress, long_enough, row_quantiles
 
 SD_PER_MAD = 1.4826
 _THRESHOLD_SD = 4.0  # of the noise: what stands out from it is an event
@@ -180,8 +180,7 @@ def _noise(innovations: np.ndarray) -> np.ndarray:
 
 def _quantiles(new: np.ndarray, frame_rate: float) -> list[np.ndarray]:
     sums = [box_sums(new, max(1, round(s * frame_rate))) for s in _SUMS_S]
-    parts = [np.quantile(new, _QUANTILES, axis=1), *(np.quantile(s, _QUANTILES[2:], axis=1)
-                                                     for s in sums)]  # fmt: skip
+    parts = [row_quantiles(new, _QUANTILES), *(row_quantiles(s, _QUANTILES[2:]) for s in sums)]
     return [compress(row, 1.0) for part in parts for row in part]
 
 

@@ -5,6 +5,7 @@ Every transformer here takes dF/F, shape (n_neurons, n_frames), and any number o
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -51,6 +52,17 @@ def noise_level(X: np.ndarray) -> float:
 def compress(X: np.ndarray, scale: float) -> np.ndarray:
     """arcsinh(X / 4 ``scale``): linear within the noise, logarithmic above. Keeps float32."""
     return np.arcsinh(X / (4 * scale))
+
+
+def row_quantiles(X: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
+    """``np.quantile(X, probabilities, axis=1)``, in half the time: each row is sorted once."""
+    position = np.multiply(probabilities, X.shape[1] - 1)[:, None]
+    below = position.astype(int)
+    share = position - below
+    ordered = np.sort(X, axis=1).T
+    low, high = ordered[below[:, 0]], ordered[np.ceil(position[:, 0]).astype(int)]
+    step = high - low
+    return np.where(share < 0.5, low + step * share, high - step * (1 - share))
 
 
 def uncompress(X: np.ndarray, scale: float) -> np.ndarray:
@@ -201,9 +213,7 @@ class TraceSpectrum(TraceFeatures):
 
     def _features(self, X: np.ndarray) -> np.ndarray:
         parts = [X, *(_steps(X, max(1, round(s * self.frame_rate))) for s in self.steps_s)]
-        quantiles = [
-            np.quantile(compress(part, self.scale_), self.quantiles, axis=1).T for part in parts
-        ]
+        quantiles = [row_quantiles(compress(part, self.scale_), self.quantiles).T for part in parts]
         return np.column_stack((self._bands(X), self._correlations(X), *quantiles))
 
     def _bands(self, X: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from simbench.methods.events import (
     count_by,
     mean_by,
 )
+from simbench.methods.features import row_quantiles
 
 _LAGS_S = (0.0, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 0.9, 1.3, 2.0)
 _BURST_S = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -191,4 +192,4 @@ def _pairs(own: np.ndarray, frame_rate: float) -> list[np.ndarray]:
     smooth = smooth / np.sqrt(np.maximum((smooth**2).sum(axis=1, keepdims=True), 1e-9))
     correlation = smooth @ smooth.T
     others = correlation[~np.eye(n, dtype=bool)].reshape(n, n - 1) if n > 1 else correlation
-    return list(np.quantile(others, (0.25, 0.5, 0.75, 0.9, 1.0), axis=1))
+    return list(row_quantiles(others, (0.25, 0.5, 0.75, 0.9, 1.0)))

@@ -258,16 +258,16 @@ def test_run_stands_first():
     assert found[0] == "run"
 
 
-def test_more_or_less_is_said(tmp_path):
-    run = ("run", TINY, "-m", "pca", "--seed", 41, "--out", tmp_path)
+def test_more_or_less_is_said(results, tmp_path):
+    run = ("run", TINY, "-m", "pca[whiten=True]", "--seed", 1, "--out", tmp_path)
     said = simbench(*run, "-v").stderr.splitlines()
-    assert "fit pca on tiny, seed 41: done" in said
-    assert "score pca on tiny, seed 41: done" in said
+    assert "fit pca[whiten=True] on tiny, seed 1: done" in said
+    assert "score pca[whiten=True] on tiny, seed 1: done" in said
     assert simbench("-q", *run).stderr == ""
 
 
 def test_a_missing_compiler_is_said_unless_quiet(tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "COMPILE_S", 0.0)  # a short simulation is worth it
+    monkeypatch.setattr(planning, "COMPILE_S", {1: 0.0, 2: 0.0})  # a short simulation is worth it
     monkeypatch.setattr(planning, "_marker", lambda *_: tmp_path / "cold")
     simulate = ("simulate", TINY, "--seed", 43, "-j", 1, "-o")
     said = [

@@ -5,6 +5,7 @@ import pytest
 from joblib import Parallel, delayed
 from plain import run_plain
 
+from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
 from simbench.culture import brian
@@ -129,6 +130,18 @@ def test_little_work_runs_on_numpy(cold):
 def test_much_work_is_compiled_once():
     assert prepare_target([recipe(1000, duration_s=600.0)] * 50) == "cython"
     assert prepare_target([recipe(10, duration_s=1.0)]) == "cython"
+
+
+@pytest.mark.slow
+def test_two_workers_share_the_compiling(tmp_path, monkeypatch):
+    """They begin at the two ends of the model; what is compiled afterwards is nothing."""
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(brian, "cache_folder", cache_folder)  # that of the workers, too
+    assert prepare_target([recipe(1000, duration_s=600.0)] * 50, n_workers=2) == "cython"
+    compiled = set(tmp_path.rglob("*.so"))
+    assert compiled
+    grow_culture(recipe(10, duration_s=0.1), SEED, target="cython")
+    assert set(tmp_path.rglob("*.so")) == compiled
 
 
 def test_without_a_compiler_numpy_runs_with_a_note(cold, monkeypatch, caplog):

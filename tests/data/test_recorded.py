@@ -268,6 +268,14 @@ def test_a_dataset_without_spikes_has_no_oracle_and_a_perfect_ceiling(folder, tm
     assert read["recovery"].notna().all()
 
 
+def test_some_units_alone_have_a_perfect_ceiling_only_where_spikes_are_unknown(folder, tmp_path):
+    path = import_traces(folder / "ground_truth").save(tmp_path / "known")
+    units = plan([scenario_of(path, ["indicator"])], ["pca"])
+    rows = run([unit for unit in units if unit.method in ("chance", "pca")])
+    assert rows["value"].notna().all()
+    assert rows[["ceiling", "recovery"]].isna().all(axis=None)
+
+
 def test_a_simulated_dataset_keeps_its_split(tiny_dataset, tmp_path):
     scenario = scenario_of(tiny_dataset.save(tmp_path / "tiny-data"))
     assert scenario.targets == tiny_dataset.scenario.targets

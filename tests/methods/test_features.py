@@ -13,6 +13,7 @@ from simbench.methods.features import (
     autocorrelation,
     noise_level,
     power_spectrum,
+    row_quantiles,
 )
 
 RATE = 20.0
@@ -34,6 +35,14 @@ def test_white_noise_has_a_flat_spectrum_of_its_variance():
     power = power_spectrum(0.1 * noise(200, 2400), RATE, 12.8)[1]
     expected = 2 * 0.1**2 / RATE  # one-sided
     np.testing.assert_allclose(power.mean(axis=0)[1:-1], expected, rtol=0.1)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 7, 601])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_quantiles_of_rows_are_those_of_numpy(n_frames, dtype):
+    X, probabilities = noise(5, n_frames).astype(dtype), (0.0, 0.01, 0.25, 0.5, 0.9, 1.0)
+    expected = np.quantile(X, probabilities, axis=1)
+    np.testing.assert_allclose(row_quantiles(X, probabilities), expected, rtol=1e-6)
 
 
 def test_silence_has_the_floor():
