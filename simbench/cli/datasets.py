@@ -21,6 +21,7 @@ from simbench.cli.common import (
 from simbench.core.console import progress_bars
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_new, check_writable
+from simbench.core.text import counted
 from simbench.data.export import Format
 
 _KINDS = "Spikes: .npz, .nwb, .h5. Traces: .mat, .nwb. Or folders of them."
@@ -42,7 +43,7 @@ def simulate(
         what = f"simulate {chosen.name}"
         dataset = simbench.simulate(chosen, seed, n_jobs, partial(report, what))
     dataset.save(out)
-    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+    typer.echo(f"{_size_of(dataset)}: {out}")
 
 
 @app.command(epilog="Example: simbench verify data/quickstart")
@@ -51,7 +52,8 @@ def verify(folder: Folder) -> None:
     from simbench.data.dataset import verify as verify_folder
 
     dataset = verify_folder(folder)
-    typer.echo(f"{folder}: {len(dataset.recordings)} recordings, every file as it was written")
+    what = counted(len(dataset.recordings), "recording")
+    typer.echo(f"{folder}: {what}, every file as it was written")
 
 
 @app.command(epilog="Example: simbench export data/quickstart exported --to nwb")
@@ -102,7 +104,7 @@ def import_(
     if labels:
         dataset = add_labels(dataset, labels)
     dataset.save(out)
-    typer.echo(f"{len(dataset.recordings)} recordings, {len(dataset.labels)} neurons: {out}")
+    typer.echo(f"{_size_of(dataset)}: {out}")
 
 
 @app.command(epilog="Example: simbench show optics quickstart -o optics.png")
@@ -128,6 +130,11 @@ def show(
     draw = draw_culture if what == "culture" else draw_optics
     save(draw(chosen, seed), path)
     typer.echo(str(path))
+
+
+def _size_of(dataset: "simbench.Dataset") -> str:
+    sizes = (len(dataset.recordings), "recording"), (len(dataset.labels), "neuron")
+    return ", ".join(counted(*size) for size in sizes)
 
 
 def _deposit_names() -> list[str]:

@@ -37,6 +37,11 @@ def count(value: float) -> str:
     return number(value, ".0f")
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things: "1 neuron", "2 neurons"."""
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
 def span(values: Collection[float]) -> str:
     """The lowest and the highest number, or the only one: "5 to 20"."""
     low, high = f"{min(values):g}", f"{max(values):g}"

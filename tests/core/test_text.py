@@ -1,4 +1,4 @@
-from simbench.core.text import count, duration, markdown_table, memory, number
+from simbench.core.text import count, counted, duration, markdown_table, memory, number
 
 
 def test_numbers_are_short():
@@ -11,6 +11,10 @@ def test_numbers_are_short():
         "4.2 M",
         "900 M",
     ]
+
+
+def test_one_thing_has_no_plural():
+    assert [counted(n, "neuron") for n in (0, 1, 2)] == ["0 neurons", "1 neuron", "2 neurons"]
 
 
 def test_cells_of_a_markdown_table_are_escaped():
