@@ -31,13 +31,20 @@ _KINDS = "Spikes: .npz, .nwb, .h5. Traces: .mat, .nwb. Or folders of them."
 def simulate(
     scenario: ScenarioName,
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the dataset.")],
+    level: Annotated[str | None, typer.Option(help="Of a scenario with levels: which one.")] = None,
     seed: Seed = 0,
     n_jobs: Jobs = -1,
     recordings: Recordings = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Simulate a scenario and write the labelled dataset."""
-    chosen = simbench.load_scenario(scenario)
+    levels = simbench.load_scenario(scenario).at_levels
+    if (level or "") not in levels:
+        allowed = ", ".join(f"'{name}'" for name in levels) if "" not in levels else "none"
+        raise SimbenchError(
+            f"--level: '{level or ''}' is no level of {scenario}; allowed: {allowed}"
+        )
+    chosen = levels[level or ""]
     check_new(out)
     with resumable(), progress_bars() as report:
         what = f"simulate {chosen.name}"

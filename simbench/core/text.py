@@ -32,7 +32,7 @@ def memory(megabytes: float) -> str:
 def count(value: float) -> str:
     """A count: 912, 31 k, 4.2 M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+        if value >= 0.9995 * size:  # not 1000 of the smaller unit
             return f"{value / size:.3g} {unit}"
     return number(value, ".0f")
 
@@ -44,7 +44,9 @@ def counted(n: int, noun: str) -> str:
 
 def span(values: Collection[float]) -> str:
     """The lowest and the highest number, or the only one: "5 to 20"."""
-    low, high = f"{min(values):g}", f"{max(values):g}"
+    low, high = (
+        f"{value:.0f}" if value % 1 == 0 else f"{value:g}" for value in (min(values), max(values))
+    )
     return low if low == high else f"{low} to {high}"
 
 

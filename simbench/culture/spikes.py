@@ -49,9 +49,15 @@ class SpikeTrains:
         Raises
         ------
         SimbenchError
-            If a time is not finite or lies outside ``[0, duration)``, or an index is too large.
+            If a time or the duration is not finite, a time lies outside ``[0, duration)``, or an
+            index is too large or no whole number.
         """
-        neurons = np.asarray(neurons, dtype=np.int64)
+        given = np.asarray(neurons)
+        neurons = given.astype(np.int64)
+        if (neurons != given).any():
+            raise SimbenchError("spikes: neuron indices must be whole numbers")
+        if not np.isfinite(duration):
+            raise SimbenchError(f"spikes: duration = {duration:g} s; allowed: a finite number")
         times = np.asarray(times, dtype=np.float64)
         if neurons.shape != times.shape or neurons.ndim != 1:
             raise SimbenchError(

@@ -118,6 +118,13 @@ class Dataset:
         self._check_one({r.frame_rate for r in self.recordings})
         return self.recordings[0].frame_rate
 
+    def check_training(self) -> None:
+        """Refuse a dataset whose training recordings no method can be fitted to at once."""
+        chosen = [r for r, tests in zip(self.recordings, self.test) if not tests]
+        if not chosen:
+            raise SimbenchError("dataset: no recording is for training")
+        self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in chosen})
+
     def _check_one(self, forms: Collection[Any]) -> None:
         if len(forms) > 1:
             rates, lengths = zip(*((r.frame_rate, r.duration_s) for r in self.recordings))
@@ -239,13 +246,7 @@ class Dataset:
         With ``overwrite``, a dataset in the folder is replaced.
         """
         folder = Path(folder)
-        for r in self.recordings:
-            is_name = re.fullmatch(_RECORDING_NAME, r.name) and r.name.isprintable()
-            if not is_name or r.name in _OWN_FILES:
-                raise SimbenchError(
-                    f"recording {r.name!a}: allowed are names that a folder can have, without a "
-                    "point at the begin"
-                )
+        self.check_names()
         with new_folder(folder, replaces="manifest.json" if overwrite else None) as draft:
             files: dict[str, str] = {}
             columns: dict[str, None] = {}  # of all label tables, in order
@@ -274,6 +275,16 @@ class Dataset:
             manifest["digest"] = digest_of(manifest)
             (draft / "manifest.json").write_text(json.dumps(manifest, indent=1))
         return folder
+
+    def check_names(self) -> None:
+        """Refuse names of recordings that can't be those of files."""
+        for r in self.recordings:
+            is_name = re.fullmatch(_RECORDING_NAME, r.name) and r.name.isprintable()
+            if not is_name or r.name in _OWN_FILES:
+                raise SimbenchError(
+                    f"recording {r.name!a}: allowed are names that a folder can have, without a "
+                    "point at the begin"
+                )
 
     def card(self, columns: Iterable[str] = (), contents: str | None = None) -> str:
         """The README of a folder that holds this dataset, in Markdown; see `dataset_card`."""

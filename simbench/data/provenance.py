@@ -43,4 +43,6 @@ def withheld(origin: Mapping[str, Any] | None, simulated: bool) -> dict[str, Any
 
 def fluorescence_unit(origin: Mapping[str, Any] | None) -> str:
     """What a value of the fluorescence is; ``fluorescence_unit`` of an origin says so."""
-    return str((origin or {}).get("fluorescence_unit", COUNTS))
+    origin = origin or {}
+    unit = str(origin.get("fluorescence_unit", COUNTS))
+    return f"{unit}, mean of the original frames" if "windows" in origin else unit

@@ -41,7 +41,7 @@ class Traces:
         """dF/F (n_neurons, n_frames) and group (n_neurons,) of the neurons of some recordings."""
         chosen = list(recordings)
         sizes = [len(self.dff[i]) for i in chosen]
-        shape = sum(sizes), self.dff[0].shape[1]
+        shape = sum(sizes), self.dff[chosen[0]].shape[1]
         return stack((self.dff[i] for i in chosen), shape), np.repeat(self.groups[chosen], sizes)
 
 

@@ -1,6 +1,7 @@
 """Does a method obey the rules of the benchmark? Told on small made-up traces, in seconds."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -101,7 +102,7 @@ def check_method(method: Any) -> list[Finding]:
     list of Finding
         One per rule, in a fixed order. After a failed fit the rules that need one are not tried.
     """
-    estimator = get_method(method) if isinstance(method, str) else method
+    estimator = get_method(method) if isinstance(method, str) else deepcopy(method)
     if isinstance(estimator, Control):
         raise SimbenchError("check: a control sees the truth and is never ranked; nothing to check")
     try:

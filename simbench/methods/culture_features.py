@@ -163,7 +163,10 @@ class Windows:
 
     @classmethod
     def lay(cls, n_frames: int, length: int) -> "Windows":
-        """Six windows or more, each a third of a window or less after the one before."""
+        """Six windows or more, each a third of a window or less after the one before.
+
+        At most 24, so that those of a recording of more than 9 windows' length lie further apart.
+        """
         length = min(length, n_frames)
         room = n_frames - length
         n = min(_MOST_WINDOWS, max(6, 1 + round(3 * room / length))) if room else 1

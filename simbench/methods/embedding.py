@@ -58,6 +58,7 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     if isinstance(method, Control):
         set_known_parameters(method, random_state=random_state_of(random_state))
         return method.embed(dataset)
+    dataset.check_training()
     order = blind_order(len(dataset.recordings), dataset.seed or 0)
     dff = [dataset.recordings[i].dff for i in order]
     traces = Traces(dff, dataset.frame_rate, ~dataset.test[order], np.arange(len(dff)))

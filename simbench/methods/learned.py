@@ -22,6 +22,7 @@ from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading, write_bytes
 from simbench.core.seeds import seed32, stream
+from simbench.methods.culture_features import check_groups
 from simbench.methods.features import compress, noise_level
 
 _CHECK_EVERY = 25  # steps between two looks at the held-out loss
@@ -70,6 +71,7 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
         Whole ``groups`` (cultures) are kept aside to stop the training.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        groups = check_groups(groups, len(X))
         self.scaling_ = self._learn_scaling(X)
         with quiet_torch(self.random_state, self.device) as device:
             self.network_: Any = self._network().to(device)
@@ -98,7 +100,9 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
             "n_features_in": self.n_features_in_,
         }
         weights = {name: w.cpu().contiguous() for name, w in self.network_.state_dict().items()}
-        write_bytes(Path(path), save(weights, {"simbench": json.dumps(about)}))
+        write_bytes(
+            Path(path), save(weights, {"simbench": json.dumps(about, default=np.generic.item)})
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

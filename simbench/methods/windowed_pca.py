@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from simbench.core.errors import SimbenchError
 from simbench.data.splits import grouped_folds
+from simbench.methods.culture_features import check_groups
 from simbench.methods.features import noise_levels
 
 _N_LENGTHS = 48
@@ -51,6 +52,7 @@ class WindowedPCA(TransformerMixin, BaseEstimator):
         """Learn from dF/F (n_neurons, n_frames); ``groups`` (cultures) are never divided."""
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
         n_values = affordable(self.latents_per_minute, X.shape[1], self.frame_rate)
+        groups = check_groups(groups, len(X))
         folds = grouped_folds(np.zeros(len(X)) if groups is None else groups)
         risks: dict[tuple[int, int], float] = {}
         for window in _lengths(X.shape[1], n_values):

@@ -107,7 +107,7 @@ def truth_r2(latents: Any, reference: Any, train: np.ndarray) -> float:
 
     x = standardize(latents)
     y, train = standardize(reference, len(x)), _check_train(train, len(x))
-    y = y[:, y[~train].std(axis=0) > 0]
+    y = y[:, np.ptp(y[~train], axis=0) > 0]  # an s.d. of equal numbers may be rounding
     if y.shape[1] == 0:
         return float("nan")
     predicted = RidgeCV(_RIDGE).fit(x[train], y[train]).predict(x[~train])
@@ -196,12 +196,12 @@ def _factor(
     if is_class:
         forest = ExtraTreesClassifier(**_FOREST, class_weight="balanced")
     predicted, truth = forest.fit(z[train], values[train]).predict(z[~train]), values[~train]
-    if not is_class:
-        score = r2_score(truth, predicted)
-    elif len(np.unique(truth)) > 1:
+    if len(np.unique(truth)) < 2:
+        score = np.nan
+    elif is_class:
         score = balanced_accuracy_score(truth, predicted, adjusted=True)
     else:
-        score = np.nan
+        score = r2_score(truth, predicted)
     return forest.feature_importances_, max(float(score), 0.0)
 
 

@@ -112,8 +112,10 @@ def labelled_neurons(dataset: Dataset, target: Target) -> Iterator[np.ndarray]:
         return
     cultures = np.unique(dataset.culture[train & target.known])
     kinds = np.zeros(len(cultures))
-    if target.is_shared and target.is_class:
-        kinds = np.array([target.label[dataset.culture == c][0] for c in cultures])
+    if target.is_class:
+        known = pd.Series(target.label[target.known]).groupby(dataset.culture[target.known])
+        if (known.nunique() < 2).all():
+            kinds = known.first()[cultures].to_numpy()
     for draw in range(_N_LABELLED_DRAWS):
         order = stream(0, "labelled cultures", draw).permutation(len(cultures))
         place = pd.Series(order).groupby(kinds[order]).cumcount().to_numpy()
@@ -238,7 +240,7 @@ def _by_culture(
     the cultures; their mean is that score.
     """
     culture = dataset.culture[scored]
-    together = has_small_groups(dataset) or _is_of_recordings(dataset, target)
+    together = has_small_groups(dataset) or is_of_recordings(dataset, target)
     if together and metric.group != "class of a culture":
         values = pseudo_values(metric, culture, **values_of)
         return pd.Series(values, index=np.unique(culture)).reindex(tested).to_list()
@@ -255,12 +257,12 @@ def has_small_groups(dataset: Dataset) -> bool:
     return bool(np.median(np.bincount(dataset.culture)) < _FEWEST)
 
 
-def _is_of_recordings(dataset: Dataset, target: Target) -> bool:
+def is_of_recordings(dataset: Dataset, target: Target) -> bool:
     """Whether a number is the same for all neurons of each recording, such as days in vitro."""
     if target.is_class:
         return False
     spread = pd.Series(target.label).groupby(dataset.recording).agg(["min", "max"])
-    return bool((spread["min"] == spread["max"]).all())
+    return bool((spread["min"] == spread["max"])[spread["min"].notna()].all())
 
 
 def _in_group(name: str) -> list[Metric]:

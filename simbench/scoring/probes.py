@@ -32,13 +32,13 @@ class Reading:
     log_p : DataFrame or None
         Log probability of each class (columns) for the scored neurons, calibrated on training
         cultures that the probe had not seen; of the linear probe of a class only.
-    strength : int
-        Which of the strengths the linear probe has; 0 for the nonlinear one.
+    strength : int, optional
+        Which of the strengths the linear probe has; None where there was no choice.
     """
 
     predicted: np.ndarray
     log_p: pd.DataFrame | None = None
-    strength: int = 0
+    strength: int | None = None
 
 
 def read(
@@ -61,6 +61,8 @@ def read(
         Of the linear probe, where it is known already; nothing is then chosen or calibrated.
     """
     seen, new = latents[train], latents[scored]
+    if is_class and len(np.unique(answer[train])) == 1:
+        return Reading(np.repeat(answer[train][:1], len(new)), strength=strength)
     if probe != "linear":
         seen, new = _binned(seen, new)
         return Reading(_nonlinear(is_class).fit(seen, answer[train]).predict(new))

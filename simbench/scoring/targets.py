@@ -105,8 +105,8 @@ def classes_of(column: pd.Series) -> np.ndarray:
 def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
     """Refuse a label that no probe can learn.
 
-    One that no recording has, or that training or test recordings lack; a class that is one for
-    all, or others in the test cultures.
+    One that no recording has, or that training or test recordings lack; one that is the same for
+    all; a class that is another in all test cultures.
     """
     check_labels_of_scenario(dataset)
     test = dataset.test_neurons
@@ -118,19 +118,25 @@ def check_targets(dataset: Dataset, targets: Sequence[str]) -> None:
             for side, kind in ((~test, "training"), (test, "test")):
                 if not (known & side).any():
                     raise SimbenchError(f"targets: '{name}' is known in no {kind} recording")
+            learned = column[~test & known].unique()
+            if len(learned) == 1:
+                raise _too_few(name, f"{learned[0]:g}", "values")
             continue
         classes = pd.Series(classes_of(column))
         learned, tested = (classes[side & (classes != "")].unique() for side in (~test, test))
         if len(learned) == 1:
-            raise SimbenchError(
-                f"targets: '{name}' is '{learned[0]}' in all training cultures; "
-                "a target needs two classes or more"
-            )
+            raise _too_few(name, f"'{learned[0]}'", "classes")
         if not {*learned} & {*tested}:
             raise SimbenchError(
                 f"targets: no class of '{name}' is in training and in test cultures; "
                 "no probe can learn it"
             )
+
+
+def _too_few(name: str, only: str, kind: str) -> SimbenchError:
+    return SimbenchError(
+        f"targets: '{name}' is {only} in all training cultures; a target needs two {kind} or more"
+    )
 
 
 def check_labels_of_scenario(dataset: Dataset) -> None:

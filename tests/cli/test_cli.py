@@ -266,6 +266,19 @@ def test_more_or_less_is_said(results, tmp_path):
     assert simbench("-q", *run).stderr == ""
 
 
+def test_of_a_scenario_with_levels_one_is_simulated(tmp_path):
+    ladder = tmp_path / "ladder.toml"
+    ladder.write_text(TINY.read_text() + '[levels]\n"imaging.nu" = [0.3, 3.0]\n')
+    simulate = ("simulate", ladder, "--seed", 1, "-j", 1, "-o", tmp_path / "out")
+    for level in ((), ("--level", "7")):
+        refused(simbench(*simulate, *level), "is no level of .*; allowed: '0.3', '3.0'")
+    refused(simbench("simulate", TINY, "-o", tmp_path / "out", "--level", "7"), "allowed: none")
+    assert not (tmp_path / "out").exists()
+    assert simbench(*simulate, "--level", "0.3").returncode == 0
+    scenario = json.loads((tmp_path / "out" / "manifest.json").read_text())["scenario"]
+    assert scenario["imaging"]["nu"] == 0.3
+
+
 def test_a_missing_compiler_is_said_unless_quiet(tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "COMPILE_S", {1: 0.0, 2: 0.0})  # a short simulation is worth it
     monkeypatch.setattr(planning, "_marker", lambda *_: tmp_path / "cold")

@@ -1,4 +1,4 @@
-from simbench.core.text import count, counted, duration, markdown_table, memory, number
+from simbench.core.text import count, counted, duration, markdown_table, memory, number, span
 
 
 def test_numbers_are_short():
@@ -11,6 +11,12 @@ def test_numbers_are_short():
         "4.2 M",
         "900 M",
     ]
+
+
+def test_whole_numbers_have_no_exponent():
+    assert [count(n) for n in (999_400, 999_600, 999_999_000)] == ["999 k", "1 M", "1 G"]
+    assert span([1_296_000]) == "1296000"
+    assert span([0.5, 20]) == "0.5 to 20"
 
 
 def test_one_thing_has_no_plural():

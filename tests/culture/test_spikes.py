@@ -33,8 +33,14 @@ def test_trains_hold_every_event_in_order_whatever_the_order_given(pairs, random
         ([0], [-0.1], "allowed is 0 <= t < 10"),
         ([5], [1.0], "indices must lie in 0..4"),
         ([0, 1], [1.0], "do not match"),
+        ([0.7], [1.0], "indices must be whole numbers"),
     ],
 )
 def test_impossible_spikes_are_refused(neurons, times, complaint):
     with pytest.raises(SimbenchError, match=complaint):
         SpikeTrains.from_events(np.array(neurons), np.array(times), 5, 10.0)
+
+
+def test_a_recording_without_an_end_is_refused():
+    with pytest.raises(SimbenchError, match="duration = nan s; allowed: a finite number"):
+        SpikeTrains.from_events(np.array([0]), np.array([1.0]), 5, np.nan)

@@ -21,6 +21,7 @@ from simbench.methods.controls.taught import (
 )
 from simbench.methods.registry import get_method
 from simbench.report.result_tables import write_tables
+from simbench.scenario.scenario_file import load_scenario
 
 
 def test_counts_by_frame_forget_when_in_the_frame_spikes_came():
@@ -61,6 +62,9 @@ def test_cultures_that_teach_are_no_cultures_of_a_board(tiny):
     taught = teaching_scenario(tiny, 10)
     assert taught.replicates * len(taught.conditions) >= 10
     assert TEACHING_SEED > 10**6
+    few = list(load_scenario("label-efficiency").at_levels.values())[-1]
+    assert few.labelled_cultures > 20
+    assert teaching_scenario(few, 20).labelled_cultures is None
     assert [c.model_dump() for c in taught.conditions] == [c.model_dump() for c in tiny.conditions]
 
 

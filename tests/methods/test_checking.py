@@ -134,6 +134,12 @@ def test_each_rule_catches_who_breaks_it(method, rule, detail):
     assert "\n" not in broken[0].detail
 
 
+def test_the_method_itself_stays_as_it_is():
+    method = PCA(n_components=7)
+    check_method(method)
+    assert method.n_components == 7
+
+
 def test_nothing_is_tried_after_a_failed_fit():
     assert len(check_method(Fails())) == 2
 

@@ -1,11 +1,15 @@
 """What a method is told of who was recorded together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from simbench.core.errors import SimbenchError
 from simbench.data.traces import Traces
-from simbench.methods.embedding import call_grouped, fit_transform, reconstruct
+from simbench.methods.embedding import call_grouped, embed, fit_transform, reconstruct
+from simbench.methods.registry import get_method
 
 
 class Told(TransformerMixin, BaseEstimator):
@@ -49,6 +53,27 @@ def test_predictions_are_told_too():
     made = traces([2, 3, 2])
     density = reconstruct(method, made, fit_transform(method, made, 0))["log_density"]
     assert (density == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_only_recordings_that_train_must_be_alike(tiny_dataset, seed):
+    """The order in which a method gets them, which goes with the seed, makes no difference."""
+    lengths = np.where(tiny_dataset.test, 150, 200)
+    dataset = replace(cut(tiny_dataset, lengths), seed=seed)
+    latents = embed(get_method("spectrum"), dataset)
+    assert np.isfinite(latents).all()
+    lengths[np.flatnonzero(~tiny_dataset.test)[0]] = 150
+    with pytest.raises(SimbenchError, match="recordings differ"):
+        embed(get_method("spectrum"), replace(cut(tiny_dataset, lengths), seed=seed))
+    with pytest.raises(SimbenchError, match="no recording is for training"):
+        embed(get_method("spectrum"), replace(tiny_dataset, test=np.ones(len(lengths), bool)))
+
+
+def cut(dataset, lengths):
+    recordings = (
+        replace(r, fluorescence=r.fluorescence[:, :n]) for r, n in zip(dataset.recordings, lengths)
+    )
+    return replace(dataset, recordings=tuple(recordings))
 
 
 def test_a_neuron_alone_in_a_recording_has_no_group():

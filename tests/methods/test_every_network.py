@@ -5,6 +5,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 from test_every_method import SECONDS_NOT_FRAMES, expected_failures
 
+from simbench.core.errors import SimbenchError
 from simbench.methods.avae.estimator import AVAE
 from simbench.methods.avae.published_network import PublishedAVAE
 from simbench.methods.contrastive import SegmentContrastive
@@ -24,6 +25,14 @@ class Lengthened(AVAE):
 
 class LengthenedShuffled(Lengthened, ShuffledTimeAVAE):
     pass
+
+
+@pytest.mark.parametrize("groups", [range(5), [0] * 100])
+@pytest.mark.parametrize("name", ["avae", "segment-contrastive", "mlp-vae", "windowed-pca"])
+def test_groups_of_another_number_are_one_line(name, groups):
+    X = np.random.default_rng(0).normal(size=(60, 64)).astype(np.float32)
+    with pytest.raises(SimbenchError, match=r"groups: shape \(\d+,\), expected \(60,\)"):
+        get_method(name).fit(X, groups=groups)
 
 
 QUICK = {"n_steps": 1, "device": "cpu"}

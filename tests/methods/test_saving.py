@@ -36,6 +36,12 @@ def test_saved_and_loaded_is_the_same(name, tmp_path):
         np.testing.assert_array_equal(given_back, method.inverse_transform(latents))
 
 
+def test_numbers_of_numpy_are_saved(tmp_path):
+    fitted = LinearAutoencoder(n_components=2, random_state=np.int64(3), device="cpu", n_steps=1)
+    fitted.fit(TRAIN).save(tmp_path / "method.safetensors")
+    assert LinearAutoencoder.load(tmp_path / "method.safetensors").random_state == 3
+
+
 @pytest.fixture
 def fitted():
     return LinearAutoencoder(2, n_steps=2, device="cpu").fit(TRAIN)

@@ -112,6 +112,16 @@ def test_r2_is_that_of_a_regression_where_neurons_are_many():
     assert truth_r2(x, y, train) == pytest.approx(expected, abs=1e-3)
 
 
+def test_a_class_that_no_scored_neuron_has_does_not_count():
+    kinds = np.where(TRAIN, np.arange(N) // 2 % 3, np.arange(N) // 2 % 2)
+    assert -2 < truth_r2(NOISE, truth_matrix({"kind": kinds}), TRAIN) < 0.1
+
+
+def test_a_number_that_never_varies_is_not_recovered():
+    informativeness = dci(NOISE, {"a": TRUTH[:, 0], "same": np.full(N, 6.0)}, TRAIN)
+    assert not informativeness["informativeness"] > 0.2
+
+
 def test_truth_matrix_gives_every_factor_a_variance_of_one():
     kind = np.array(["RS", "IB", "CH"])[np.arange(N) % 3]
     matrix = truth_matrix({"firing_type": kind, "d": 100 * TRUTH[:, 0]})

@@ -11,6 +11,7 @@ from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate, l
 from simbench.data.recording import Truth
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score
+from simbench.scoring.latent_rows import is_of_recordings, labelled_neurons
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.targets import read_targets
 
@@ -217,6 +218,47 @@ def test_datasets_that_cannot_be_scored_are_refused(dataset):
     object.__setattr__(one_type, "labels", dataset.labels.assign(firing_type="RS"))
     with pytest.raises(SimbenchError, match="'firing_type' is 'RS' in all training cultures"):
         evaluate(latents, one_type, ["firing_type"])
+
+
+def with_labels(dataset, **columns):
+    changed = replace(dataset)
+    object.__setattr__(changed, "labels", dataset.labels.assign(**columns))
+    return changed
+
+
+def test_a_number_that_never_varies_is_refused(dataset):
+    same = with_labels(dataset, in_degree=6)
+    with pytest.raises(SimbenchError, match="'in_degree' is 6 in all training cultures; .* values"):
+        evaluate(perfect(dataset), same, ["in_degree"])
+
+
+def test_where_a_probe_sees_one_class_it_names_that(dataset):
+    """One neuron of another kind on each side: most splits by neuron train on one class."""
+    kinds = np.full(len(dataset.labels), "RS")
+    kinds[[0, -1]] = "CH"
+    rare = with_labels(dataset, firing_type=kinds)
+    table = score(perfect(dataset), rare, ["firing_type"])
+    table = table[table["metric"] == "balanced_accuracy"].set_index(["probe", "split"])["value"]
+    assert table.between(0, 1).all()
+    assert len(table) == 4
+
+
+def test_few_labelled_cultures_hold_all_classes_where_each_has_one(dataset):
+    kinds = np.where(dataset.culture % 2, "RS", "CH")
+    scenario = load_scenario("quickstart").model_copy(update={"labelled_cultures": 2})
+    pure = replace(with_labels(dataset, firing_type=kinds), scenario=scenario)
+    object.__setattr__(pure, "labels", dataset.labels.assign(firing_type=kinds))
+    (target,) = read_targets(pure, ["firing_type"])
+    for chosen in labelled_neurons(pure, target):
+        assert set(kinds[chosen]) == {"RS", "CH"}
+
+
+@pytest.mark.parametrize("lacking", [[], [0], [0, 7]])
+def test_a_number_of_recordings_is_scored_at_once_even_if_some_lack_it(dataset, lacking):
+    age = dataset.culture.astype(float)
+    age[np.isin(dataset.culture, lacking)] = np.nan
+    (target,) = read_targets(with_labels(dataset, age=age), ["age"])
+    assert is_of_recordings(dataset, target)
 
 
 def test_without_firing_types_numbers_are_scored_within_nothing(dataset):

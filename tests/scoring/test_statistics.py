@@ -113,6 +113,16 @@ def test_the_critical_difference_recipe_fails_where_holm_holds():
     assert np.mean(false) > 0.14
 
 
+@pytest.mark.parametrize(("n_cultures", "said"), [(4, 80), (8, 88), (20, 93)])
+def test_intervals_hold_the_true_mean_as_often_as_the_docs_say(n_cultures, said):
+    rng, n_times = np.random.default_rng(0), 1000
+    held = 0
+    for _ in range(n_times):
+        low, high = nested_interval(pd.Series(rng.normal(size=n_cultures)))
+        held += low <= 0 <= high
+    assert 100 * held / n_times == pytest.approx(said, abs=1.5)
+
+
 def test_compare_is_symmetric_and_holm_adjusted():
     scores = board(0.5, 0.6, 0.9)
     p = compare(scores)

@@ -48,6 +48,7 @@ def export(
         "parquet": parquet,
     }  # fmt: skip
     module = modules[to]
+    dataset.check_names()
     folder = Path(folder)
     with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
         columns: dict[str, None] = {}  # of all label tables, in order

@@ -204,10 +204,15 @@ def _pixel_masks(rois: Rois | None, n_neurons: int) -> list["VectorData"]:
 
 def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[str]]]:
     """Label columns in types that the inspector accepts; columns without a value are left out."""
+    names = set(map(str, labels))
     for label, column in labels.items():
         if column.isna().all():
             continue
-        name = str(label).replace("/", "_").replace(":", "_")  # in NWB they are parts of a path
+        name = str(label)
+        while "/" in name or ":" in name or (name != label and name in names):
+            name = name.replace("/", "_").replace(":", "_")  # in NWB they are parts of a path
+            name += "_" * (name in names)
+        names.add(name)
         if pd.api.types.is_bool_dtype(column):
             yield name, column.to_numpy(dtype=bool)
         elif not pd.api.types.is_numeric_dtype(column):

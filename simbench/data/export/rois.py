@@ -47,6 +47,9 @@ def draw_rois(recording: Recording) -> Rois:
     if not {"x_mm", "y_mm"} <= set(labels):
         raise SimbenchError(f"{recording.name}: no labels x_mm, y_mm, so there are no ROIs to draw")
     xy_um = 1000 * labels[["x_mm", "y_mm"]].to_numpy(dtype=float)
+    if not np.isfinite(xy_um).all():
+        lacks = int(np.flatnonzero(~np.isfinite(xy_um).all(axis=1))[0])
+        raise SimbenchError(f"{recording.name}: neuron {lacks} has no position x_mm, y_mm")
     corner = xy_um.min(axis=0) - _MARGIN_UM
     extent = xy_um.max(axis=0) + _MARGIN_UM - corner
     pixel_um = max(PIXEL_UM, extent.max() / _MAX_PIXELS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pynwb import NWBFile
     from pynwb.ophys import RoiResponseSeries
 
-_OTHERS = ("neuropil", "deconv", "true")
+_OTHERS = ("neuropil", "deconv", "denois", "baseline", "background", "true")
 _UNTOLD = ("", "unknown", "not told", "see notes")
 
 
@@ -24,7 +24,8 @@ def read_nwb_traces(path: str | Path, name: str | None = None) -> list[Recording
     """Read an NWB file: one recording for each series of traces, such as one for each plane.
 
     The series are the ``RoiResponseSeries`` in containers ``Fluorescence``; if there are none,
-    those in ``DfOverF`` as 1 + dF/F. Series of neuropil, deconvolved or true dF/F are left out.
+    those in ``DfOverF`` as 1 + dF/F. Those of neuropil, background, baseline, denoised, deconvolved
+    or true dF/F are left out, by the name of the series or of its container.
     Values are those of the series times its ``conversion``, plus its ``offset``. A time stamp is
     taken for the middle of its frame, the time at which a series of a given rate starts for the
     beginning of its first. Units are the neurons that a column of theirs names as
@@ -68,7 +69,8 @@ def _series(file: "NWBFile", kind: Any, add: float) -> Iterator[tuple["RoiRespon
     for item in file.objects.values():
         if isinstance(item, kind):
             for name, series in item.roi_response_series.items():
-                if not any(word in name.lower() for word in _OTHERS):
+                called = f"{item.name} {name}".lower()  # suite2p names the containers alone
+                if not any(word in called for word in _OTHERS):
                     yield series, add
 
 

@@ -24,8 +24,11 @@ _READERS = {".mat": read_ground_truth, ".nwb": read_nwb_traces}
 _TAKEN = (
     "split", "recording", "neuron", "time", "frame_rate_hz", "rate", "fluorescence", "dff",
     "clean_dff", "spike_times_s", "inputs", "input_weights", "pixel_mask", "voxel_mask", "colnames",
-    "description", "imaging_plane", "reference_images", "object_id", "namespace",
+    "description", "imaging_plane", "reference_images", "object_id", "namespace", "id", "name",
+    "image_mask", "pixel_mask_index", "voxel_mask_index",
 )  # fmt: skip
+_MINI = "_mini.mat"
+_MISSING = ("NA", "N/A", "NaN", "nan")
 
 
 def import_traces(
@@ -51,6 +54,8 @@ def import_traces(
         the name where two files have the same.
     """
     paths = files_of(files, _READERS)
+    again = {p.with_name(p.name.replace(_MINI, "_dF_traces.mat")) for p in paths if _MINI in p.name}
+    paths = [path for path in paths if path not in again]  # as `data.export.cascade` writes them
     for path in paths:
         if path.suffix not in _READERS:
             raise SimbenchError(f"{path}: unknown kind of file; allowed: {', '.join(_READERS)}")
@@ -116,10 +121,18 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
     return replace(dataset, recordings=tuple(recordings), origin=origin)
 
 
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Numbers, where all that is no number is what R or Python write for a missing one."""
+    try:
+        return pd.to_numeric(column.mask(column.isin(_MISSING)))
+    except ValueError:
+        return column
+
+
 def _read_table(path: Path, neurons: list[str]) -> pd.DataFrame:
     """The rows in the order of the neurons, without their names."""
     with reading(path):
-        table = read_table(path, keep_default_na=False, na_values=[""])
+        table = read_table(path, keep_default_na=False, na_values=[""]).apply(_as_numbers)
     if "neuron" not in table:
         if len(table) != len(neurons):
             raise SimbenchError(

@@ -187,7 +187,7 @@ class AVAE(Reconstructing):
     def _learn_directions(self, lesson: Lesson, rng: np.random.Generator) -> None:
         """Those of neurons in z, and those of cultures; before any training, at random."""
         network, pairs = self.network_, lesson.windows.pairs
-        z, split = lesson.encoded()
+        _, z, split = lesson.encoded()
         cultures = culture_directions(split, pairs, self.n_components, RIDGE)
         self.scaling_["n_culture"] = cultures.shape[1]
         if self.n_steps:
@@ -221,7 +221,7 @@ class AVAE(Reconstructing):
         return total + self.contrast_weight * contrast + self.beta * kl
 
     def _latents(self, X: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        z, split = self._encode_windows(X, groups)
+        _, z, split = self._encode_windows(X, groups)
         network, n_culture = self.network_, self.scaling_["n_culture"]
         center, rotation, cultures = (
             x.cpu().numpy() for x in (network.center, network.rotation, network.culture)

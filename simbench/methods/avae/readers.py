@@ -30,12 +30,14 @@ class Encoded(NamedTuple):
 
     Parameters
     ----------
-    z : ndarray, shape (n_neurons, n_windows, n_latents)
+    z, own : ndarray, shape (n_neurons, n_windows, n_latents)
+        As the decoder gets them, and relative to the culture if ``centre`` says so.
     split : Split
         Of the values that say what cultures are like.
     """
 
     z: np.ndarray
+    own: np.ndarray
     split: Split
 
 
@@ -94,17 +96,18 @@ class StatisticsReader:
         inputs = torch.from_numpy(whitened).to(signals.device)
         return Lesson(
             windows, lambda neurons, window: inputs[neurons, window],
-            lambda: Encoded(self._encode(whitened), split),
+            lambda: self._encode(whitened, split),
         )  # fmt: skip
 
     def encode(self, X: np.ndarray, signals: np.ndarray, groups: Groups) -> Encoded:
         """Latents of the windows of dF/F."""
         split = self._statistics.describe(X, groups)
         white = self.network.whitening.cpu().numpy()
-        return Encoded(self._encode((split.own @ white).astype(np.float32)), split)
+        return self._encode((split.own @ white).astype(np.float32), split)
 
-    def _encode(self, whitened: np.ndarray) -> np.ndarray:
-        return encode_windows(self.network, list(whitened.swapaxes(0, 1)))
+    def _encode(self, whitened: np.ndarray, split: Split) -> Encoded:
+        z = encode_windows(self.network, list(whitened.swapaxes(0, 1)))
+        return Encoded(z, z, split)
 
     @property
     def _statistics(self) -> WindowStatistics:
@@ -145,7 +148,7 @@ class FrameReader:
         pieces = [signals[:, :, start : start + windows.length] for start in windows.starts]
         z = encode_windows(self.network, [piece.swapaxes(0, 1) for piece in pieces])
         split = split_by_culture(z, groups if self.centre == "culture" else None)
-        return Encoded(split.own, split)
+        return Encoded(z, split.own, split)
 
 
 def encode_windows(network: AVAENetwork, windows: list[np.ndarray]) -> np.ndarray:

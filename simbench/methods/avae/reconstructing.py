@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
+from simbench.core.errors import SimbenchError
 from simbench.methods.avae.dynamics import Dynamics, choose_layout
 from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll, mixture_quantile
 from simbench.methods.culture_features import check_groups
@@ -142,6 +143,10 @@ class Reconstructing(LearnedTransformer):
         X = self._prepared(X)
         groups = check_groups(groups, len(X))
         decoder = self.network_.decoder
+        if X.shape[1] <= decoder.reach:
+            raise SimbenchError(
+                f"{X.shape[1]} frames; a prediction needs more than the {decoder.reach} before it"
+            )
         half = max(X.shape[1] // 2, decoder.reach)
         signals = self._signals(X, groups)[:, :, half - decoder.reach :]
         z = self._encoded(X[:, :half], groups)

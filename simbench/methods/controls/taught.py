@@ -233,7 +233,8 @@ class TracesTaught(Control):
 def teaching_scenario(scenario: Scenario, n_cultures: int) -> Scenario:
     """The scenario's test conditions with so many cultures, and nothing that is scored."""
     replicates = max(2, -(-n_cultures // len(scenario.conditions)))
-    return scenario.model_copy(update={"replicates": replicates, "split": {}})
+    changes = {"replicates": replicates, "split": {}, "labelled_cultures": None}
+    return scenario.model_copy(update=changes)
 
 
 def _seen(dataset: Dataset, describer: Describer, noise: float) -> _Seen:

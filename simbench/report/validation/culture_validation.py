@@ -1,6 +1,7 @@
 """Do simulated cultures behave like real ones: statistics compared, written down and drawn."""
 
 from collections.abc import Callable, Sequence
+from glob import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -260,7 +261,7 @@ def typical_recording(some: pd.DataFrame) -> str:
 
 def spikes_of(folder: Path, file: str) -> SpikeTrains:
     """Spikes of one of the electrode recordings below a folder, by the name of its file."""
-    data = read_electrodes(next(folder.rglob(f"{file}.h5")))
+    data = read_electrodes(next(folder.rglob(f"{escape(file)}.h5")))
     return SpikeTrains(data["times"], data["offsets"], float(data["duration"][0]))
 
 

@@ -4,6 +4,7 @@ import pytest
 from scipy import io
 
 from simbench.data.export import export
+from simbench.data.readers.trace_files import import_traces
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,14 @@ def test_ground_truth_has_the_form_that_cascade_unpacks(small_dataset, folder):
         np.testing.assert_allclose(events, recording.truth.spikes[neuron], atol=1e-9)
         edges = np.append(times, times[-1] + 1 / 20) - 1 / 40
         assert np.histogram(events, edges)[0].sum() == len(recording.truth.spikes[neuron])
+
+
+def test_it_comes_back(small_dataset, folder):
+    dataset = import_traces(folder)
+    assert len(dataset.labels) == len(small_dataset.labels)
+    times = np.concatenate([r.truth.spikes.times for r in dataset.recordings])
+    known = np.concatenate([r.truth.spikes.times for r in small_dataset.recordings])
+    assert len(times) == len(known)
 
 
 def test_traces_to_predict_from_are_a_fraction(small_dataset, folder):

@@ -1,5 +1,6 @@
 """What holds for every format."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -63,6 +64,26 @@ def test_a_failed_export_leaves_nothing(small_dataset, tmp_path, to):
     with pytest.raises(SimbenchError, match="blinded"):
         export(small_dataset.blind(), tmp_path / "a", to)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", ""])
+def test_names_that_lead_elsewhere_are_refused(small_dataset, tmp_path, to, name):
+    first, *others = small_dataset.recordings
+    odd = replace(small_dataset, recordings=(replace(first, name=name), *others))
+    with pytest.raises(SimbenchError, match="allowed are names that a folder can have"):
+        export(odd, tmp_path / "out", to)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["nwb", "suite2p"])
+def test_a_neuron_without_a_place_is_one_line(small_dataset, tmp_path, kind):
+    pytest.importorskip("pynwb")
+    first, *others = small_dataset.recordings
+    truth = first.truth
+    labels = truth.labels.assign(x_mm=truth.labels["x_mm"].where(truth.labels.index != 3))
+    lost = replace(first, load_truth=lambda: replace(truth, labels=labels))
+    with pytest.raises(SimbenchError, match="neuron 3 has no position x_mm, y_mm"):
+        export(replace(small_dataset, recordings=(lost, *others)), tmp_path / "out", kind)
 
 
 def test_unknown_format():

@@ -81,7 +81,7 @@ def test_formats_that_need_more_say_so(folder, tmp_path, to):
 
 def write_nwb(
     path, timestamps=False, units=2, linked=True, plane_rows=3, kind="Fluorescence", animals=None,
-    **scale,
+    containers=(None,), **scale,
 ):  # fmt: skip
     """Three ROIs in a plane, traces of the last two, and units of the last ROIs."""
     pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
@@ -98,8 +98,9 @@ def write_nwb(
         indicator="GCaMP6s", location="CA1", imaging_rate=10.0,
     )  # fmt: skip
     segmentation = ImageSegmentation()
-    container = {"Fluorescence": Fluorescence, "DfOverF": DfOverF}[kind]()
-    file.create_processing_module("ophys", "optical physiology").add([segmentation, container])
+    make = {"Fluorescence": Fluorescence, "DfOverF": DfOverF}[kind]
+    made = [make(name=name) if name else make() for name in containers]
+    file.create_processing_module("ophys", "optical physiology").add([segmentation, *made])
     table = segmentation.create_plane_segmentation("cells", plane, name="cells")
     for _ in range(plane_rows):
         table.add_roi(pixel_mask=[(0, 0, 1.0)])
@@ -110,11 +111,13 @@ def write_nwb(
     if timestamps:
         when = {"timestamps": 100.05 + np.arange(100) / 10}
     data = np.arange(200.0).reshape(100, 2)
-    for name in ("RoiResponseSeries", "Neuropil"):
-        rois = table.create_roi_table_region("some", region=[1, 2])
-        container.create_roi_response_series(
-            name=name, data=data, unit="n.a.", rois=rois, **when, **scale
-        )
+    names = ("RoiResponseSeries", "Neuropil", "Denoised") if len(made) == 1 else ("plane0",)
+    for number, container in enumerate(made):
+        for name in names:
+            rois = table.create_roi_table_region("some", region=[1, 2])
+            container.create_roi_response_series(
+                name=name, data=data + number, unit="n.a.", rois=rois, **when, **scale
+            )
     for unit in range(units):
         file.add_unit(spike_times=[101.0 + unit, 102.5 + unit])
     if linked and units:
@@ -136,6 +139,13 @@ def test_nwb_traces_come_with_their_spikes_and_labels(tmp_path, timestamps):
     assert list(labels["firing_type"]) == ["FS", "IB"]
     assert set(labels["indicator"] + labels["region"] + labels["animal"]) == {"GCaMP6sCA1mouse 7"}
     assert "network_spike_share" in labels
+
+
+def test_of_a_file_of_suite2p_only_fluorescence_is_read(tmp_path):
+    """suite2p calls every series like its plane, and names the containers."""
+    containers = ("Neuropil", "Fluorescence", "Deconvolved")
+    (recording,) = import_traces(write_nwb(tmp_path / "a.nwb", containers=containers)).recordings
+    np.testing.assert_array_equal(recording.fluorescence[0, :2], [1.0, 3.0])
 
 
 def test_rois_of_one_animal_are_its_group_and_those_of_several_are_one_line(tmp_path):
@@ -230,6 +240,14 @@ def test_own_labels_join_by_name_or_in_order(folder, tmp_path):
     assert list(loaded.windows(5.0, 10.0, per_recording=1).labels["depth"]) == [1.5, 2, 3, 4]
 
 
+@pytest.mark.parametrize("missing", ["", "NA", "NaN", "nan"])
+def test_a_missing_number_leaves_numbers(folder, tmp_path, missing):
+    columns = {"depth": [1.5, 2, missing, 4], "layer": ["NA", "2/3", "4", "4"]}
+    labels = add_labels(import_traces(folder), own(tmp_path, **columns)).labels
+    np.testing.assert_array_equal(labels["depth"], [1.5, 2, np.nan, 4])
+    assert list(labels["layer"]) == columns["layer"]
+
+
 @pytest.mark.parametrize("stem", [".x", "README.md", "manifest.json"])
 def test_names_that_no_dataset_can_have_are_one_line(tmp_path, stem):
     write_mat(tmp_path / f"{stem}.mat", cell())
@@ -245,10 +263,13 @@ def test_hidden_files_of_a_folder_are_left_alone(folder):
 
 
 def test_labels_with_a_slash_are_exported(folder, tmp_path):
-    pytest.importorskip("pynwb")
-    dataset = add_labels(import_traces(folder), own(tmp_path, **{"c/d": [1, 2, 3, 4]}))
+    pynwb = pytest.importorskip("pynwb")
+    dataset = add_labels(import_traces(folder), own(tmp_path, **{"c/d": [1, 2, 3, 4], "c_d": 5}))
     export(dataset, tmp_path / "out", "nwb")
-    assert next((tmp_path / "out").rglob("*.nwb")).is_file()
+    with pynwb.NWBHDF5IO(next((tmp_path / "out").rglob("*.nwb")), "r") as io:
+        tables = [o for o in io.read().objects.values() if "c_d" in getattr(o, "colnames", ())]
+        assert tables
+        assert all("c_d_" in table.colnames for table in tables)
 
 
 def test_own_animals_are_groups(folder, tmp_path):
@@ -274,6 +295,7 @@ def test_neurons_of_several_animals_in_a_recording_are_one_line(small_dataset, t
         ({"neuron": [f"{n}/0" for n in [*NAMES, NAMES[0]]]}, f"'{NAMES[0]}/0' is a duplicate"),
         ({"neuron": [f"{n}/0" for n in [*NAMES[:3], "x"]]}, "neuron 'x/0' is no neuron of the"),
         ({"split": [1, 2, 3, 4]}, "column 'split': exports .*: any name but split, "),
+        ({"id": [1, 2, 3, 4]}, "column 'id': exports call something else so"),
         ({"days_in_vitro": list("abcd")}, "column 'days_in_vitro' is text; needed: numbers"),
     ],
 )

@@ -161,6 +161,21 @@ def test_each_eighth_latent_is_of_the_culture(filters, with_filters, training_se
     assert (alone.std(axis=0) > 1e-6).all()
 
 
+def test_the_decoder_gets_latents_as_in_training(with_filters, training_set):
+    """Those that tell the neuron are relative to its culture, those that drive the decoder not."""
+    X, groups = training_set[0], np.arange(80) // 20
+    z, own, _ = with_filters._encode_windows(X, groups)
+    by_culture = [values.reshape(4, -1, z.shape[2]).mean(axis=1) for values in (z, own)]
+    np.testing.assert_allclose(by_culture[1], 0, atol=1e-4)
+    assert np.abs(by_culture[0]).max() > 0.05
+    np.testing.assert_array_equal(with_filters._encoded(X, groups), z.mean(axis=1))
+
+
+def test_too_few_frames_to_predict_are_one_line(fitted):
+    with pytest.raises(SimbenchError, match="10 frames; a prediction needs more than the 24 befor"):
+        fitted.predict_interval(np.zeros((3, 10), np.float32))
+
+
 def test_learned_filters_are_saved(with_filters, training_set, tmp_path):
     X = training_set[0][:30]
     with_filters.save(tmp_path / "filters.safetensors")
