@@ -440,6 +440,14 @@ def test_seeds_are_those_of_the_rows():
     assert "and 1 of the other scenarios; no setting was chosen on them" in words_of(FOUND)
 
 
+def test_draws_of_recorded_cultures_are_those_of_the_rows():
+    rows = read_rows(ROOT / "results" / "recorded-cultures")
+    tested = rows.dropna(subset=["cultures"]).groupby("seed")["cultures"].first().map(set)
+    assert list(map(len, tested)) == [17, 17]
+    assert len(set.union(*tested)) == 23
+    assert "Two draws of 17 test cultures, 23 in all" in words_of(REAL)
+
+
 def test_unlike_cells_are_read_less():
     assert "read the type best where cells are alike, less where they differ" in words_of(FOUND)
     curves = pd.read_csv(ROOT / "results" / "cells" / "curves.csv")
