@@ -55,8 +55,8 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     """Cheapest of Brian2's targets for these cultures; compiles once, before workers need it.
 
     All targets give the same spikes, so only cost decides: NumPy for a small first run, Cython
-    as soon as the work outweighs compiling. Without a C++ compiler it is NumPy, and a note
-    says so.
+    as soon as the work outweighs compiling. Without a C++ compiler that works it is NumPy, and a
+    note says so.
 
     Returns
     -------
@@ -74,8 +74,11 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
         return "numpy"
     # two workers begin at the two ends, and take from each other what is compiled
     ends = (False, True)[:n_compilers]
-    for _ in run_jobs(_compile, {(m, end): (*m, end) for m in cold for end in ends}, n_workers):
-        pass
+    try:
+        list(run_jobs(_compile, {(m, end): (*m, end) for m in cold for end in ends}, n_workers))
+    except Exception:  # such as a compiler that lacks the headers of Python
+        _log.warning("the C++ compiler failed: simulating with Brian2's NumPy target")
+        return "numpy"
     for model in cold:
         _marker(*model).touch()
     return "cython"

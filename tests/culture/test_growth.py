@@ -8,7 +8,7 @@ from plain import run_plain
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.culture import brian
+from simbench.culture import brian, planning
 from simbench.culture.growth import build_culture, grow_culture, grow_cultures, make_network
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import Drive
@@ -148,6 +148,13 @@ def test_without_a_compiler_numpy_runs_with_a_note(cold, monkeypatch, caplog):
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert prepare_target([recipe(1000, duration_s=600.0)] * 50) == "numpy"
     assert caplog.messages == ["no C++ compiler found: simulating with Brian2's NumPy target"]
+
+
+def test_with_a_compiler_that_fails_numpy_runs_with_a_note(cold, monkeypatch, caplog):
+    monkeypatch.setattr(planning, "_compile", lambda *_: 1 / 0)
+    assert prepare_target([recipe(1000, duration_s=600.0)] * 50) == "numpy"
+    assert caplog.messages == ["the C++ compiler failed: simulating with Brian2's NumPy target"]
+    assert prepare_target([recipe(10, duration_s=1.0)]) == "numpy"
 
 
 def test_a_delay_longer_than_the_kept_releases_is_an_error():
