@@ -40,10 +40,9 @@ def simulate(
     """Simulate a scenario and write the labelled dataset."""
     levels = simbench.load_scenario(scenario).at_levels
     if (level or "") not in levels:
-        allowed = ", ".join(f"'{name}'" for name in levels) if "" not in levels else "none"
-        raise SimbenchError(
-            f"--level: '{level or ''}' is no level of {scenario}; allowed: {allowed}"
-        )
+        given = f"'{level}' is no level of {scenario}" if level else f"{scenario} has levels"
+        allowed = ", ".join(f"'{name}'" for name in levels if name) or "none"
+        raise SimbenchError(f"--level: {given}; allowed: {allowed}")
     chosen = levels[level or ""]
     check_new(out)
     with resumable(), progress_bars() as report:

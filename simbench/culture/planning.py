@@ -76,7 +76,8 @@ def prepare_target(recipes: Sequence[CultureRecipe], n_workers: int = 1) -> str:
     ends = (False, True)[:n_compilers]
     try:
         list(run_jobs(_compile, {(m, end): (*m, end) for m in cold for end in ends}, n_workers))
-    except Exception:  # such as a compiler that lacks the headers of Python
+    except Exception as error:  # such as a compiler that lacks the headers of Python
+        _log.info("compiling Brian2's model: %s", error)
         _log.warning("the C++ compiler failed: simulating with Brian2's NumPy target")
         return "numpy"
     for model in cold:

@@ -79,8 +79,8 @@ def fill_cache(
         return
     todo, n_workers = [recipe for _, recipe in missing], effective_n_jobs(n_jobs)
     if n_workers > 1:
-        for _ in run_jobs(_compile, {part: (part,) for part in ("axons", "calcium")}, n_workers):
-            pass
+        parts = {part: (part,) for part in ("axons", "calcium")}
+        list(run_jobs(_compile_with_numba, parts, n_workers))
     target = prepare_target(todo, n_workers)
     total_s = sum(map(simulated_s, todo))
     shared = cache.cache_folder()
@@ -101,8 +101,8 @@ def fill_cache(
         raise failed[0]
 
 
-def _compile(part: str) -> None:
-    """Have Numba compile, or find compiled, what each worker would else compile for itself."""
+def _compile_with_numba(part: str) -> None:
+    """Compile, or find compiled, what every worker would else compile for itself."""
     if part == "axons":
         build_culture(CultureRecipe(n_neurons=2), seed=0)
     else:

@@ -1,6 +1,8 @@
 """Tests over cultures against SciPy, closed forms, and the error rates they promise."""
 
+import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,8 @@ from simbench.scoring.statistics import (
     tie_letters,
     wilcoxon_p,
 )
+
+TIES = Path(__file__).parents[2] / "docs" / "explanation" / "ties-and-ranks.md"
 
 
 def p_of(differences):
@@ -121,6 +125,8 @@ def test_intervals_hold_the_true_mean_as_often_as_the_docs_say(n_cultures, said)
         low, high = nested_interval(pd.Series(rng.normal(size=n_cultures)))
         held += low <= 0 <= high
     assert 100 * held / n_times == pytest.approx(said, abs=1.5)
+    page = " ".join(TIES.read_text(encoding="utf-8").split())
+    assert re.search(rf"\b{said} times( of a hundred)? with {n_cultures}\b", page)
 
 
 def test_compare_is_symmetric_and_holm_adjusted():

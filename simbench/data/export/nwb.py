@@ -208,10 +208,9 @@ def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[
     for label, column in labels.items():
         if column.isna().all():
             continue
-        name = str(label)
-        while "/" in name or ":" in name or (name != label and name in names):
-            name = name.replace("/", "_").replace(":", "_")  # in NWB they are parts of a path
-            name += "_" * (name in names)
+        name = str(label).replace("/", "_").replace(":", "_")  # in NWB they are parts of a path
+        while name != label and name in names:
+            name += "_"
         names.add(name)
         if pd.api.types.is_bool_dtype(column):
             yield name, column.to_numpy(dtype=bool)
