@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
@@ -68,7 +69,8 @@ def score(
     latents: np.ndarray, dataset: Dataset, targets: Sequence[str], probes: Sequence[str] = PROBES
 ) -> pd.DataFrame:
     """Score latents as ``evaluate`` does, but without floor, ceiling and recovery."""
-    return pd.DataFrame(rows_of_latents(latents, dataset, targets, probes))
+    with threadpool_limits(1):  # so many small fits only wait for each other's threads
+        return pd.DataFrame(rows_of_latents(latents, dataset, targets, probes))
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from threadpoolctl import threadpool_limits
 
 from simbench.benchmark.folds_and_trainings import scores_of_folds
 from simbench.benchmark.rows import (
@@ -154,8 +153,7 @@ def _score(
     level, scenario = _at_level(scenario, seed, card)
     parts = cross_fitted_parts(simulate(scenario, seed, n_jobs))
     latents = _in_order(matrices, where, parts, card)
-    with threadpool_limits(1):
-        of_parts = [scores_and_ends(*pair) for pair in zip(latents, parts)]
+    of_parts = [scores_and_ends(*pair) for pair in zip(latents, parts)]
     scores, *ends = (pd.DataFrame(scores_of_folds([*map(_records, t)])) for t in zip(*of_parts))
     scores = with_recovery(scores, *ends)
     about = _about(card) | {"n_components": latents[0].shape[1]}

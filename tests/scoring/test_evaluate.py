@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ortho_group
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from simbench import Dataset, Recording, SimbenchError, SpikeTrains, evaluate, load_scenario
 from simbench.data.recording import Truth
+from simbench.scoring import evaluate as evaluate_module
 from simbench.scoring.checks import check_latents
 from simbench.scoring.evaluate import score
 from simbench.scoring.latent_rows import is_of_recordings, labelled_neurons
@@ -309,3 +311,19 @@ def test_a_test_culture_without_the_label_keeps_its_place(dataset):
     assert np.isnan(values).tolist() == [False, True, False, False, False]
     assert table.loc[("linear", "culture"), "value"] == pytest.approx(np.nanmean(values))
     assert np.flatnonzero(np.isnan(table.loc[("linear", "neuron"), "per_culture"])).tolist() == [6]
+
+
+def test_one_thread_scores_so_that_sums_are_those_of_a_run(dataset, monkeypatch):
+    seen = set()
+
+    def rows(*_):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return []
+
+    monkeypatch.setattr(evaluate_module, "rows_of_latents", rows)
+    with threadpool_limits(2):
+        rows()
+        assert seen == {2}
+        seen.clear()
+        score(np.zeros((len(dataset.labels), 1)), dataset, ["firing_type"])
+    assert seen == {1}
