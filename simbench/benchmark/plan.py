@@ -24,13 +24,14 @@ from simbench.methods.registry import (
 )
 from simbench.scenario.scenario import Scenario
 
-CONTROLS = (FLOOR, CEILING, "trace-stats", "untrained")
+UNTRAINED = "untrained"
+CONTROLS = (FLOOR, CEILING, "trace-stats", UNTRAINED)
 """Methods that stand in every table of latents."""
 LINEAR_REFERENCE = "windowed-pca"
 """Stands in every table of reconstructions within a budget."""
 _OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
 _PRELOAD = ("simbench.methods.embedding", "simbench.scoring.protocols")
-_PRELOAD_OF_NETWORKS = ("torch", "torch._dynamo")  # PyTorch's optimizers take its compiler along
+_OF_TRAINING = "torch._dynamo"  # PyTorch's optimizers take its compiler along
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,10 @@ def plan(
 def prepare(units: Sequence[Unit]) -> None:
     """Let the fits and scorings that are to come import their modules while cultures grow."""
     missing = [unit for unit in units if not unit.is_cached]
-    trains = any(find_entry(unit.method).is_drawn for unit in missing)
+    drawn = {unit.method for unit in missing if find_entry(unit.method).is_drawn}
     if missing:
-        prepare_processes(_PRELOAD + (_PRELOAD_OF_NETWORKS if trains else ()))
+        networks = ("torch",) * bool(drawn) + (_OF_TRAINING,) * bool(drawn - {UNTRAINED})
+        prepare_processes(_PRELOAD + networks)
 
 
 def networks_left_out(scenarios: Iterable[Scenario], methods: Sequence[str] = ()) -> list[str]:
