@@ -93,22 +93,22 @@ def _a_dask_worker(parent):
     return None
 
 
-@pytest.mark.parametrize("moment", ["simulation", "training"])
-def test_ctrl_c_or_the_end_of_a_job_stops_cleanly_and_says_how_to_resume(moment, tmp_path):
+def test_ctrl_c_or_the_end_of_a_job_stops_cleanly_and_says_how_to_resume(tmp_path):
     pytest.importorskip("torch")
     cache, out = tmp_path / "cache", tmp_path / "out"
-    process = start(cache, out, "-j", "1")
-    while not MOMENTS[moment](cache, out):
-        assert process.poll() is None
-        time.sleep(0.01)
-    if moment == "simulation":
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    else:
-        process.terminate()  # as a job scheduler does
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stderr == "simbench: stopped; the same command resumes\n"
-    assert not (out / "tiny" / ROWS_FILE).exists()
+    for moment in ("simulation", "training"):  # of a run, and of the one that resumes it
+        process = start(cache, out, "-j", "1")
+        while not MOMENTS[moment](cache, out):
+            assert process.poll() is None
+            time.sleep(0.01)
+        if moment == "simulation":
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        else:
+            process.terminate()  # as a job scheduler does
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert stderr == "simbench: stopped; the same command resumes\n"
+        assert not (out / "tiny" / ROWS_FILE).exists()
 
 
 def test_an_error_without_ctrl_c_stays_what_it_is():
