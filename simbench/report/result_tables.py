@@ -1,5 +1,7 @@
 """Writes all tables and figures that need nothing but rows."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -33,9 +35,9 @@ def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) ->
     board = leaderboard(rows, within=level_tables.stratum_name(scenario))
     for name, text in table_texts(board, rows, scenario).items():
         write_text(folder / name, text)
-    for name, figure in row_figures(board, rows, scenario).items():
+    for name, draw in row_figures(board, rows, scenario).items():
         kinds = ("png",) if name == "pairwise" else ("png", "svg")  # an SVG of it is large
-        save(figure, *(folder / f"{name}.{kind}" for kind in kinds))
+        save(draw(), *(folder / f"{name}.{kind}" for kind in kinds))
     return board
 
 
@@ -68,18 +70,24 @@ def table_texts(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> 
     return content
 
 
-def row_figures(board: Board, rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Figure]:
-    """The figures that need nothing but rows, by name."""
-    drawn = {"leaderboard": figures.draw_leaderboard(board)} if board.targets else {}
+def row_figures(
+    board: Board, rows: pd.DataFrame, scenario: Scenario | None
+) -> dict[str, Callable[[], Figure]]:
+    """What draws each of the figures that need nothing but rows, by its name."""
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if board.targets:
+        drawn["leaderboard"] = partial(figures.draw_leaderboard, board)
     if len(board.p_values[OVERALL]) > 1:
-        drawn["pairwise"] = figures.draw_pairwise(board)
+        drawn["pairwise"] = partial(figures.draw_pairwise, board)
     levels = level_tables.level_scores(rows)
     if levels:
-        drawn["curves"] = figures.draw_curves(board, levels, level_tables.axis_name(scenario))
+        axis = level_tables.axis_name(scenario)
+        drawn["curves"] = partial(figures.draw_curves, board, levels, axis)
     taught = level_tables.taught_curve(rows)
     if taught:
         shown = [TAUGHT, *board.ranked[:1]]
-        drawn["taught"] = figures.draw_curves(board, taught, "cultures that teach", shown)
+        what = "cultures that teach"
+        drawn["taught"] = partial(figures.draw_curves, board, taught, what, shown)
     if level_tables.has_sizes(scenario):
-        drawn["cost"] = figures.draw_cost(level_tables.cost_table(rows))
+        drawn["cost"] = partial(figures.draw_cost, level_tables.cost_table(rows))
     return drawn

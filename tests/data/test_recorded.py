@@ -117,7 +117,7 @@ def test_damaged_recordings_of_the_cache_are_made_again(cells):
 def test_the_whole_way_of_a_scenario(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMBENCH_REAL", str(write_cells(tmp_path, n_animals=60)))
     cells = validated(Scenario, CELLS)
-    rows = run(plan([pinned(cells)], ["pca", "spectrum"]))
+    rows = run(plan([pinned(cells)], ["spectrum"]))
     assert set(rows["status"]) == {"ok"}, rows["error"].dropna().tolist()
     mine = rows[(rows["metric"] == "within_type_r2") & (rows["split"] == "culture")]
     assert set(mine["target"]) == {"log_rate", "burst_fraction"}
@@ -239,7 +239,7 @@ def test_run_of_a_dataset_of_anyone(folder, tmp_path):
     windows = ("--seconds", "5", "--frame-rate", "10")
     done = simbench(
         "run", "--dataset", data, "--target", "depth", "--target", "indicator", *windows,
-        "-m", "pca", "-m", "spectrum", "-j", "1", "--out", out,
+        "-m", "pca", "-j", "1", "--out", out,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = read_rows(out / "my-cells")

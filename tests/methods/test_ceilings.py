@@ -92,15 +92,15 @@ def test_it_never_looks_at_the_labels_at_hand(tiny_dataset, answers, monkeypatch
 
 
 def test_the_learning_curve_is_drawn_from_rows(tiny, tmp_path):
-    names = [f"traces-taught[n_cultures={n}, n_steps=10, width=4, device=cpu]" for n in (4, 8, 16)]
+    names = [f"traces-taught[n_cultures={n}, n_steps=10, width=4, device=cpu]" for n in (4, 8)]
     rows = run(plan([tiny], names, [1]))
     assert (rows["status"] == "ok").all()
     write_tables(tmp_path, rows, tiny)
     assert (tmp_path / "taught.svg").is_file()
     curve = pd.read_csv(tmp_path / "taught.csv").set_index(["target", "level"])["score"]
-    assert list(curve["firing_type"].index) == [4, 8, 16]
+    assert list(curve["firing_type"].index) == [4, 8]
     board = leaderboard(rows).table
-    for name, n in zip(names, (4, 8, 16)):
+    for name, n in zip(names, (4, 8)):
         for target in tiny.targets:
             assert curve[target, n] == pytest.approx(board.loc[name, (target, "score")], abs=1e-5)
 

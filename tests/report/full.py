@@ -26,7 +26,7 @@ MORE = {
 }  # fmt: skip
 
 
-def write_full_results(folder, seeds=(1, 2)):
+def write_full_results(folder):
     """Rows of all scenarios, each in its folder; the numbers are made up, the names are not."""
     methods = {
         name: (METHODS[name].family if name in METHODS else "control", place)
@@ -39,7 +39,7 @@ def write_full_results(folder, seeds=(1, 2)):
         for level, plain in scenario.at_levels.items():
             n_cultures = scenario.n_test * len(scenario.conditions) or 12  # or recorded ones
             rows = made_rows(
-                shown, name, scenario.version, seeds=seeds, levels=(level,),
+                shown, name, scenario.version, seeds=(1,), levels=(level,),
                 targets=tuple(scenario.targets) or ("firing_type",), n_cultures=n_cultures,
             )  # fmt: skip
             rows = pd.concat([rows, *_further(rows, scenario)], ignore_index=True)

@@ -85,7 +85,7 @@ def test_rows_of_two_versions_are_refused(tmp_path):
 
 def test_pngs_look_the_same_with_fewer_colours(results, tmp_path):
     rows = read_rows(results / "made-0")
-    figure = row_figures(leaderboard(rows), rows, None)["leaderboard"]
+    figure = row_figures(leaderboard(rows), rows, None)["leaderboard"]()
     buffer = io.BytesIO()
     figure.savefig(buffer, bbox_inches="tight", format="png")
     save(figure, tmp_path / "small.png")
