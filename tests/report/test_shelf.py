@@ -15,7 +15,7 @@ from simbench.report.level_tables import find_scenario, rows_and_scenarios, stra
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
 from simbench.report.summary import draw_summary, summarise_boards, summary_text
-from simbench.scenario.scenario_file import read_scenario
+from simbench.scenario.scenario_file import load_scenario, read_scenario
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
@@ -88,6 +88,7 @@ def test_no_error_was_left_behind(shelf):
     known = find_scenario(rows, folder)
     assert known is not None, f"{folder.name}: scenario.json is not the one that made the rows"
     assert folder.name == known.name
+    assert known.question == load_scenario(known.name).question
 
 
 def test_the_tables_are_what_the_rows_give(shelf):
