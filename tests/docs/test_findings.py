@@ -244,7 +244,10 @@ def test_words_on_ranks_are_those_of_the_table():
     )
     means = suite.pivot_table("tau", "target", "ladder")
     assert set(means.index[means[True] >= means[False]]) == {"isi_cv2"}
-    assert "and but for `isi_cv2` they agree less with real cells than the other boards" in page
+    assert (
+        "and on all labels but `isi_cv2` they agree less with real cells than the other boards"
+        in page
+    )
     above = (table["tau_low"] > 0).groupby(table["board"]).sum()
     assert above["held-out cultures"] == above["held-out cultures less split by neuron"] == 4
     assert "with intervals of tau above zero for all four labels" in page
