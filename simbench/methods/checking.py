@@ -126,6 +126,8 @@ def _one_line(error: BaseException) -> str:
 
 
 def _parameters(checked: CheckedMethod) -> Iterator[str]:
+    if not hasattr(checked.method, "get_params"):
+        yield "there is no get_params; sklearn.base.BaseEstimator as a base class brings it"
     before, after = checked.method.get_params(False), clone(checked.method).get_params(False)
     if before.keys() != after.keys():
         yield "clone changes the parameters; __init__ must only store its arguments"

@@ -22,6 +22,12 @@ class ChangesArgument(Good):
         self.scale = scale * np.ones(1)
 
 
+class NoScikit:
+    """Runs, but can't be cloned."""
+
+    fit, transform = Good.fit, Good.transform
+
+
 class Fails(Good):
     def fit(self, X, y=None):
         raise RuntimeError("no\nluck")
@@ -112,6 +118,7 @@ def test_good_methods_keep_every_rule(method):
     ("method", "rule", "detail"),
     [
         (ChangesArgument(), "clone", "clone"),
+        (NoScikit(), "clone", "BaseEstimator as a base class"),
         (Fails(), "fits", "RuntimeError: no luck"),
         (Leaves(), "fits", "SystemExit: 0"),
         (Flat(), "unseen culture", "17 neurons have the shape (17,)"),
