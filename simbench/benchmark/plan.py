@@ -31,7 +31,6 @@ LINEAR_REFERENCE = "windowed-pca"
 """Stands in every table of reconstructions within a budget."""
 _OF_SPIKES = {name for name in METHODS if name.startswith(CEILING)}
 _PRELOAD = ("simbench.methods.embedding", "simbench.scoring.protocols")
-_OF_TRAINING = "torch._dynamo"  # PyTorch's optimizers take its compiler along
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,9 @@ def prepare(units: Sequence[Unit]) -> None:
     missing = [unit for unit in units if not unit.is_cached]
     drawn = {unit.method for unit in missing if find_entry(unit.method).is_drawn}
     if missing:
-        networks = ("torch",) * bool(drawn) + (_OF_TRAINING,) * bool(drawn - {UNTRAINED})
-        prepare_processes(_PRELOAD + networks)
+        networks = ("torch",) if drawn else ()
+        training = ("torch._dynamo",) if drawn - {UNTRAINED} else ()  # optimizers bring it along
+        prepare_processes(_PRELOAD + networks + training)
 
 
 def networks_left_out(scenarios: Iterable[Scenario], methods: Sequence[str] = ()) -> list[str]:

@@ -10,11 +10,7 @@ from threadpoolctl import threadpool_limits
 from simbench import SimbenchError, evaluate
 from simbench.benchmark.plan import CONTROLS, Unit, plan
 from simbench.benchmark.reproduce import reproduce
-from simbench.benchmark.rows import (
-    ROWS_FILE,
-    read_rows,
-    write_rows,
-)
+from simbench.benchmark.rows import ROWS_FILE, read_rows, write_rows
 from simbench.benchmark.run import latents_of, run
 from simbench.board.leaderboard import leaderboard
 from simbench.core.parallel import parallel_backend
