@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -101,7 +102,8 @@ def run_jobs(
     how: dict[str, Any] = {"n_jobs": n_jobs}
     if n_jobs == 1 and not _works_itself:
         how = {"n_jobs": 2, "pre_dispatch": 1, "batch_size": 1}  # joblib itself would stay here
-    with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=1):
+    workers: dict[str, Any] = {"inner_max_num_threads": 1, "initializer": _leave_ctrl_c_to_caller}
+    with warnings.catch_warnings(), parallel_config("loky", **workers):
         # joblib replaces a worker whose memory has grown; nothing is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         try:
@@ -154,6 +156,11 @@ def prepare_processes(preload: tuple[str, ...]) -> None:
 def leave_at_once() -> None:
     """Let this process end without looking for garbage, which takes Brian2 seconds."""
     atexit.register(gc.freeze)
+
+
+def _leave_ctrl_c_to_caller() -> None:
+    """The caller ends its workers; one that heard of it first would print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _with_key(

@@ -1,5 +1,6 @@
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -48,6 +49,12 @@ def pid_of(_):
 
 def setting_of(_):
     return os.environ.get("SIMBENCH_REAL")
+
+
+@pytest.mark.parametrize("way", [run_alone, run_jobs])
+def test_ctrl_c_is_for_the_caller_who_ends_its_workers(way):
+    ((_, answer),) = way(signal.getsignal, {0: (signal.SIGINT,)}, 2)
+    assert answer == signal.SIG_IGN
 
 
 @pytest.mark.parametrize("way", [run_alone, run_jobs])
