@@ -6,12 +6,15 @@ name. A comment in front of a block may say
 
     <!-- not run: why -->        it is checked, and not run
     <!-- needs: name, name -->   it is left out where these packages are not installed
+    <!-- in: folder -->          it is run in this folder
 """
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
+from contextlib import chdir
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +30,7 @@ from simbench.scenario import scenario_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMENT = re.compile(r"<!-- (not run|needs): (.*?) -->\s*$")
+COMMENT = re.compile(r"<!-- (not run|needs|in): (.*?) -->\s*$")
 TITLE = re.compile(r'title="(.+?)"')
 PROGRAMS = {"r": ("Rscript", "-e"), "matlab": ("octave", "--no-gui", "--eval")}
 METHOD = '''
@@ -36,6 +39,15 @@ from sklearn.decomposition import PCA
 class Mine(PCA):
     """A method that a reader of the README has."""
 '''
+
+
+def filled_in(card: str) -> str:
+    """A method card as its reader leaves it."""
+    lines = {"name": '"mine"', "authors": '["A. Author"]', "link": '"https://example.org/mine"',
+             "latent_size": "8", "hardware": '"2 cores"', "training_time_s": "1.0"}  # fmt: skip
+    for key, value in lines.items():
+        card = re.sub(rf"^{key} = .*$", f"{key} = {value}", card, flags=re.MULTILINE)
+    return card
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class Block:
     code: str
     not_run: str
     needs: tuple[str, ...]
+    folder: str
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
@@ -59,13 +72,17 @@ class Block:
         return not self.not_run and all(map(find_spec, self.needs)) and all(map(which, programs))
 
     @property
-    def commands(self) -> list[list[str]]:
-        """Words of each command of simbench, without the first one."""
+    def lines(self) -> list[list[str]]:
+        """Words of each line of a shell."""
         if self.language not in ("sh", "bash"):
             return []
         lines = self.code.replace("\\\n", " ").replace("&&", "\n").splitlines()
-        words = (shlex.split(line, comments=True) for line in lines)
-        return [rest for first, *rest in filter(None, words) if Path(first).name == "simbench"]
+        return list(filter(None, (shlex.split(line, comments=True) for line in lines)))
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """Words of each command of simbench, without the first one."""
+        return [rest for first, *rest in self.lines if Path(first).name == "simbench"]
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -78,7 +95,8 @@ def blocks_of(page: Path) -> list[Block]:
             title = TITLE.search(rest)
             needs = tuple(filter(None, said.get("needs", "").split(", ")))
             options = title[1] if title else "", token.content, said.get("not run", ""), needs
-            found.append(Block(page, token.map[0] + 1, language, *options))
+            folder = said.get("in", ".")
+            found.append(Block(page, token.map[0] + 1, language, *options, folder))
         is_comment = token.type == "html_block" and COMMENT.match(token.content)
         comment = token.content if is_comment else ""
     return found
@@ -94,7 +112,7 @@ class Desk:
         for name in scenario_file.available_scenarios():
             (shipped / f"{name}.toml").write_text(tiny.replace('"tiny"', f'"{name}"'))
         monkeypatch.setattr(scenario_file, "_SHIPPED", shipped)
-        self.folder, self.names = folder / "desk", {"__name__": "page"}
+        self.folder, self.names, self.seed = folder / "desk", {"__name__": "page"}, ""
         self.folder.mkdir()
         monkeypatch.chdir(self.folder)
         shutil.copytree(ROOT / "results" / "quickstart", self.folder / "results" / "quickstart")
@@ -127,8 +145,12 @@ class Desk:
             padded = "\n" * block.line + block.code  # a traceback names the line of the page
             exec(compile(padded, str(block.page), "exec"), self.names)
         elif block.language == "sh":
-            for words in block.commands:
-                self.command(["trace-stats" if word == "all" else word for word in words], block)
+            with chdir(self.folder / block.folder):
+                for program, *words in block.lines:
+                    if program == "python":
+                        runpy.run_path(words[0], run_name="__main__")
+                    else:
+                        self.command(words, block)
         elif block.language in PROGRAMS:
             done = subprocess.run(
                 [*PROGRAMS[block.language], block.code], capture_output=True, text=True, timeout=120
@@ -136,7 +158,12 @@ class Desk:
             assert done.returncode == 0, f"{block}\n{done.stderr}"
 
     def command(self, words: list[str], block: Block) -> None:
-        """Run a command of simbench in this process."""
-        done = CliRunner().invoke(app, words)
+        """Run a command of simbench in this process, with one method in place of all."""
+        meant = {"all": "trace-stats", "$SEED": self.seed}
+        done = CliRunner().invoke(app, [meant.get(word, word) for word in words])
         said = f"{block}: simbench {shlex.join(words)}\n{done.output}"
         assert done.exit_code == 0, said + repr(done.exception)
+        if drawn := re.search(r"seed, to be kept .*: (\d+)", done.output):
+            self.seed = drawn[1]
+            for card in Path("traces").rglob("card.toml"):
+                card.write_text(filled_in(card.read_text(encoding="utf-8")), encoding="utf-8")
