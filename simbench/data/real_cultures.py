@@ -47,7 +47,7 @@ def measure_cultures(files: Path | Sequence[Path]) -> pd.DataFrame:
         missing = [name for name in ("region", "days_in_vitro") if name not in data]
         if missing:
             raise SimbenchError(f"{path}: holds no {missing[0]}; it can't be compared")
-        spikes = _spikes(data)
+        spikes = spikes_in_order(data)
         if spikes.n_neurons < 2:
             raise SimbenchError(f"{path}: one electrode; network bursts need 2 or more")
         _, summary = describe(spikes)
@@ -63,7 +63,7 @@ def measure_cultures(files: Path | Sequence[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _spikes(data: Mapping[str, np.ndarray]) -> SpikeTrains:
+def spikes_in_order(data: Mapping[str, np.ndarray]) -> SpikeTrains:
     """Spikes before the end of the recording, in order: a file may hold them in any."""
     duration, counts = float(data["duration"][0]), np.diff(data["offsets"])
     neurons, kept = np.repeat(np.arange(len(counts)), counts), data["times"] < duration

@@ -65,15 +65,19 @@ def draw_traces(dataset: Dataset) -> Figure:
 
 
 def _examples(dataset: Dataset) -> list[tuple[Recording, int, str]]:
-    """Recording, neuron and kind of those that are drawn, sorted by kind."""
+    """Recording, neuron and kind of those that are drawn, sorted by kind.
+
+    Two neurons of a kind have rates, where they are known, around the median of the kind.
+    """
     tested = [dataset.recordings[k] for k in np.flatnonzero(dataset.test)]
     if tested[0].n_neurons > 1:
         labels = tested[0].truth.labels
-        types = _types(labels)
+        if "rate_hz" in labels:
+            labels = labels.sort_values("rate_hz", kind="stable")
         return [
-            (tested[0], neuron, kind)
-            for kind in sorted(types.unique())
-            for neuron in _typical(labels, types, kind)
+            (tested[0], neuron, str(kind))
+            for kind, same in labels.groupby(_types(labels))
+            for neuron in same.index[max(0, len(same) // 2 - 1) :][:2]
         ]
     spread = np.linspace(0, len(tested) - 1, min(_MOST_CELLS, len(tested))).round().astype(int)
     by = ("firing_type", "indicator", "region")
@@ -101,14 +105,6 @@ def _types(
     """Firing types, or what else tells neurons apart: the first of these labels that is known."""
     known = [name for name in names if name in labels]
     return labels[known[0]].astype(str) if known else pd.Series("", index=labels.index)
-
-
-def _typical(labels: pd.DataFrame, types: pd.Series, kind: str) -> list[int]:
-    """Two neurons of a type whose rates, where they are known, lie around the type's median."""
-    same = labels[types == kind]
-    if "rate_hz" in same:
-        same = same.sort_values("rate_hz", kind="stable")
-    return list(same.index[max(0, len(same) // 2 - 1) :][:2])
 
 
 def draw_leaderboard(board: Board) -> Figure:
@@ -146,12 +142,18 @@ def _mark_floor_and_ceiling(axis: Axes, floor: float, ceiling: float) -> None:
     below = above = ("center", 0)
     if abs(ceiling - floor) < 0.25 * np.ptp(axis.get_xlim()):
         below, above = ("right", -2), ("left", 2)
-    sides = (below, above) if floor < ceiling else (above, below)
-    for what, value, (side, shift) in zip(("floor", "ceiling"), (floor, ceiling), sides):
-        axis.annotate(
-            what, (value, 1), xycoords=("data", "axes fraction"), xytext=(shift, 2),
-            textcoords="offset points", fontsize=7, color="0.35", ha=side, va="bottom",
-        )  # fmt: skip
+    if floor >= ceiling:
+        below, above = above, below
+    name_above(axis, floor, "floor", *below)
+    name_above(axis, ceiling, "ceiling", *above)
+
+
+def name_above(axis: Axes, x: float, name: str, side: str = "center", shift: float = 0) -> None:
+    """A name above a panel, over x; moved sideways by so many points."""
+    axis.annotate(
+        name, (x, 1), xycoords=("data", "axes fraction"), xytext=(shift, 2),
+        textcoords="offset points", fontsize=7, color="0.35", ha=side, va="bottom",
+    )  # fmt: skip
 
 
 def draw_curves(

@@ -230,16 +230,16 @@ def replication_table(rows: pd.DataFrame, scenario: Scenario | None = None) -> p
         (published unit; NaN if unknown), ``latents``, and one for each score.
     """
     scored = rows[rows["status"] == "ok"]
-    names = pd.Series([REPLICATED.get(key) for key in zip(*(scored[k] for k in _SCORE))])
-    known = scored.assign(name=names.to_numpy()).dropna(subset="name")
+    names = [REPLICATED.get(key) for key in zip(*(scored[k] for k in _SCORE))]
+    known = scored.assign(name=names).dropna(subset="name")
     units = scored.drop_duplicates(_KEY).assign(control=is_unranked(scored["family"]))
     units["place"] = pd.factorize(units["method"])[0]
     units = units.sort_values(["control", "place"], kind="stable").set_index(_KEY)
     table = _means(known, "name").reindex(index=units.index, columns=[*REPLICATED.values()])
     levels = scenario.at_levels if scenario else {}
-    optics = [levels[at].imaging if at in levels else None for _, at in units.index]
-    nus = [None if recipe is None else recipe.nu for recipe in optics]
-    table.insert(0, "sigma", [np.nan if nu is None else published_sigma(nu) for nu in nus])
+    nus = {level: plain.imaging.nu for level, plain in levels.items() if plain.imaging}
+    sigmas = {level: published_sigma(nu) for level, nu in nus.items() if nu is not None}
+    table.insert(0, "sigma", [sigmas.get(level, np.nan) for _, level in units.index])
     table.insert(1, "latents", units["n_components"])
     return table
 

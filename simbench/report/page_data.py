@@ -24,7 +24,7 @@ from simbench.methods.registry import known_methods
 from simbench.report import level_tables
 from simbench.report.figures import draw_curves, draw_leaderboard, metric_name
 from simbench.report.style import small_svg
-from simbench.report.texts import REPLICATION_NOTE, replication_cells
+from simbench.report.texts import REPLICATION_NOTE, in_words, replication_cells
 from simbench.scenario.labels import LABELS
 from simbench.scoring import HEADLINE
 from simbench.scoring.metric_catalogue import METRICS
@@ -106,9 +106,7 @@ def view_data(
         figures["curves"] = _figure(draw_curves(board, levels, axis))
     return {
         "probe": probe,
-        "targets": [
-            {"name": _readable(name), "meaning": _meaning(name, board)} for name in targets
-        ],
+        "targets": [{"name": in_words(name), "meaning": _meaning(name, board)} for name in targets],
         "finding": _finding(board),
         "ranked": [line for line in lines if line["family"] not in UNRANKED_FAMILIES],
         "controls": [line for line in lines if line["family"] in UNRANKED_FAMILIES],
@@ -143,7 +141,7 @@ def _meaning(target: str, board: Board) -> str:
 
 def _meaning_of_metric(target: str, metric: str) -> str:
     """What a metric says, and of which label."""
-    words = METRICS[metric].meaning if metric in METRICS else _readable(metric)
+    words = METRICS[metric].meaning if metric in METRICS else in_words(metric)
     return f"{words}. Label: {LABELS[target].meaning}" if target in LABELS else words
 
 
@@ -165,7 +163,7 @@ def _further_metrics(rows: pd.DataFrame) -> dict[str, Any]:
     if mine.empty:
         return {}
     names = mine[["target", "metric", "probe"]].fillna("").astype(str).replace("none", "")
-    what = names.apply(lambda row: " · ".join(_readable(part) for part in row if part), axis=1)
+    what = names.apply(lambda row: " · ".join(in_words(part) for part in row if part), axis=1)
     table = mine.assign(what=what).pivot_table(
         index="method", columns="what", values="value", aggfunc="mean", sort=False
     )
@@ -185,7 +183,7 @@ def _confusions(rows: pd.DataFrame, board: Board, target: str) -> Iterator[dict[
         if found:
             table = mean_confusion(found)
             yield {
-                "target": _readable(target), "method": method, "classes": list(table),
+                "target": in_words(target), "method": method, "classes": list(table),
                 "lines": [[kind, *(number(v) for v in line)] for kind, *line in table.itertuples()],
             }  # fmt: skip
 
@@ -194,12 +192,8 @@ def _tests(board: Board, target: str) -> dict[str, Any]:
     """Adjusted p of one target, methods by their score, best first."""
     scores, p = board.scores[target], board.p_values[target]
     order = scores[p.columns].mean().sort_values(ascending=False, kind="stable").index
-    values = p.loc[order, order].to_numpy().tolist()
-    return {"target": _readable(target), "n": len(scores), "p": dict(zip(map(str, order), values))}
-
-
-def _readable(name: str) -> str:
-    return str(name).replace("_", " ")
+    values = dict(zip(map(str, order), p.loc[order, order].to_numpy().tolist()))
+    return {"target": in_words(target), "n": len(scores), "p": values}
 
 
 def _finding(board: Board) -> dict[str, Any]:
@@ -240,7 +234,7 @@ def method_cards(rows: pd.DataFrame, folders: Iterable[Path]) -> list[dict[str, 
             facts = {"source": entry.source, "settings": entry.parameters}
         if mine["n_parameters"].notna().any():
             facts["parameters"] = count(float(mine["n_parameters"].mean()))
-        facts = {_readable(k): _plain(v) for k, v in facts.items() if v not in (None, "", {})}
+        facts = {in_words(k): _plain(v) for k, v in facts.items() if v not in (None, "", {})}
         about = {"method": str(method), "family": str(mine["family"].iloc[0]), "facts": facts}
         summary = plain.summary if plain else ""
         cards.append({**about, "summary": summary, "link": safe_link(card.get("link"))})

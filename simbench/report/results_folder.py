@@ -74,12 +74,9 @@ def write_results(folder: Path, rows: pd.DataFrame, scenario: Scenario, seed: in
     dataset = open_dataset(shown, seed, folders)
     save(draw_traces(dataset), folder / "traces.png")
     mine = rows_of_all.query("seed == @seed and level == @level and status == 'ok'")
-    units = {name: Unit(shown, seed, name, level) for name in board.table.index}
-    latents = {
-        name: latents_of(unit)
-        for name, unit in units.items()
-        if name in set(mine["method"]) and _is_kept(unit)
-    }
+    scored = set(mine["method"])
+    units = [Unit(shown, seed, name, level) for name in board.table.index if name in scored]
+    latents = {unit.method: latents_of(unit) for unit in units if _is_kept(unit)}
     if latents and board.targets:
         gallery = {name: latents[name] for name in choose_methods(board, set(latents))}
         save(draw_gallery(gallery, dataset, mine), folder / "latents.png")

@@ -18,6 +18,7 @@ from simbench.board.leaderboard import (
 from simbench.board.shared_cultures import culture_sets
 from simbench.core.files import write_text
 from simbench.core.text import MISSING, markdown_table, number
+from simbench.report.figures import name_above
 from simbench.report.level_tables import rows_and_scenarios
 from simbench.report.style import METHOD_COLORS, PAGE, save, use_style
 from simbench.scenario.scenario import Scenario
@@ -141,10 +142,7 @@ def draw_summary(summary: pd.DataFrame) -> Figure:
         axis.axhspan(k - 0.5, k + 0.5, color="0.95", lw=0, zorder=0)
     for x, name in ((0, "chance"), (1, "true spikes")):
         axis.axvline(x, color="0.45", ls="--", lw=0.8, zorder=1)
-        axis.annotate(
-            name, (x, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
-            textcoords="offset points", fontsize=7, color="0.35", ha="center", va="bottom",
-        )  # fmt: skip
+        name_above(axis, x, name)
     offsets = np.linspace(-0.36, 0.36, len(METHOD_COLORS))
     for offset, (name, color) in zip(offsets, METHOD_COLORS.items()):
         mine = summary[summary["shown_as"] == name]

@@ -37,7 +37,7 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     targets = targets_of(table)
     header = ["", "method", "recovery", "ties"]
     for target in targets:
-        header += [target.replace("_", " "), "leakage gap"]
+        header += [in_words(target), "leakage gap"]
         if _OF_TRACES in table[target]:
             header.append("share of what traces hold")
     header += ["coverage", "latents", "time", "memory", "parameters"]
@@ -117,6 +117,11 @@ def replication_cells(table: pd.DataFrame) -> list[list[str]]:
         [str(method), *(number(value, forms.get(name, ".2f")) for name, value in line.items())]
         for method, line in table.iterrows()
     ]
+
+
+def in_words(name: str) -> str:
+    """Name of a label or metric as plain words."""
+    return str(name).replace("_", " ")
 
 
 def p_value(p: float) -> str:

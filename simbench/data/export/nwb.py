@@ -212,6 +212,8 @@ def _nwb_columns(labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | list[
         while name != label and name in names:
             name += "_"
         names.add(name)
+        if pd.api.types.is_numeric_dtype(column) and column.isna().any():
+            column = column.astype(float)  # pandas has integers and flags that may be missing
         if pd.api.types.is_bool_dtype(column):
             yield name, column.to_numpy(dtype=bool)
         elif not pd.api.types.is_numeric_dtype(column):
@@ -274,11 +276,8 @@ def _add_units(
         return  # readers fail on a table of spikes without any
     rows, ends = np.arange(n), spikes.offsets[1:]
     times = VectorData(name="spike_times", description="spike times, s", data=spikes.times)
-    watched = VectorData(
-        name="obs_intervals",
-        description="the whole recording, s",
-        data=np.tile([0.0, spikes.duration], (n, 1)),
-    )
+    whole = np.tile([0.0, spikes.duration], (n, 1))
+    watched = VectorData(name="obs_intervals", description="the whole recording, s", data=whole)
     columns = [
         times, VectorIndex(name="spike_times_index", target=times, data=ends),
         watched, VectorIndex(name="obs_intervals_index", target=watched, data=rows + 1),

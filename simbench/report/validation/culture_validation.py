@@ -1,6 +1,6 @@
 """Do simulated cultures behave like real ones: statistics compared, written down and drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
 
+from simbench.benchmark.run import Progress
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
 from simbench.core.seeds import stream
@@ -31,6 +32,7 @@ from simbench.data.real_cultures import (
     nearest_region,
     ranges_of,
     share_inside,
+    spikes_in_order,
     told_inside,
 )
 from simbench.data.simulation import recording_units
@@ -57,6 +59,7 @@ cultures, and of real recordings, that are inside in all nine. An electrode hear
 neurons: "as electrodes" is after each of half as many electrodes has summed the spikes of 1 to 3
 neighbouring neurons.
 """
+_REAL_NOTE = "Real cultures, median (5th to 95th percentile of recordings), by days in vitro:"
 
 
 def validate_cultures(
@@ -65,7 +68,7 @@ def validate_cultures(
     seed: int,
     out: Path,
     n_jobs: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Compare the cultures of scenarios with real ones; write a table and draw it.
 
@@ -111,18 +114,15 @@ def validate_cultures(
         tables.append(_compare(scenario, cultures, seed, region, ranges, held_out))
         shown.append((f"{scenario.name} ({region})", cultures[0].spikes))
     table = pd.concat(tables, ignore_index=True)
-    names = {
-        "n_recordings": len(real), "n_cultures": real["culture"].nunique(), "source": SOURCE,
-        "days": _days(MATURE_DAYS), "n_each": _MOST_CULTURES, "seed": seed,
-        "held_out": ", ".join(
-            f"{row.recordings} recordings of {row.cultures} {row.region}"
-            for row in held_out.drop_duplicates("region").itertuples()
-        ),
-    }  # fmt: skip
-    text = "\n".join(
-        (_INTRODUCTION.format(**names), _distances_text(table), "Real cultures, median "
-         "(5th to 95th percentile of recordings), by days in vitro:\n", _real_text(real))
+    regions = [
+        f"{row.recordings} recordings of {row.cultures} {row.region}"
+        for row in held_out.drop_duplicates("region").itertuples()
+    ]
+    introduction = _INTRODUCTION.format(
+        n_recordings=len(real), n_cultures=real["culture"].nunique(), source=SOURCE,
+        days=_days(MATURE_DAYS), n_each=_MOST_CULTURES, seed=seed, held_out=", ".join(regions),
     )  # fmt: skip
+    text = f"{introduction}\n{_distances_text(table)}\n{_REAL_NOTE}\n\n{_real_text(real)}"
     write_text(out / "cultures.csv", table.to_csv(index=False, float_format="%.4g"))
     write_text(out / "cultures.md", text)
     save(draw_cultures(folder, real, ranges, table, shown), out / "cultures.png")
@@ -261,8 +261,7 @@ def typical_recording(some: pd.DataFrame) -> str:
 
 def spikes_of(folder: Path, file: str) -> SpikeTrains:
     """Spikes of one of the electrode recordings below a folder, by the name of its file."""
-    data = read_electrodes(next(folder.rglob(f"{escape(file)}.h5")))
-    return SpikeTrains(data["times"], data["offsets"], float(data["duration"][0]))
+    return spikes_in_order(read_electrodes(next(folder.rglob(f"{escape(file)}.h5"))))
 
 
 def draw_raster(axes: Axes, title: str, spikes: SpikeTrains, colour: str) -> None:

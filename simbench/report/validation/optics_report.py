@@ -1,6 +1,6 @@
 """The optics against real cells: compared, summed up by indicator, written down and drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simbench.benchmark.run import Progress
 from simbench.core.errors import SimbenchError
 from simbench.core.files import write_text
 from simbench.core.seeds import stream
@@ -70,9 +71,7 @@ before its spike: where a table says so, times of frames and spikes are off by s
 """
 
 
-def validate_optics(
-    folder: Path, out: Path, report: Callable[[str, int, int], None] | None = None
-) -> pd.DataFrame:
+def validate_optics(folder: Path, out: Path, report: Progress | None = None) -> pd.DataFrame:
     """Compare the optics with real cells; writes ``optics.csv``, ``optics.md``, ``optics.png``.
 
     Parameters

@@ -1,12 +1,13 @@
 """The optics against real cells: their spikes through the indicators, beside measured traces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from simbench.benchmark.run import Progress
 from simbench.data.readers.measured_cells import (
     Cell,
     CellRecording,
@@ -209,9 +210,7 @@ def models_of(name: str, to_fit: Sequence[Cell]) -> dict[str, Indicator]:
     return models
 
 
-def compare_cells(
-    cells: Sequence[Cell], report: Callable[[str, int, int], None] | None = None
-) -> pd.DataFrame:
+def compare_cells(cells: Sequence[Cell], report: Progress | None = None) -> pd.DataFrame:
     """Every test cell against every model of its indicator: a row for each.
 
     And every cell that was fitted to against the fit to the test cells (``SWAPPED``).

@@ -33,6 +33,7 @@ from simbench.data.recorded import pinned
 from simbench.methods.registry import expand_names, find_entry
 from simbench.report.level_tables import rows_and_scenarios
 from simbench.report.style import PAGE, PALETTE, family_color, save, use_style
+from simbench.report.texts import in_words
 from simbench.scenario.scenario_file import load_scenario
 
 _KIND_COLORS = {
@@ -55,8 +56,7 @@ there tau is low, whatever carries over, and concordance tells more.
 The thresholds were fixed for log rate, CV and burst fraction, when a pilot on much the same cells
 had been seen. Two things came later: CV2 became a label, and boards whose cultures have the same
 wiring count as one.
-"""
-_CONTRAST_NOTE = """\
+
 `{contrast}` is run with the same methods and seeds: its board on held-out cultures, and on the same
 latents the board of a split by neuron and that of clusters whose radius is chosen on the labels,
 each against real cells. Both borrow an idea of the published protocol, not its
@@ -109,27 +109,23 @@ def validate_ranks(
     contrast = contrast_boards(boards[CONTRAST])
     families = {name: find_entry(name).family for name in names}
     table = compare_with_cells(cells, twins, suite, contrast, families, sets)
-    n_animals = len(set().union(*(scores.index for scores in cells.values())))
-    table = table.assign(n_animals=n_animals)
+    table["n_animals"] = len(set().union(*(scores.index for scores in cells.values())))
     file = out / f"{CONTRAST}-{ROWS_FILE}"
     file.unlink(missing_ok=True)  # rows of other seeds or methods are not of this comparison
     write_rows(file, contrast_rows(boards[CONTRAST]))
     write_text(out / "ranks.csv", table.to_csv(index=False, float_format="%.4g"))
-    write_text(out / "ranks.md", ranks_text(table, cells, twins, n_animals, seeds))
+    write_text(out / "ranks.md", ranks_text(table, cells, twins, seeds))
     save(draw_ranks(table, cells, twins, contrast, families), out / "ranks.png")
     return table
 
 
-def ranks_text(
-    table: pd.DataFrame, cells: dict[str, pd.DataFrame], twins: dict[str, pd.DataFrame],
-    n_animals: int, seeds: Sequence[int],
-) -> str:  # fmt: skip
+def ranks_text(table: pd.DataFrame, cells: Tables, twins: Tables, seeds: Sequence[int]) -> str:
     """What was found, in Markdown: thresholds, boards, and the scores behind them."""
     found = verdicts(table)
     checks = markdown_table(
         ("board", "target", "measure", "threshold", "found", ""),
         [
-            (r.board, _readable(r.target), r.measure, f"≥ {r.least:g}", number(r.found),
+            (r.board, in_words(r.target), r.measure, f"≥ {r.least:g}", number(r.found),
              ("kept" if r.kept else "MISSED") + ", a later label" * r.is_later)
             for r in found.itertuples()
         ],
@@ -139,7 +135,7 @@ def ranks_text(
         ("board", "target", "methods", "tau", "one a family", "pairs", "concordance"),
         [
             (f"{CONTRAST}, {row.board}" if row.kind in ("contrast", "difference") else row.board,
-             _readable(row.target), number(row.n_methods, ".0f"),
+             in_words(row.target), number(row.n_methods, ".0f"),
              _interval(row.tau, row.tau_low, row.tau_high), number(row.tau_families),
              number(row.n_pairs, ".0f"),
              _interval(row.concordance, row.concordance_low, row.concordance_high))
@@ -149,7 +145,7 @@ def ranks_text(
     )  # fmt: skip
     first = next(iter(cells.values()))
     methods = list(first.mean().sort_values(ascending=False).index)
-    header = ["method", *(f"{_readable(t)}, real / twins" for t in cells)]
+    header = ["method", *(f"{in_words(t)}, real / twins" for t in cells)]
     scores = markdown_table(
         header,
         [
@@ -157,11 +153,10 @@ def ranks_text(
             for m in methods
         ],
     )
-    about = {
-        "cells": CELLS, "n_animals": n_animals, "n_methods": len(methods),
-        "seeds": ", ".join(map(str, seeds)), "source": SOURCE,
-    }  # fmt: skip
-    introduction = _INTRODUCTION.format(**about) + "\n" + _CONTRAST_NOTE.format(contrast=CONTRAST)
+    introduction = _INTRODUCTION.format(
+        cells=CELLS, n_animals=table["n_animals"].iloc[0], n_methods=len(methods),
+        seeds=", ".join(map(str, seeds)), source=SOURCE, contrast=CONTRAST,
+    )  # fmt: skip
     parts = {
         "Fixed in advance, after a pilot": checks, "Boards against real cells": boards,
         "Boards of the suite: tau": _suite_table(table, list(cells)), "Scores": scores,
@@ -178,11 +173,7 @@ def _suite_table(table: pd.DataFrame, targets: Sequence[str]) -> str:
         [name, *(_interval(*suite.loc[(name, t), ["tau", "tau_low", "tau_high"]]) for t in targets)]
         for name in names
     ]
-    return markdown_table(["board", *map(_readable, targets)], lines)
-
-
-def _readable(target: str) -> str:
-    return target.replace("_", " ")
+    return markdown_table(["board", *map(in_words, targets)], lines)
 
 
 def _interval(value: float, low: float, high: float) -> str:
@@ -206,14 +197,14 @@ def draw_ranks(
     last = targets[-1]
     for axis, target in zip(grid[0], targets):
         _scatter(axis, twins[target].mean(), cells[target].mean(), numbers, families)
-        axis.set(title=target.replace("_", " "), xlabel="R², twins")
+        axis.set(title=in_words(target), xlabel="R², twins")
     for axis, (name, scores) in zip(grid[1], contrast.items()):
         _scatter(axis, scores.mean(), cells[last].mean(), numbers, families)
         axis.set(xlabel=f"{name}\n(firing type)")
     for axis in grid[1, len(contrast) :]:
         axis.axis("off")
     grid[0, 0].set_ylabel("R², real cells")
-    grid[1, 0].set_ylabel(f"R² of {last.replace('_', ' ')},\nreal cells")
+    grid[1, 0].set_ylabel(f"R² of {in_words(last)},\nreal cells")
     left, right = np.asarray(bottom.subfigures(1, 2, width_ratios=(3.4, 1)))
     _draw_taus(left.subplots(1, len(targets), sharey=True, squeeze=False)[0], table, targets)
     for k, name in enumerate(methods):
@@ -252,7 +243,7 @@ def _draw_taus(axes: np.ndarray, table: pd.DataFrame, targets: list[str]) -> Non
                 axis.plot([row["tau_low"], row["tau_high"]], [place, place], color=color, lw=1.5)
                 axis.plot(row["tau"], place, "o", color=color, ms=3.5)
         axis.axvline(0, color="0.6", lw=0.7, zorder=0)
-        axis.set(xlim=(-1, 1), title=target.replace("_", " "), xlabel="Kendall's tau")
+        axis.set(xlim=(-1, 1), title=in_words(target), xlabel="Kendall's tau")
     labels = [board if kind != "twins" else "twins of the cells" for kind, board in names]
     axes[0].set_yticks(range(len(names)), labels, fontsize=6.5)
     axes[0].set_ylim(len(names) - 0.5, -0.5)

@@ -8,7 +8,7 @@ from scipy import sparse
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.dataset import Dataset
 from simbench.data.export import export
-from simbench.data.export.nwb import content_digest
+from simbench.data.export.nwb import _nwb_columns, content_digest
 from simbench.data.readers.spike_files import import_spikes
 from simbench.data.simulation import simulate
 from simbench.scenario.labels import LABELS
@@ -75,6 +75,21 @@ def test_nor_about_odd_cultures(small_dataset, tmp_path):
     assert missed == {
         "check_experimenter_exists", "check_institution", "check_subject_exists"
     }  # fmt: skip
+
+
+def test_flags_and_whole_numbers_of_pandas_may_be_missing():
+    labels = pd.DataFrame(
+        {
+            "alive": pd.array([True, None, False], dtype="boolean"),
+            "passage": pd.array([3, None, 300], dtype="Int64"),
+            "kept": pd.array([True, False, True], dtype="boolean"),
+        }
+    )
+    alive, passage, kept = dict(_nwb_columns(labels)).values()
+    np.testing.assert_array_equal(alive, [1, np.nan, 0])
+    np.testing.assert_array_equal(passage, [3, np.nan, 300])
+    assert kept.dtype == bool
+    np.testing.assert_array_equal(kept, [True, False, True])
 
 
 def test_traces_survive(small_dataset, nwb):
