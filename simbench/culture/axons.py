@@ -159,8 +159,8 @@ def sort_into_boxes(positions, width, size):
 
 
 @njit(cache=True)
-def find_near(x, y, reach, skip, linked, mark, positions, radii, width, lookup, near):
-    """Fill ``near`` with the unlinked somata whose discs lie within ``reach`` of the tip."""
+def find_near(x, y, axon, linked, positions, radii, width, lookup, near):
+    """Fill ``near`` with the unlinked somata whose discs lie within ``SKIN_MM`` of the tip."""
     boxes, order, first = lookup
     column = min(boxes - 1, max(0, int(x / width * boxes)))
     row = min(boxes - 1, max(0, int(y / width * boxes)))
@@ -169,9 +169,9 @@ def find_near(x, y, reach, skip, linked, mark, positions, radii, width, lookup, 
         low = first[r * boxes + max(0, column - 1)]
         high = first[r * boxes + min(boxes, column + 2)]
         for j in order[low:high]:
-            if j == skip or linked[j] == mark:
+            if linked[j] == axon:
                 continue
-            limit = radii[j] + reach
+            limit = radii[j] + SKIN_MM
             if (positions[j, 0] - x) ** 2 + (positions[j, 1] - y) ** 2 < limit * limit:
                 near[n_near] = j
                 n_near += 1
@@ -188,15 +188,14 @@ def grow(positions, lengths, radii, headings, heights, width, rng):
     near = np.empty(n, np.int64)
     for i in range(n):
         x, y, heading, length = positions[i, 0], positions[i, 1], headings[i], lengths[i]
+        linked[i] = i  # no axon links to its own soma
         grown, moved, n_near = 0.0, np.inf, 0
         while grown < length:
             x, y, heading, length = advance(x, y, heading, length, heights, width, rng)
             grown += SEGMENT_MM
             moved += SEGMENT_MM
             if moved > SKIN_MM - SEGMENT_MM:
-                n_near = find_near(
-                    x, y, SKIN_MM, i, linked, i, positions, radii, width, lookup, near
-                )
+                n_near = find_near(x, y, i, linked, positions, radii, width, lookup, near)
                 moved = 0.0
             k = 0
             while k < n_near:

@@ -55,23 +55,23 @@ def draw_graph(
 
 
 def _pairs_within(
-    module: np.ndarray, n_links: int, rng: np.random.Generator
+    module: np.ndarray, n_links: int, rng: np.random.Generator, share: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct ordered pairs of neurons that share a module."""
+    """Distinct ordered pairs of neurons that share a module: this share of all links."""
     member, first, size = _members(module)
     choices = size[module[member]] - 1
-    row, k = _pick(choices, n_links, rng, "pairs of neurons within a module")
+    row, k = _pick(choices, n_links, rng, "pairs of neurons within a module", share)
     k += k >= row - first[module[member[row]]]  # skip the neuron itself
     return member[row], member[first[module[member[row]]] + k]
 
 
 def _pairs_between(
-    module: np.ndarray, n_links: int, rng: np.random.Generator
+    module: np.ndarray, n_links: int, rng: np.random.Generator, share: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct ordered pairs of neurons of different modules."""
+    """Distinct ordered pairs of neurons of different modules: this share of all links."""
     member, first, size = _members(module)
     choices = len(module) - size[module[member]]
-    row, k = _pick(choices, n_links, rng, "pairs of neurons of different modules")
+    row, k = _pick(choices, n_links, rng, "pairs of neurons of different modules", share)
     own = module[member[row]]
     k += (k >= first[own]) * size[own]  # skip the whole module
     return member[row], member[k]
@@ -84,12 +84,12 @@ def _members(module: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _pick(
-    choices: np.ndarray, n_links: int, rng: np.random.Generator, what: str
+    choices: np.ndarray, n_links: int, rng: np.random.Generator, what: str, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distinct (row, choice) pairs, uniform over all, where row i has ``choices[i]`` of them."""
     last = np.cumsum(choices)
     if n_links > last[-1]:
-        raise TooManyLinks(float(last[-1]), what)
+        raise TooManyLinks(float(last[-1]) / share, what)
     index = rng.choice(last[-1], n_links, replace=False, shuffle=False)
     row = np.searchsorted(last, index, side="right")
     return row, index - (last - choices)[row]
@@ -106,14 +106,8 @@ def _blocks(
     module: np.ndarray, n_links: int, share_within: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     n_within = round(share_within * n_links)
-    try:
-        within = _pairs_within(module, n_within, rng)
-    except TooManyLinks as error:
-        raise TooManyLinks(error.most / share_within, error.why) from None
-    try:
-        between = _pairs_between(module, n_links - n_within, rng)
-    except TooManyLinks as error:
-        raise TooManyLinks(error.most / (1 - share_within), error.why) from None
+    within = _pairs_within(module, n_within, rng, share_within)
+    between = _pairs_between(module, n_links - n_within, rng, 1 - share_within)
     return np.concatenate((within[0], between[0])), np.concatenate((within[1], between[1]))
 
 

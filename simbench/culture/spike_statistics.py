@@ -86,6 +86,13 @@ class _Trains:
         """log10 of the interval (s) that ends with each of these spikes."""
         return np.log10(np.maximum(self.times[spikes] - self.times[spikes - 1], _LEAST_ISI_S))
 
+    def log_isi_at_ends(
+        self, first: np.ndarray, last: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Neuron, and log10 of the first and of the last interval, of groups of several spikes."""
+        first, last = first[last > first], last[last > first]
+        return self.neurons[first], self.log_isi_before(first + 1), self.log_isi_before(last)
+
     def sum(self, neurons: np.ndarray, values: np.ndarray | float = 1.0) -> np.ndarray:
         values = np.broadcast_to(values, neurons.shape)
         return np.bincount(neurons, values, minlength=self.n)
@@ -152,24 +159,20 @@ def _run_statistics(trains: _Trains, limit_ms: float) -> dict[str, np.ndarray]:
     """Runs of spikes with intervals below a limit; single spikes are runs of one."""
     starts = np.ones(len(trains.times), dtype=bool)
     starts[trains.follows] = trains.isi >= limit_ms / 1000 - 5e-7
-    run = np.cumsum(starts) - 1
-    length = np.bincount(run, minlength=starts.sum()).astype(float)
-    who = trains.neurons[starts]
+    first = np.flatnonzero(starts)
+    length = np.diff(np.append(first, len(starts)))
+    who = trains.neurons[first]
     longest = np.zeros(trains.n)
     np.maximum.at(longest, who, length)
-    several = length > 1
-    first = np.flatnonzero(starts)[several]
-    last = first + length[several].astype(int) - 1
-    log_first = trains.log_isi_before(first + 1)
-    log_last = trains.log_isi_before(last)
+    several, log_first, log_last = trains.log_isi_at_ends(first, first + length - 1)
     name = f"burst{limit_ms}ms"
     return {
-        f"{name}_share": trains.shrunk(trains.neurons, (length > 1)[run].astype(float)),
+        f"{name}_share": trains.shrunk(trains.neurons, np.repeat(length > 1, length)),
         f"{name}_length": np.log(trains.shrunk(who, length, 1.0)),
         f"{name}_length_sd": np.log1p(trains.sd(who, length)),
         f"{name}_longest": np.log1p(longest),
-        f"{name}_first_isi": trains.shrunk(who[several], log_first, np.log10(limit_ms / 1000)),
-        f"{name}_growth": trains.shrunk(who[several], log_last - log_first),
+        f"{name}_first_isi": trains.shrunk(several, log_first, np.log10(limit_ms / 1000)),
+        f"{name}_growth": trains.shrunk(several, log_last - log_first),
     }
 
 
@@ -222,15 +225,16 @@ def _network_burst_statistics(trains: _Trains, bursts: NetworkBursts) -> dict[st
     busy = max(float((bursts.stops - bursts.starts).sum()), 0.0)
     outside = trains.sum(trains.neurons[~inside])
     columns = {
-        "network_spike_share": trains.shrunk(trains.neurons, inside.astype(float)),
+        "network_spike_share": trains.shrunk(trains.neurons, inside),
         "network_participation": trains.sum(who) / max(len(bursts), 1),
         "network_rate_outside": np.log10(
             (outside + 0.5) / max(trains.duration - busy, trains.duration / 100)
         ),
     }
+    last = spike + length - 1
     columns |= _spikes_per_burst(trains, who, which, length)
-    columns |= _timing_in_bursts(trains, who, which, spike, length)
-    return columns | _silence_around_bursts(trains, bursts, who, which, spike, length)
+    columns |= _timing_in_bursts(trains, which, spike, last)
+    return columns | _silence_around_bursts(trains, bursts, which, spike, last)
 
 
 def _spikes_per_burst(
@@ -241,64 +245,61 @@ def _spikes_per_burst(
     log_size = np.log(np.maximum(np.bincount(which, length), 1))
     relative = (log_size - log_size.sum() / max(len(log_size), 1))[which]
     columns = {
-        "network_spikes_mean": np.log(trains.shrunk(who, length.astype(float), 1.0)),
-        "network_spikes_sd": trains.sd(who, length.astype(float)),
+        "network_spikes_mean": np.log(trains.shrunk(who, length, 1.0)),
+        "network_spikes_sd": trains.sd(who, length),
         "network_spikes_largest": np.log1p(largest),
         "network_spikes_growth": trains.shrunk(who, relative * length),
         "network_joined_size": trains.shrunk(who, relative),
     }
     for k in (1, 2, 3, 4):
-        columns[f"network_spikes_{k}"] = trains.shrunk(who, (length == k).astype(float))
+        columns[f"network_spikes_{k}"] = trains.shrunk(who, length == k)
     return columns
 
 
 def _timing_in_bursts(
-    trains: _Trains, who: np.ndarray, which: np.ndarray, spike: np.ndarray, length: np.ndarray
+    trains: _Trains, which: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> dict[str, np.ndarray]:
-    times = trains.times
-    order = np.lexsort((times[spike], which))
+    who, times = trains.neurons[first], trains.times
+    order = np.lexsort((times[first], which))
     joined = np.bincount(which)
     begin = np.cumsum(joined) - joined
-    middle = times[spike][order][begin + joined // 2]
-    rank = np.empty(len(spike))
-    rank[order] = np.arange(len(spike)) - begin[which[order]]
-    latency = times[spike] - middle[which]
-    several, many = length > 1, length > 2
-    log_first = trains.log_isi_before(spike[several] + 1)
-    log_second = trains.log_isi_before(spike[many] + 2)
-    last = (spike + length - 1)[several]
-    log_last = trains.log_isi_before(last)
+    middle = times[first][order][begin + joined // 2]
+    rank = np.empty(len(first))
+    rank[order] = np.arange(len(first)) - begin[which[order]]
+    latency = times[first] - middle[which]
+    several, log_first, log_last = trains.log_isi_at_ends(first, last)
+    third = first[last > first + 1] + 2
     return {
         "network_latency": trains.shrunk(who, latency),
         "network_latency_sd": trains.sd(who, latency),
         "network_rank": trains.shrunk(who, rank / np.maximum(joined[which] - 1, 1), 0.5),
-        "network_span": trains.shrunk(who, times[spike + length - 1] - times[spike]),
-        "network_log_isi1": trains.shrunk(who[several], log_first, -1.5),
-        "network_log_isi1_sd": trains.sd(who[several], log_first),
-        "network_log_isi2": trains.shrunk(who[many], log_second, -1.5),
-        "network_log_isi_last": trains.shrunk(who[several], log_last, -1.5),
+        "network_span": trains.shrunk(who, times[last] - times[first]),
+        "network_log_isi1": trains.shrunk(several, log_first, -1.5),
+        "network_log_isi1_sd": trains.sd(several, log_first),
+        "network_log_isi2": trains.shrunk(
+            trains.neurons[third], trains.log_isi_before(third), -1.5
+        ),
+        "network_log_isi_last": trains.shrunk(several, log_last, -1.5),
     }
 
 
 def _silence_around_bursts(
     trains: _Trains,
     bursts: NetworkBursts,
-    who: np.ndarray,
     which: np.ndarray,
-    spike: np.ndarray,
-    length: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    padded = np.concatenate((trains.times, [0.0]))
-    last = spike + length - 1
     followed = np.isin(last + 1, trains.follows)
-    preceded = np.isin(spike, trains.follows)
-    after = padded[last[followed] + 1] - bursts.stops[which[followed]]
-    before = bursts.starts[which[preceded]] - padded[spike[preceded] - 1]
+    preceded = np.isin(first, trains.follows)
+    after, before = last[followed] + 1, first[preceded] - 1
+    until = np.maximum(trains.times[after] - bursts.stops[which[followed]], 1e-3)
+    since = np.maximum(bursts.starts[which[preceded]] - trains.times[before], 1e-3)
     return {
         "network_log_silence_after": trains.shrunk(
-            who[followed], np.log10(np.maximum(after, 1e-3)), trains.log_duration
+            trains.neurons[after], np.log10(until), trains.log_duration
         ),
         "network_log_silence_before": trains.shrunk(
-            who[preceded], np.log10(np.maximum(before, 1e-3)), trains.log_duration
+            trains.neurons[before], np.log10(since), trains.log_duration
         ),
     }

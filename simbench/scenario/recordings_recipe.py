@@ -12,12 +12,6 @@ from simbench.scenario.recipe import Positive, Recipe
 FOLDER_VARIABLE = "SIMBENCH_REAL"
 """Environment variable with the folder of recordings of others."""
 
-PUBLIC = (
-    "public: folder Ground_truth of github.com/HelmchenLabSoftware/Cascade as ground_truth, data "
-    "package g2chvcdata of Charlesworth et al. 2015 as cultures"
-)
-"""Where the recordings are found that shipped scenarios name, and how their folders are called."""
-
 
 class RecordingsRecipe(Recipe):
     """Recordings in place of simulated cultures."""
@@ -60,7 +54,7 @@ class RecordingsRecipe(Recipe):
         return not Path(self.folder).is_absolute() and not os.environ.get(FOLDER_VARIABLE)
 
     def path(self, scenario: str) -> Path:
-        """Their folder.
+        """Their folder; an error says where those are found that shipped scenarios name.
 
         Raises
         ------
@@ -70,7 +64,9 @@ class RecordingsRecipe(Recipe):
         if self.lacks_folder:
             raise SimbenchError(
                 f"scenario {scenario}: needs recordings of others; name their folder by "
-                f"--recordings DIR or {FOLDER_VARIABLE} ({PUBLIC})"
+                f"--recordings DIR or {FOLDER_VARIABLE} (public: folder Ground_truth of "
+                "github.com/HelmchenLabSoftware/Cascade as ground_truth, data package g2chvcdata "
+                "of Charlesworth et al. 2015 as cultures)"
             )
         path = Path(os.environ.get(FOLDER_VARIABLE, "")) / self.folder
         if not path.is_dir():

@@ -173,8 +173,7 @@ class Scenario(Recipe):
         for key in ("replicates", "culture", "axes", "levels"):
             if getattr(self, key):
                 raise ValueError(f"{key}: recordings are given; leave it out")
-        is_plain = not (self.split.train_with or self.split.cross_fitted)
-        if not is_plain or self.protocols != ["latents"]:
+        if self.split.train_with or self.split.cross_fitted or self.protocols != ["latents"]:
             raise ValueError(
                 "recordings: allowed: protocols = ['latents'], and neither split.train_with nor "
                 "split.cross_fitted: each seed draws other test groups"
