@@ -84,13 +84,10 @@ class Describer:
 
 def neurons_by_culture(n: int, groups: np.ndarray | None) -> list[tuple[np.ndarray, bool]]:
     """Neurons that were recorded together, and whether they were: if not, a few at a time."""
-    if groups is None:
-        alone = np.arange(n)
-        shared = []
-    else:
-        _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
-        alone = np.flatnonzero(size[group] == 1)
-        shared = [np.flatnonzero(group == g) for g in np.flatnonzero(size > 1)]
+    groups = np.arange(n) if groups is None else groups
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    alone = np.flatnonzero(size[group] == 1)
+    shared = [np.flatnonzero(group == g) for g in np.flatnonzero(size > 1)]
     chunks = [alone[i : i + _AT_A_TIME] for i in range(0, len(alone), _AT_A_TIME)]
     return [(rows, True) for rows in shared] + [(rows, False) for rows in chunks]
 

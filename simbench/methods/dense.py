@@ -53,7 +53,6 @@ class _Autoencoder(WholeTrace):
         train(self.network_, Course(self.n_steps, self.learning_rate, self.patience), loss, checks)
 
 
-@dataclass(kw_only=True, repr=False, eq=False)
 class LinearAutoencoder(_Autoencoder):
     """Linear encoder and decoder, trained by gradient descent on the squared error.
 

@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -260,18 +260,12 @@ def replicate(method: Any, traces: PublishedTraces) -> Outputs:
 @contextmanager
 def _one_thread(may_use_torch: bool) -> Iterator[None]:
     """Keep BLAS, OpenMP and torch to one thread, so that sums do not depend on the machine."""
-    with threadpool_limits(1):
-        if not (may_use_torch and torch_found()):
-            yield
-            return
-        import torch
+    with threadpool_limits(1), ExitStack() as stack:
+        if may_use_torch and torch_found():
+            from simbench.methods.learned import one_torch_thread
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+            stack.enter_context(one_torch_thread())
+        yield
 
 
 @contextmanager

@@ -165,14 +165,21 @@ class LearnedTransformer(TransformerMixin, BaseEstimator):
 def quiet_torch(random_state: int | None, device: str) -> Iterator[torch.device]:
     """Seeded, single-threaded torch; yields the device, leaves the global state as it was."""
     found = resolve_device(device)
-    n_threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[found] if found.type == "cuda" else []):
+    devices = [found] if found.type == "cuda" else []
+    with one_torch_thread(), torch.random.fork_rng(devices):
         torch.manual_seed(seed32(random_state or 0, "torch"))
-        torch.set_num_threads(1)
-        try:
-            yield found
-        finally:
-            torch.set_num_threads(n_threads)
+        yield found
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread, so that sums do not depend on the machine."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def resolve_device(device: str) -> torch.device:

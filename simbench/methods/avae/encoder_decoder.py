@@ -16,6 +16,7 @@ Mixture = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """log_weight, mean, log_sd: tensors of the same shape (..., n_parts)."""
 
 _N_FILTERS = 32
+_N_PARTS = 4
 _LEVELS = (-0.5, 0.4, 1.3, 2.2, 3.1, 4.0)  # s.d. of a filter's output
 _LOG_SLOPE = 1.1
 _N_BISECTIONS = 40
@@ -136,7 +137,7 @@ class AVAENetwork(nn.Module):
 
     def __init__(
         self, n_described: int, n_statistics: int, n_predicted: int, n_latents: int, n_culture: int,
-        n_hidden: int, dropout: float, width: int, reach: int, n_ahead: int, n_parts: int,
+        n_hidden: int, dropout: float, width: int, reach: int, n_ahead: int,
     ) -> None:  # fmt: skip
         super().__init__()
         self.n_predicted = n_predicted
@@ -151,7 +152,7 @@ class AVAENetwork(nn.Module):
             if n_statistics
             else FrameEncoder(n_latents, reach, n_hidden, dropout)
         )
-        self.decoder = Decoder(n_latents, width, reach, n_ahead, n_parts)
+        self.decoder = Decoder(n_latents, width, reach, n_ahead, _N_PARTS)
         self.head = nn.Linear(n_latents, n_predicted) if n_predicted else None
         self.projection = nn.Sequential(nn.Linear(n_latents, 64), nn.GELU(), nn.Linear(64, 64))
 

@@ -31,7 +31,6 @@ from simbench.methods.population import others_mean
 
 FILTERS = ("statistics", "learned")
 _RIDGE_OF_Z = 1e-3
-_N_PARTS = 4
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -134,10 +133,13 @@ class AVAE(Reconstructing):
 
     @property
     def _reader(self) -> StatisticsReader | FrameReader:
-        known = self.network_, self.scaling_, self.frame_rate, self.window_s, self.centre
-        if self.filters == "learned":
-            return FrameReader(*known)
-        return StatisticsReader(*known, self.population)
+        network, scaling = self.network_, self.scaling_
+        known = network, scaling, self.frame_rate, self.window_s, self.centre, self._parts
+        return FrameReader(*known) if self.filters == "learned" else StatisticsReader(*known)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return PARTS if self.population else NO_POPULATION
 
     def _network(self) -> AVAENetwork:
         if self.n_features_in_ < self.min_frames:
@@ -150,8 +152,7 @@ class AVAE(Reconstructing):
                 raise SimbenchError(f"{given}; allowed: {', '.join(allowed)}")
         n_described = 0
         if self.filters == "statistics":
-            parts = PARTS if self.population else NO_POPULATION
-            describer = Describer(parts, self.frame_rate, Scale(0.0, 1.0), 1.0)
+            describer = Describer(self._parts, self.frame_rate, Scale(0.0, 1.0), 1.0)
             n_described = describer.describe(np.zeros((1, 64)), None).shape[1]
         n_statistics = min(self.n_statistics, n_described)
         # a window is 3/8 of a recording or less, and holds a past and what follows it
@@ -160,7 +161,7 @@ class AVAE(Reconstructing):
         network = AVAENetwork(
             n_described, n_statistics, min(self.n_predicted, n_statistics),
             max(self.n_latents, self.n_components), self.n_components // CULTURE_EVERY,
-            self.n_hidden, self.dropout, self.width, reach, n_ahead, _N_PARTS,
+            self.n_hidden, self.dropout, self.width, reach, n_ahead,
         )  # fmt: skip
         self._add_dynamics(network)
         return network

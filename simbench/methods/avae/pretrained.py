@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from simbench.core.errors import SimbenchError
 from simbench.methods.avae.estimator import AVAE
-from simbench.methods.culture_features import check_groups
 from simbench.methods.learned import resolve_device
 
 WEIGHTS = Path(__file__).with_name("pretrained.safetensors")
@@ -59,5 +58,4 @@ class PretrainedAVAE(TransformerMixin, BaseEstimator):
         ratio = ratio.limit_denominator(_LARGEST_FACTOR)
         if ratio != 1:
             X = resample_poly(X, ratio.numerator, ratio.denominator, axis=1, padtype="line")
-        groups = check_groups(groups, len(X))
         return self.encoder_.transform(X, groups)[:, : self.n_components]

@@ -9,8 +9,6 @@ import torch
 
 from simbench.methods.avae.encoder_decoder import AVAENetwork
 from simbench.methods.culture_features import (
-    NO_POPULATION,
-    PARTS,
     Describer,
     Split,
     Windows,
@@ -59,22 +57,19 @@ class Lesson(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StatisticsReader:
-    """Whitened statistics of windows, relative to the neuron's culture if ``centre`` says so.
-
-    What it learns lies in ``scaling`` and in the network's buffers, where it is saved.
-    """
+class Reader:
+    """What it learns lies in ``scaling`` and in the network's buffers, where it is saved."""
 
     network: AVAENetwork
     scaling: dict[str, Any]
     frame_rate: float
     window_s: float
     centre: str
-    population: bool
+    parts: tuple[str, ...]
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return PARTS if self.population else NO_POPULATION
+
+class StatisticsReader(Reader):
+    """Whitened statistics of windows, relative to the neuron's culture if ``centre`` says so."""
 
     def learn(self, X: np.ndarray, signals: torch.Tensor, groups: Groups) -> Lesson:
         """Learn statistics of dF/F (n_neurons, n_frames) and what whitens them."""
@@ -120,15 +115,8 @@ class StatisticsReader:
         )
 
 
-@dataclass(frozen=True)
-class FrameReader:
+class FrameReader(Reader):
     """Frames of the neuron and of the mean of the others, for learned filters."""
-
-    network: AVAENetwork
-    scaling: dict[str, Any]
-    frame_rate: float
-    window_s: float
-    centre: str
 
     def learn(self, X: np.ndarray, signals: torch.Tensor, groups: Groups) -> Lesson:
         """Lay windows over dF/F (n_neurons, n_frames)."""

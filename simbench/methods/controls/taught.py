@@ -17,7 +17,7 @@ from simbench.methods.avae.encoder_decoder import Mixture, mixture_nll
 from simbench.methods.contrastive import PooledEncoder
 from simbench.methods.controls.control import Control
 from simbench.methods.culture_features import PARTS, Describer, means
-from simbench.methods.features import compress, noise_level
+from simbench.methods.features import compress
 from simbench.methods.learned import Course, in_batches, quiet_torch, train
 from simbench.methods.population import others_mean
 from simbench.scenario.labels import is_class
@@ -114,15 +114,6 @@ class _Network(nn.Module):
         return self.skip(statistics) + self.join(h)
 
 
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What the network sees of neurons: trace and population (n, 2, n_frames), and statistics."""
-
-    traces: np.ndarray
-    statistics: np.ndarray
-    culture: np.ndarray
-
-
 @dataclass(kw_only=True, repr=False, eq=False)
 class TracesTaught(Control):
     """A network taught on cultures of its own, then frozen; latents are its answers.
@@ -173,45 +164,42 @@ class TracesTaught(Control):
         """What the network says of a dataset after it was taught on another."""
         first = np.concatenate([r.dff for r in taught.recordings[:20]])
         describer = Describer.learn(PARTS, taught.frame_rate, first)
-        seen, new = (_seen(data, describer, noise_level(first)) for data in (taught, dataset))
-        mean = means(seen.statistics)
-        spread = np.nanstd(seen.statistics, axis=0)
+        (seen, values), (new, new_values) = (_seen(data, describer) for data in (taught, dataset))
+        mean = means(values)
+        spread = np.nanstd(values, axis=0)
         spread[spread < 1e-6] = np.inf
-        seen_z, new_z = (
-            np.clip(np.nan_to_num((x.statistics - mean) / spread), -_CLIP_SD, _CLIP_SD)
-            .astype(np.float32)
-            for x in (seen, new)
-        )  # fmt: skip
+        z, new_z = (
+            np.clip(np.nan_to_num((x - mean) / spread), -_CLIP_SD, _CLIP_SD).astype(np.float32)
+            for x in (values, new_values)
+        )
         questions = Questions(taught.labels, names)
         with quiet_torch(self.random_state, self.device) as device:
             network = _Network(len(mean), int(sum(questions.sizes)), self.width).to(device)
-            self._train(network, seen, seen_z, questions, device)
+            self._train(network, seen, z, taught.recording, questions, device)
             network.eval()
-            n_frames = new.traces.shape[2]
+            n_frames = new.shape[2]
 
             def answer(both: torch.Tensor) -> torch.Tensor:
                 traces, statistics = both[:, : 2 * n_frames], both[:, 2 * n_frames :]
                 return questions.latents(network(traces.unflatten(1, (2, n_frames)), statistics))
 
-            flat = new.traces.reshape(len(new_z), -1)
+            flat = new.reshape(len(new_z), -1)
             return in_batches(answer, np.column_stack((flat, new_z)), 128, device)
 
     def _train(
-        self, network: _Network, seen: _Seen, z: np.ndarray, questions: Questions,
-        device: torch.device,
+        self, network: _Network, traces: np.ndarray, z: np.ndarray, culture: np.ndarray,
+        questions: Questions, device: torch.device,
     ) -> None:  # fmt: skip
         rng = stream(self.random_state or 0, "traces-taught")
-        cultures = rng.permutation(np.unique(seen.culture))
+        cultures = rng.permutation(np.unique(culture))
         n_checked = max(1, round(_HELD_OUT * len(cultures)))
-        by_culture = {c: np.flatnonzero(seen.culture == c) for c in cultures}
-        n_frames = seen.traces.shape[2]
+        by_culture = {c: np.flatnonzero(culture == c) for c in cultures}
+        n_frames = traces.shape[2]
         length = max(1, round(self.crop * n_frames))
 
         def outputs(neurons: np.ndarray, start: int) -> torch.Tensor:
-            crop = np.ascontiguousarray(seen.traces[neurons, :, start : start + length])
-            return network(
-                torch.from_numpy(crop).to(device), torch.from_numpy(z[neurons]).to(device)
-            )
+            crop = np.ascontiguousarray(traces[neurons, :, start : start + length])
+            return network(*(torch.from_numpy(x).to(device) for x in (crop, z[neurons])))
 
         def loss(step: int) -> torch.Tensor:
             chosen = rng.choice(cultures[n_checked:], _CULTURES_PER_STEP)
@@ -237,11 +225,12 @@ def teaching_scenario(scenario: Scenario, n_cultures: int) -> Scenario:
     return scenario.model_copy(update=changes)
 
 
-def _seen(dataset: Dataset, describer: Describer, noise: float) -> _Seen:
+def _seen(dataset: Dataset, describer: Describer) -> tuple[np.ndarray, np.ndarray]:
+    """Trace and population (n_neurons, 2, n_frames), and statistics (n_neurons, n_statistics)."""
     traces, statistics = [], []
     for recording in dataset.recordings:
-        own = compress(recording.dff, noise)
+        own = compress(recording.dff, describer.noise)
         traces.append(np.stack([own, others_mean(own)], axis=1).astype(np.float32))
         values = describer.describe(recording.dff, np.zeros(len(own), dtype=int))
         statistics.append(np.column_stack([values, values - means(values)]))
-    return _Seen(np.concatenate(traces), np.concatenate(statistics), dataset.recording)
+    return np.concatenate(traces), np.concatenate(statistics)
