@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -102,13 +103,8 @@ def reproduce(rows_file: Path, number: int, n_jobs: int = 1) -> Reproduction:
 def _empty_cache() -> Iterator[None]:
     """A cache of its own for the block; compiled code stays where it is."""
     compiled = cache_folder() / "cython"
-    before = {key: value for key, value in os.environ.items() if key == "SIMBENCH_CACHE"}
     with tempfile.TemporaryDirectory(prefix="simbench-") as folder:
         if compiled.is_dir():
             (Path(folder) / "cython").symlink_to(compiled)
-        os.environ["SIMBENCH_CACHE"] = folder
-        try:
+        with patch.dict(os.environ, SIMBENCH_CACHE=folder):
             yield
-        finally:
-            os.environ.pop("SIMBENCH_CACHE")
-            os.environ.update(before)

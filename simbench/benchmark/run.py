@@ -40,6 +40,7 @@ from simbench.scoring.targets import check_targets
 Progress = Callable[[str, int, int], None]
 Log = Callable[[Unit, str], None]
 _log = logging.getLogger(__name__)
+_dataset = lru_cache(maxsize=1)(open_dataset)
 
 
 def run(
@@ -210,8 +211,3 @@ def _result(unit: Unit) -> dict[str, Any]:
         "scores": read_scores(unit.scores_folder),
         "knows_spikes": knows_spikes(unit.scenario, unit.seed),
     }  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _dataset(scenario: Scenario, seed: int, recordings: tuple[Path, ...], fold: int) -> Dataset:
-    return open_dataset(scenario, seed, recordings, fold)

@@ -40,17 +40,12 @@ _OF_TARGET = ["score", "low", "high", "chance", "ceiling", *_RECOVERY, "leakage_
 
 def boards(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Title and rows of each board: one per scenario, scenario version and scoring version."""
-    newest_first = (
-        rows[_ONE_BOARD].drop_duplicates().sort_values(_ONE_BOARD, ascending=[True, False, False])
-    )
-    groups = dict(list(rows.groupby(_ONE_BOARD, sort=False)))
-    for name, version, scoring in newest_first.itertuples(index=False):
-        mine = groups[name, version, scoring]
-        scorings = set(rows.loc[rows["scenario"] == name, "scoring_version"])
-        title = f"{name} v{version}"
-        if len(scorings) > 1:
-            title += f", scoring v{scoring}"
-        yield title, mine
+    for name, of_scenario in rows.groupby("scenario"):
+        has_one_scoring = len(set(of_scenario["scoring_version"])) == 1
+        groups = list(of_scenario.groupby(["scenario_version", "scoring_version"]))
+        for (version, scoring), mine in reversed(groups):
+            title = f"{name} v{version}"
+            yield title if has_one_scoring else f"{title}, scoring v{scoring}", mine
 
 
 def newest_boards(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -185,8 +180,7 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
         for target, table in scores.items()
         if target != OVERALL
     }
-    parts = {target: part.reindex(about.index) for target, part in parts.items()}
-    table = pd.concat({**parts, "method": about}, axis=1)
+    table = pd.concat({**parts, "method": about}, axis=1).reindex(about.index)
     table = _in_order(table, not is_replication(rows))
     methods = [] if is_replication(rows) else table.index[~is_unranked(table["method", "family"])]
     compared = {t: values[[m for m in methods if m in values]] for t, values in scores.items()}

@@ -64,18 +64,14 @@ def tau_of_families(one: pd.Series, other: pd.Series, families: Mapping[str, str
 
     Each pair of families counts once, however many methods these have.
     """
-    same_way = pd.Series(
-        {
-            (a, b): np.sign(one[a] - one[b]) * np.sign(other[a] - other[b])
-            for a, b in itertools.combinations(one.index, 2)
-            if families[a] != families[b]
-        },
-        dtype=float,
-    )
-    if same_way.empty:
-        return float("nan")
-    kinds = [tuple(sorted((families[a], families[b]))) for a, b in same_way.index]
-    return float(same_way.groupby(pd.Series(kinds, same_way.index)).mean().mean())
+    same_way: dict[tuple[str, ...], list[float]] = {}
+    for a, b in itertools.combinations(one.index, 2):
+        if families[a] != families[b]:
+            kinds = tuple(sorted((families[a], families[b])))
+            agrees = np.sign(one[a] - one[b]) * np.sign(other[a] - other[b])
+            same_way.setdefault(kinds, []).append(agrees)
+    means = [np.mean(same_way[kinds]) for kinds in sorted(same_way)]
+    return float(np.mean(means)) if means else float("nan")
 
 
 def rank_agreement(

@@ -73,10 +73,8 @@ def contrast_boards(rows: pd.DataFrame) -> Tables:
     """
     ranked = _without_controls(contrast_rows(rows))
     tables = {}
-    for name, (metric, probe, split) in _CONTRAST_SCORES.items():
-        mine = ranked[
-            (ranked["metric"] == metric) & (ranked["probe"] == probe) & (ranked["split"] == split)
-        ]
+    for name, score in _CONTRAST_SCORES.items():
+        mine = ranked[ranked[["metric", "probe", "split"]].eq(score).all(axis=1)]
         units = [
             (row.method, row.seed, position if row.per_culture else row.level, value)
             for row in mine.itertuples()

@@ -88,17 +88,10 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Cultures that have names are the same for all seeds.
     """
-    levels: dict[str, dict[int, list]] = {}
-    for method, seed, scores in zip(rows["method"], rows["seed"], rows["per_culture"]):
-        levels.setdefault(method, {}).setdefault(seed, []).append(scores)
-    columns = {
-        method: {
-            (seed, place): score
-            for seed, several in by_seed.items()
-            for place, score in enumerate(_mean_over_levels(several))
-        }
-        for method, by_seed in levels.items()
-    }
+    columns: dict[str, dict[tuple[int, int], float]] = {}
+    for (method, seed), levels in rows.groupby(["method", "seed"], sort=False)["per_culture"]:
+        for place, score in enumerate(_mean_over_levels(list(levels))):
+            columns.setdefault(method, {})[seed, place] = score
     table = pd.DataFrame(columns).dropna(how="all")
     table.index = table.index.to_flat_index()
     named = {

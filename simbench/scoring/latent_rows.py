@@ -259,10 +259,8 @@ def has_small_groups(dataset: Dataset) -> bool:
 
 def is_of_recordings(dataset: Dataset, target: Target) -> bool:
     """Whether a number is the same for all neurons of each recording, such as days in vitro."""
-    if target.is_class:
-        return False
-    spread = pd.Series(target.label).groupby(dataset.recording).agg(["min", "max"])
-    return bool((spread["min"] == spread["max"])[spread["min"].notna()].all())
+    by_recording = pd.Series(target.label).groupby(dataset.recording)
+    return not target.is_class and bool((by_recording.nunique() < 2).all())
 
 
 def _in_group(name: str) -> list[Metric]:

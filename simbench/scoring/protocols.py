@@ -29,8 +29,8 @@ Outputs = Mapping[str, np.ndarray]
 _SCORES = "scores.json"
 
 
-def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[ScoreRow]:
-    """Rows of stored outputs, through the cache.
+def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> None:
+    """Leave the rows of stored outputs in the cache.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def make_scores(folder: Path, outputs: Outputs, dataset: Dataset) -> list[ScoreR
         rows = [row for name in protocols for row in PROTOCOLS[name](checked, dataset)]
         (draft / _SCORES).write_text(json.dumps({"rows": rows}), encoding="utf-8")
 
-    return read_scores(cache.fetch(folder, make))
+    cache.fetch(folder, make)
 
 
 def read_scores(folder: Path) -> list[ScoreRow]:

@@ -308,14 +308,10 @@ def min_cultures(n_methods: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _draws(n: int) -> np.ndarray:
-    return stream(0, "bootstrap").integers(n, size=(_N_BOOTSTRAP, n))
-
-
-@lru_cache(maxsize=8)
 def _weights(n: int) -> np.ndarray:
     """How much each culture counts in each draw, shape (n_draws, n_cultures)."""
-    return np.stack([np.bincount(drawn, minlength=n) for drawn in _draws(n)]) / n
+    draws = stream(0, "bootstrap").integers(n, size=(_N_BOOTSTRAP, n))
+    return np.stack([np.bincount(drawn, minlength=n) for drawn in draws]) / n
 
 
 @lru_cache(maxsize=256)

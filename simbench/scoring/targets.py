@@ -31,7 +31,7 @@ class Target:
     given : ndarray of float, shape (n_neurons,), or None
         A number that, with its square, is regressed out of the label.
     is_ranked : bool
-        Whether numbers and latents are taken by their `normal_scores`.
+        Of a number: whether it and the latents are taken by their `normal_scores`.
     is_shared : bool
         Whether all neurons of a culture have the same label, by nature.
     """
@@ -67,8 +67,7 @@ class Target:
 
     def readable(self, latents: np.ndarray, train: np.ndarray) -> np.ndarray:
         """Latents as probes get them: as they are, or `ranked_latents` for a ranked number."""
-        is_ranked = self.is_ranked and not self.is_class
-        return ranked_latents(latents, self.stratum, train) if is_ranked else latents
+        return ranked_latents(latents, self.stratum, train) if self.is_ranked else latents
 
     def _values(self, values: np.ndarray, train: np.ndarray) -> np.ndarray:
         return normal_scores(values, train) if self.is_ranked else values.astype(float)
@@ -88,7 +87,7 @@ def read_targets(dataset: Dataset, targets: Sequence[str]) -> Iterator[Target]:
         kind = is_class(labels, name)
         label = classes_of(labels[name]) if kind else labels[name].to_numpy(dtype=float)
         is_shared = _is_shared(name, labels[name], dataset.culture)
-        yield Target(name, kind, label, stratum, given.get(name), is_ranked, is_shared)
+        yield Target(name, kind, label, stratum, given.get(name), is_ranked and not kind, is_shared)
 
 
 def _is_shared(name: str, label: pd.Series, culture: np.ndarray) -> bool:
