@@ -139,7 +139,8 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
     seeds = sorted(set(rows["seed"]))
     n_cultures, levels = len(board.scores[OVERALL]), level_scores(rows)
     is_aside = board.is_replication or str(rows["scenario"].iloc[0]) in UNRANKED_SCENARIOS
-    found: dict[str, Any] = {
+    is_shown = not is_aside and n_cultures >= min_cultures(2)
+    return {
         "version": str(rows["scenario_version"].iloc[0]),
         "seeds": str(len(seeds)),
         "levels": [level_label(level) for level in dict.fromkeys(rows["level"])],
@@ -162,11 +163,10 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
         "noisy": _noisy(rows),
         "recipe": _recipe(scenario),
         "replication": _replication(rows, scenario) if board.is_replication else None,
-        "ceilings": [] if is_aside else _ceilings(rows, board, trees),
-        "gaps": [] if is_aside else _gaps(rows, board, scenario),
-        "to_find": [] if is_aside else _to_find(rows, board),
+        "ceilings": _ceilings(rows, board, trees) if is_shown else [],
+        "gaps": _gaps(rows, board, scenario) if is_shown else [],
+        "to_find": _to_find(rows, board) if is_shown else [],
     }
-    return found
 
 
 def _target(board: Board, target: str) -> dict[str, Any]:
@@ -213,8 +213,7 @@ def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
         return {}
     return {
         str(method): [
-            f"{_signed(line.score)} [{_interval(line.low, line.high)}]"
-            for line in mine.itertuples()
+            f"{signed(line.score)} [{_interval(line.low, line.high)}]" for line in mine.itertuples()
         ]
         for method, mine in levels.groupby("method")
     }
@@ -222,20 +221,20 @@ def _ladder(levels: pd.DataFrame | None) -> dict[str, list[str]]:
 
 def _line(line: pd.Series) -> dict[str, str]:
     return {
-        "score": _signed(line["score"]),
+        "score": signed(line["score"]),
         "interval": _interval(line["low"], line["high"]),
-        "recovery": _signed(line["recovery"]),
-        "gap": _signed(line["leakage_gap"], "+.2f"),
+        "recovery": signed(line["recovery"]),
+        "gap": signed(line["leakage_gap"], "+.2f"),
     }
 
 
-def _signed(value: float, form: str = ".2f") -> str:
+def signed(value: float, form: str = ".2f") -> str:
     """A number with a true minus sign."""
     return number(value, form).replace("-", "−")
 
 
 def _interval(low: float, high: float) -> str:
-    return f"{_signed(low)}, {_signed(high)}"
+    return f"{signed(low)}, {signed(high)}"
 
 
 def relations(scores: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -267,8 +266,8 @@ def _further(rows: pd.DataFrame) -> dict[str, Any]:
     for (target, metric, method), group in mine.groupby(["target", "metric", "method"]):
         by_level = group.groupby("level", sort=False)["value"].mean()
         found.setdefault(f"{target} {metric}", {})[str(method)] = {
-            "mean": _signed(by_level.mean()),
-            "levels": {str(level): _signed(value) for level, value in by_level.items()},
+            "mean": signed(by_level.mean()),
+            "levels": {str(level): signed(value) for level, value in by_level.items()},
         }
     return found
 
@@ -343,8 +342,6 @@ def _runs(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 def _ceilings(rows: pd.DataFrame, board: Board, trees: Board) -> list[list[str]]:
     """Scenario and target, then the score of a few methods with either probe."""
-    if _too_few(board):
-        return []
     lines = []
     for target in board.targets:
         both = (_target(board, target), _target(trees, target))
@@ -355,15 +352,13 @@ def _ceilings(rows: pd.DataFrame, board: Board, trees: Board) -> list[list[str]]
 
 def _to_find(rows: pd.DataFrame, board: Board) -> list[list[str]]:
     """Scenario and target, then the score of each reference, and what some of them hold in bits."""
-    if _too_few(board):
-        return []
     bits = rows[(rows["metric"] == "information_bits") & (rows["split"] == "culture")]
     known = bits.groupby(["target", "method"])["value"].mean()
     lines = []
     for target in board.targets:
         scored = _target(board, target)
         cells = [_score_of(scored, method) for method in TO_FIND]
-        cells += [_signed(known.get((target, method), np.nan)) for method in IN_BITS]
+        cells += [signed(known.get((target, method), np.nan)) for method in IN_BITS]
         lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
     return lines
 
@@ -395,7 +390,7 @@ def _gaps(rows: pd.DataFrame, board: Board, scenario: Scenario | None) -> list[l
 
     None where training and test cultures are imaged differently: there the gap is one of transfer.
     """
-    if _too_few(board) or (scenario and scenario.split.train_with):
+    if scenario and scenario.split.train_with:
         return []
     lines = []
     for target in board.targets:
@@ -405,7 +400,3 @@ def _gaps(rows: pd.DataFrame, board: Board, scenario: Scenario | None) -> list[l
             cells.append(f"{line['score']} ({line['gap']})" if line else "–")
         lines.append([str(rows["scenario"].iloc[0]), target.replace("_", " "), *cells])
     return lines
-
-
-def _too_few(board: Board) -> bool:
-    return len(board.scores[OVERALL]) < min_cultures(2)

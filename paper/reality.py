@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from facts import signed
 
 from simbench.board.reality_boards import verdicts
 from simbench.core.text import number
@@ -52,7 +53,7 @@ def _ranks(table: pd.DataFrame) -> dict[str, Any]:
                 line.board.replace("recorded-cells-", ""),
                 line.target.replace("_", " ") + "*" * line.is_later,
                 line.measure, f"≥ {line.least:g}",
-                _signed(line.found), "kept" if line.kept else "missed",
+                signed(line.found), "kept" if line.kept else "missed",
             ]
             for line in found.itertuples()
         ],
@@ -121,9 +122,4 @@ def _filters(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _range(values: pd.Series) -> str:
-    return f"{_signed(values.min())} to {_signed(values.max())}" if values.notna().any() else "–"
-
-
-def _signed(value: float) -> str:
-    """A number with a true minus sign."""
-    return number(value).replace("-", "−")
+    return f"{signed(values.min())} to {signed(values.max())}" if values.notna().any() else "–"

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.core.errors import SimbenchError
-from simbench.culture.growth import Culture, grow_cultures
+from simbench.culture.growth import grow_cultures
 from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.data.simulation import simulate
 from simbench.scenario.culture_recipe import CultureRecipe
@@ -49,13 +49,10 @@ def rates(recipes: list[CultureRecipe], names: list[str], seed: int, n_each: int
         for position, culture in grow_cultures(some, seed, block, prepare_target(many)):
             if isinstance(culture, SimbenchError):
                 raise culture
-            tables.append(_rates(culture, names[block[position] // n_each], block[position]))
+            number = block[position]
+            labels = culture.labels[["firing_type", "rate_hz", "log_rate"]]
+            tables.append(labels.assign(condition=names[number // n_each], culture=number))
     return pd.concat(tables, ignore_index=True)
-
-
-def _rates(culture: Culture, condition: str, number: int) -> pd.DataFrame:
-    labels = culture.labels[["firing_type", "rate_hz", "log_rate"]]
-    return labels.assign(condition=condition, culture=number)
 
 
 class Knobs:

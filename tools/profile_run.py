@@ -66,21 +66,20 @@ class Clock:
 def profile(scenario: Scenario) -> Counter[tuple[str, str]]:
     """Seconds of all methods on a scenario, by (station, part)."""
     clock = Clock()
-    patches = [
-        patch.object(
-            simulation, "fill_cache", clock.timed("simulate", simulation.fill_cache, _nothing)
-        ),
-        patch.object(runner, "simulate", clock.timed("image", runner.simulate, _nothing)),
-        patch.object(runner, "trace_folders", clock.timed("dF/F", runner.trace_folders, _nothing)),
-        patch.object(Metric, "__call__", clock.timed("score", Metric.__call__, lambda m: m.name)),
-        patch.object(latent_rows, "read", clock.timed("score", latent_rows.read, lambda *a: a[5])),
-        patch.object(latent_rows, "dci", clock.timed("score", latent_rows.dci, lambda *a: "dci")),
-        patch.object(runner, "_alone", _here(clock)),
+    timed: list[tuple[Any, str, str, Callable[..., str]]] = [
+        (simulation, "fill_cache", "simulate", _nothing),
+        (runner, "simulate", "image", _nothing),
+        (runner, "trace_folders", "dF/F", _nothing),
+        (Metric, "__call__", "score", lambda metric: metric.name),
+        (latent_rows, "read", "score", lambda *arguments: arguments[5]),
+        (latent_rows, "dci", "score", lambda *_: "dci"),
     ]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, {"SIMBENCH_CACHE": folder}))
-        for one in patches:
-            stack.enter_context(one)
+        stack.enter_context(patch.object(runner, "_alone", _here(clock)))
+        for home, function, station, part in timed:
+            call = clock.timed(station, getattr(home, function), part)
+            stack.enter_context(patch.object(home, function, call))
         rows = runner.run(plan([scenario], ["all"], [SEED]))
         with clock.part("report", ""):
             write_results(Path(folder) / "results", rows, scenario, SEED)

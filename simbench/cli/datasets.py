@@ -45,9 +45,7 @@ def simulate(
         raise SimbenchError(f"--level: {given}; allowed: {allowed}")
     chosen = levels[level or ""]
     check_new(out)
-    with resumable(), progress_bars() as report:
-        what = f"simulate {chosen.name}"
-        dataset = simbench.simulate(chosen, seed, n_jobs, partial(report, what))
+    dataset = simulated(chosen, seed, n_jobs)
     dataset.save(out)
     typer.echo(f"{_size_of(dataset)}: {out}")
 
@@ -138,6 +136,13 @@ def show(
     typer.echo(str(path))
 
 
+def simulated(scenario: "simbench.Scenario", seed: int, n_jobs: int) -> "simbench.Dataset":
+    """The dataset of a scenario, with a progress bar; Ctrl-C says how to go on."""
+    with resumable(), progress_bars() as report:
+        what = f"simulate {scenario.name}"
+        return simbench.simulate(scenario, seed, n_jobs, partial(report, what))
+
+
 def _size_of(dataset: "simbench.Dataset") -> str:
     sizes = (len(dataset.recordings), "recording"), (len(dataset.labels), "neuron")
     return ", ".join(counted(*size) for size in sizes)
@@ -147,7 +152,7 @@ def _deposit_names() -> list[str]:
     """Datasets that somebody has deposited."""
     from simbench.data.deposits import deposits
 
-    return [name for name, deposit in deposits().items() if deposit.url]
+    return list(deposits())
 
 
 @app.command(epilog="Example: simbench fetch firing-types-seed1")

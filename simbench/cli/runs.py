@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,6 +21,7 @@ from simbench.cli.common import (
     resumable,
     scenario_names,
 )
+from simbench.cli.datasets import simulated
 from simbench.core.console import print_table, progress_bars
 from simbench.core.errors import SimbenchError
 from simbench.core.files import check_new
@@ -327,10 +327,7 @@ def _export_traces(
     if not seeds:
         typer.echo(f"The seed, to be kept secret until the board closes: {seed}")
     for target, plain in targets.items():
-        with resumable(), progress_bars() as report:
-            what = f"simulate {plain.name}"
-            dataset = simbench.simulate(plain, seed, n_jobs, partial(report, what))
-        typer.echo(str(export_traces(dataset, target)))
+        typer.echo(str(export_traces(simulated(plain, seed, n_jobs), target)))
 
 
 def _print_plan(plans: "dict[simbench.Scenario, list[Unit]]") -> None:

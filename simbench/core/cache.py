@@ -22,7 +22,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from simbench.core.errors import SimbenchError
-from simbench.core.files import check_files, checksum, new_folder, read_json
+from simbench.core.files import check_files, checksum, digest_of, new_folder, read_json
 
 _RECORDINGS = ("core", "scenario", "culture", "imaging", "data")
 _SIMULATORS = ("brian2", "numpy", "scipy", "numba", "networkx", "pandas", "pillow")
@@ -90,8 +90,7 @@ def entry(kind: str, key: Any) -> Path:
     key : JSON-serialisable
         What the entry is made from, besides code and libraries.
     """
-    text = json.dumps([key, source_digest(kind), versions(kind)], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = digest_of([key, source_digest(kind), versions(kind)])
     return cache_folder() / kind / digest[:2] / digest
 
 

@@ -106,7 +106,7 @@ def files_below(folder: Path) -> list[str]:
     return [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
 
 
-def digest_of(data: dict[str, Any]) -> str:
+def digest_of(data: Any) -> str:
     """SHA-256 of plain data, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 

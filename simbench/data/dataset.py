@@ -71,9 +71,8 @@ class Dataset:
             raise SimbenchError(
                 f"dataset: {len(self.test)} test flags for {len(self.recordings)} recordings"
             )
-        names, groups = (
-            pd.Series([getattr(r, what) for r in self.recordings]) for what in ("name", "group")
-        )
+        names = pd.Series([r.name for r in self.recordings])
+        groups = pd.Series([r.group for r in self.recordings])
         if names.duplicated().any():
             raise SimbenchError(
                 f"dataset: two recordings are called '{names[names.duplicated()].iloc[0]}'"
@@ -254,9 +253,7 @@ class Dataset:
                 truth = r.read_truth() if r.load_truth else None
                 columns |= dict.fromkeys(truth.labels if truth else ())
                 group = r.group if r.group != r.name else None
-                written = write_recording(
-                    draft / r.name, r.fluorescence, r.frame_rate, truth, group
-                )
+                written = write_recording(draft / r.name, r, truth, group)
                 files.update({f"{r.name}/{name}": digest for name, digest in written.items()})
             (draft / "README.md").write_text(self.card(columns), encoding="utf-8")
             files["README.md"] = checksum(draft / "README.md")

@@ -32,9 +32,9 @@ class _Registry(RootModel[dict[str, Deposit]]):
 
 
 def deposits() -> dict[str, Deposit]:
-    """Known deposits by name: those of simbench, or of the file ``$SIMBENCH_REGISTRY``."""
+    """Deposits by name that have an address: of simbench, or of the file ``$SIMBENCH_REGISTRY``."""
     path = Path(os.environ.get(REGISTRY_VARIABLE) or _REGISTRY)
-    return read_model(path, _Registry).root
+    return {name: each for name, each in read_model(path, _Registry).root.items() if each.url}
 
 
 def fetch_dataset(name: str) -> Path:
@@ -45,8 +45,7 @@ def fetch_dataset(name: str) -> Path:
     SimbenchError
         If nobody has deposited it, it can't be reached, or it is another file than was deposited.
     """
-    known = deposits()
-    places = {key: deposit for key, deposit in known.items() if deposit.url}
+    places = deposits()
     if name not in places:
         allowed = ", ".join(places) or "none yet; `simbench simulate` makes the data"
         raise SimbenchError(f"fetch '{name}': not deposited; allowed: {allowed}")

@@ -15,7 +15,7 @@ from simbench.core.errors import SimbenchError
 from simbench.core.files import checksum, digest_of, files_of, read_model, validated
 from simbench.data.dataset import Dataset, manifest_digest
 from simbench.data.provenance import provenance
-from simbench.data.recording import Recording, Truth, true_spikes, write_recording
+from simbench.data.recording import Recording, true_spikes, write_recording
 from simbench.data.recording_windows import with_labels
 from simbench.scenario.imaging_recipe import ImagingRecipe
 from simbench.scenario.presets import CULTURE_FITS
@@ -144,7 +144,8 @@ def fill_with_recordings(scenario: Scenario, seed: int) -> RecordedIndex:
     truths = [recording.read_truth() for recording in dataset.recordings]
     folders = _folders(scenario, seed, len(truths))
     for folder, recording, truth in zip(folders, dataset.recordings, truths):
-        cache.fetch(folder, partial(_write, recording=recording, truth=truth))
+        make = partial(write_recording, recording=recording, truth=truth, group=recording.group)
+        cache.fetch(folder, make)
     return RecordedIndex(
         groups=[recording.group for recording in dataset.recordings],
         strata=[
@@ -173,10 +174,6 @@ def _key(scenario: Scenario, seed: int) -> list[Any]:
 def _folders(scenario: Scenario, seed: int, n: int) -> list[Path]:
     key = _key(scenario, seed)
     return [cache.entry("recordings", ["recorded", *key, i]) for i in range(n)]
-
-
-def _write(draft: Path, recording: Recording, truth: Truth) -> None:
-    write_recording(draft, recording.fluorescence, recording.frame_rate, truth, recording.group)
 
 
 def _read(scenario: Scenario, seed: int) -> Dataset:

@@ -155,18 +155,16 @@ class _RecordingFile(Recipe):
 
 
 def write_recording(
-    folder: Path,
-    fluorescence: np.ndarray,
-    frame_rate: float,
-    truth: Truth | None,
-    group: str | None = None,
+    folder: Path, recording: Recording, truth: Truth | None, group: str | None = None
 ) -> dict[str, str]:
     """Write a recording into a folder that holds nothing else.
 
     Parameters
     ----------
+    truth : Truth or None
+        That of the recording, which the caller has read; None if it is blinded.
     group : str, optional
-        If it is not the recording's name.
+        If it is not the name that the recording will be read with.
 
     Returns
     -------
@@ -174,12 +172,12 @@ def write_recording(
         SHA-256 of every file, by name.
     """
     folder.mkdir(exist_ok=True)
-    np.save(folder / "fluorescence.npy", np.asarray(fluorescence, dtype=np.float32))
+    np.save(folder / "fluorescence.npy", np.asarray(recording.fluorescence, dtype=np.float32))
     if truth is not None:
         write_truth(folder, truth)
     files = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
     about = _RecordingFile(
-        frame_rate=float(frame_rate),
+        frame_rate=float(recording.frame_rate),
         text_labels=text_columns(truth.labels) if truth else [],
         summary=truth.summary if truth else None,
         files=files,
@@ -192,12 +190,7 @@ def write_recording(
 
 def text_columns(labels: pd.DataFrame) -> list[str]:
     """Columns of a label table that hold text."""
-    kinds = pd.api.types
-    return [
-        name
-        for name, column in labels.items()
-        if not (kinds.is_numeric_dtype(column) or kinds.is_bool_dtype(column))
-    ]
+    return [name for name, column in labels.items() if not pd.api.types.is_numeric_dtype(column)]
 
 
 def write_truth(folder: Path, truth: Truth) -> None:

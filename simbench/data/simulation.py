@@ -10,7 +10,7 @@ from simbench.core.seeds import whole
 from simbench.data.cultures import cached_culture, fill_cache
 from simbench.data.dataset import Dataset
 from simbench.data.recorded import fill_with_recordings, recorded_folders, recorded_index
-from simbench.data.recording import Truth, read_recording, write_recording
+from simbench.data.recording import Recording, Truth, read_recording, write_recording
 from simbench.data.splits import held_out_recordings
 from simbench.scenario.scenario import Condition, Scenario
 
@@ -72,9 +72,7 @@ def open_dataset(scenario: Scenario, seed: int, folders: Sequence[Path], fold: i
     recordings = tuple(
         read_recording(folder, f"recording-{i:03d}") for i, folder in enumerate(folders)
     )
-    origin = None
-    if scenario.recordings is not None:
-        origin = recorded_index(scenario, seed).origin
+    origin = recorded_index(scenario, seed).origin if scenario.recordings else None
     return Dataset(recordings, held_out_recordings(scenario, seed, fold), scenario, seed, origin)
 
 
@@ -114,6 +112,7 @@ def make_recording(folder: Path, condition: Condition, seed: int, index: int) ->
                 labels, culture.spikes, culture.weights, imaged.clean_dff, culture.summary,
                 imaged.neuropil,
             )  # fmt: skip
-            write_recording(draft, imaged.fluorescence, condition.imaging.frame_rate_hz, truth)
+            rate_hz = condition.imaging.frame_rate_hz
+            write_recording(draft, Recording(draft.name, imaged.fluorescence, rate_hz), truth)
 
     cache.fetch(folder, make)

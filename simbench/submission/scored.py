@@ -171,9 +171,8 @@ def _about(card: MethodCard | None) -> dict[str, Any]:
     about: dict[str, Any] = {"family": FAMILY, "status": "ok", "versions": cache.versions()}
     if card is None:
         return about | {"method": "submission"}
-    family = card.track or FAMILY
     return about | {
-        "family": family, "method": card.name, "seconds": card.training_time_s,
+        "family": card.track or FAMILY, "method": card.name, "seconds": card.training_time_s,
         "settings_tried": card.settings_tried,
     }  # fmt: skip
 

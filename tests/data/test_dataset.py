@@ -362,7 +362,7 @@ def test_any_label_survives(tmp_path_factory, rows):
         {},
     )
     folder = tmp_path_factory.mktemp("labels") / "x"
-    write_recording(folder, np.ones((n, 2), np.float32), 2.0, truth)
+    write_recording(folder, Recording("x", np.ones((n, 2), np.float32), 2.0), truth)
     recording = read_recording(folder)
     assert isinstance(recording, Recording)
     assert recording.truth.weights is None

@@ -55,7 +55,7 @@ def registry(released, server, tmp_path, monkeypatch):
 
 
 def test_nothing_has_been_deposited_yet():
-    assert not [deposit for deposit in deposits().values() if deposit.url]
+    assert not deposits()
     with pytest.raises(SimbenchError, match="fetch 'firing-types': not deposited; allowed: none"):
         fetch_dataset("firing-types")
 

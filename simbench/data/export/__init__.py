@@ -1,7 +1,8 @@
-"""Datasets in the formats of other groups' tools: one module per format."""
+"""Datasets in the formats of other groups' tools: one module per format, called like it."""
 
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -38,16 +39,11 @@ def export(
     """
     from simbench.core.files import checksum, files_below, new_folder
     from simbench.data.dataset_card import render
-    from simbench.data.export import caiman, cascade, csv_files, nwb, parquet, suite2p
     from simbench.data.provenance import fluorescence_unit
 
     if to not in get_args(Format):
         raise SimbenchError(f"unknown export format '{to}'; allowed: {', '.join(get_args(Format))}")
-    modules = {
-        "nwb": nwb, "suite2p": suite2p, "caiman": caiman, "cascade": cascade, "csv": csv_files,
-        "parquet": parquet,
-    }  # fmt: skip
-    module = modules[to]
+    module = import_module(f"simbench.data.export.{to}")
     dataset.check_names()
     folder = Path(folder)
     with new_folder(folder, replaces=_MARKER if overwrite else None) as draft:
