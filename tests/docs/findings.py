@@ -20,12 +20,7 @@ RANKING = (
     "firing-types", "firing-types-matched", "excitation", "continuous", "topologies", "tracks"
 )  # fmt: skip
 """Scenarios run with three seeds and all methods, which rank these."""
-THRICE = (
-    "quickstart", "tracks-as-grown", *RANKING, "abante2025", "noise-ladder", "haze", "duration",
-    "cells", "scale", "frame-rate", "indicators", "batch", "recorded-cultures", "reconstruction",
-)  # fmt: skip
 LADDERS = ("noise-ladder", "haze", "frame-rate", "indicators", "batch", "duration")
-TWICE = ("label-efficiency", "ablation")
 LEARNED_FILTERS = (
     "filters=learned", "filters=learned, nll_weight=0", "filters=learned, contrast_weight=0",
 )  # fmt: skip
@@ -187,9 +182,14 @@ FINDINGS = [
         *((f"label-efficiency@{n}", "firing_type", "avae", LEVEL, "window-discriminants")
           for n in LABELLED[1:]),
     ]),
-    (FOUND, "below `spectrum` with two labelled cultures, and above it with more", [
-        ("label-efficiency@2", "in_degree", "avae", BELOW, "spectrum"),
-        *((f"label-efficiency@{n}", "in_degree", "avae", ABOVE, "spectrum") for n in LABELLED[1:]),
+    (FOUND, "below `spectrum` with two labelled cultures, level with it with five, and above it "
+     "with more", [
+        (f"label-efficiency@{n}", "in_degree", "avae", relation, "spectrum")
+        for n, relation in zip(LABELLED, (BELOW, LEVEL, ABOVE, ABOVE, ABOVE))
+    ]),
+    (FOUND, "It is above `window-discriminants` with 2 and 5, and level with more", [
+        (f"label-efficiency@{n}", "in_degree", "avae", ABOVE if n < 10 else LEVEL,
+         "window-discriminants") for n in LABELLED
     ]),
     (REAL, "On rate and on the irregularity of intervals `spectrum` is above the `avae`, as on "
      "measured cells", [
