@@ -57,5 +57,6 @@ class PretrainedAVAE(TransformerMixin, BaseEstimator):
         ratio = Fraction(self.encoder_.frame_rate / self.frame_rate)
         ratio = ratio.limit_denominator(_LARGEST_FACTOR)
         if ratio != 1:
-            X = resample_poly(X, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+            beyond = "line" if X.shape[1] > 1 else "mean"  # no line through one frame
+            X = resample_poly(X, ratio.numerator, ratio.denominator, axis=1, padtype=beyond)
         return self.encoder_.transform(X, groups)[:, : self.n_components]

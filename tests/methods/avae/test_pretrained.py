@@ -47,6 +47,13 @@ def test_other_frame_rates_tell_nearly_the_same(frame_rate, traces):
     assert np.median(correlation) > 0.9
 
 
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_a_frame_or_two_at_another_rate_are_enough(n_frames, traces):
+    few = traces[:3, :n_frames]
+    latents = PretrainedAVAE(frame_rate=7.0, device="cpu").fit(few).transform(few)
+    assert np.isfinite(latents).all()
+
+
 def test_more_latents_than_it_has_are_one_line(traces):
     with pytest.raises(SimbenchError, match="n_components = 33; allowed: at most 32"):
         PretrainedAVAE(33).fit(traces)
