@@ -57,7 +57,7 @@ def draw_graph(
 def _pairs_within(
     module: np.ndarray, n_links: int, rng: np.random.Generator, share: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct ordered pairs of neurons that share a module: this share of all links."""
+    """Distinct ordered pairs of neurons that share a module; ``share`` is theirs of all links."""
     member, first, size = _members(module)
     choices = size[module[member]] - 1
     row, k = _pick(choices, n_links, rng, "pairs of neurons within a module", share)
@@ -68,7 +68,7 @@ def _pairs_within(
 def _pairs_between(
     module: np.ndarray, n_links: int, rng: np.random.Generator, share: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct ordered pairs of neurons of different modules: this share of all links."""
+    """Distinct ordered pairs of neurons of different modules; ``share`` is theirs of all links."""
     member, first, size = _members(module)
     choices = len(module) - size[module[member]]
     row, k = _pick(choices, n_links, rng, "pairs of neurons of different modules", share)

@@ -206,7 +206,8 @@ def test_seeds_are_those_of_the_rows():
     for file in (ROOT / "results").glob("*/rows.jsonl.gz"):
         named = {1, 2, 3, 4} if file.parent.name in divided else {1, 2, 3}
         assert set(read_rows(file)["seed"]) == named, file
-    assert "rows of seeds 1 to 3, and 1 to 4 of `recorded-cells` and `recor" in words_of(FOUND)
+    words = "rows of seeds 1 to 3, and 1 to 4 of `recorded-cells` and `recorded-cells-twins` (four"
+    assert words in words_of(FOUND)
     assert "(four divisions of the same cells); no setting was chosen on them" in words_of(FOUND)
 
 

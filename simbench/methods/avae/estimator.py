@@ -133,9 +133,10 @@ class AVAE(Reconstructing):
 
     @property
     def _reader(self) -> StatisticsReader | FrameReader:
-        network, scaling = self.network_, self.scaling_
-        known = network, scaling, self.frame_rate, self.window_s, self.centre, self._parts
-        return FrameReader(*known) if self.filters == "learned" else StatisticsReader(*known)
+        known = self.network_, self.scaling_, self.frame_rate, self.window_s, self.centre
+        if self.filters == "learned":
+            return FrameReader(*known)
+        return StatisticsReader(*known, self._parts)
 
     @property
     def _parts(self) -> tuple[str, ...]:

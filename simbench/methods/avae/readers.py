@@ -57,19 +57,24 @@ class Lesson(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reader:
-    """What it learns lies in ``scaling`` and in the network's buffers, where it is saved."""
+class _Reader:
+    """Lays windows over traces and encodes them.
+
+    What it learns lies in ``scaling`` and in the network's buffers, where it is saved.
+    """
 
     network: AVAENetwork
     scaling: dict[str, Any]
     frame_rate: float
     window_s: float
     centre: str
-    parts: tuple[str, ...]
 
 
-class StatisticsReader(Reader):
+@dataclass(frozen=True)
+class StatisticsReader(_Reader):
     """Whitened statistics of windows, relative to the neuron's culture if ``centre`` says so."""
+
+    parts: tuple[str, ...]
 
     def learn(self, X: np.ndarray, signals: torch.Tensor, groups: Groups) -> Lesson:
         """Learn statistics of dF/F (n_neurons, n_frames) and what whitens them."""
@@ -115,7 +120,7 @@ class StatisticsReader(Reader):
         )
 
 
-class FrameReader(Reader):
+class FrameReader(_Reader):
     """Frames of the neuron and of the mean of the others, for learned filters."""
 
     def learn(self, X: np.ndarray, signals: torch.Tensor, groups: Groups) -> Lesson:
