@@ -7,10 +7,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import kendalltau
 
 from simbench.benchmark.rows import PARQUET_FILE, read_rows
 from simbench.board.leaderboard import leaderboard
+from simbench.board.reality_boards import CELLS, scores_by_animal, suite_boards
 from simbench.report.level_tables import find_scenario, rows_and_scenarios, stratum_name
 from simbench.report.result_tables import row_figures, table_texts
 from simbench.report.style import save
@@ -177,3 +180,17 @@ def test_pages_type_no_table_of_scores():
         assert not re.search(r"^\|.*\b\d\.\d\d ± ", text, re.MULTILINE), page
         for path in re.findall(r'^--8<-- "(.+)"$', text, re.MULTILINE):
             assert (ROOT / path).is_file(), (page, path)
+
+
+def test_ranks_of_the_suite_are_those_of_its_rows():
+    table = pd.read_csv(SHELF / "validation" / "ranks.csv")
+    suite = dict(suite_boards(rows_and_scenarios(SHELF)[0]))
+    cells = scores_by_animal(read_rows(SHELF / CELLS))
+    found = table[table["kind"] == "suite"]
+    assert set(found["board"]) <= set(suite)
+    for line in found.itertuples():
+        real, board = cells[line.target].mean(), suite[line.board].mean()
+        methods = real.index.intersection(board.index)
+        assert len(methods) == line.n_methods
+        tau = kendalltau(board[methods], real[methods]).statistic
+        assert line.tau == pytest.approx(tau, abs=1e-4), (line.board, line.target)
