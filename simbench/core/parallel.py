@@ -107,7 +107,9 @@ def run_jobs(
         # joblib replaces a worker whose memory has grown; nothing is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         try:
-            yield from Parallel(**how, return_as="generator_unordered")(calls)
+            with _ctrl_c_later():
+                results = Parallel(**how, return_as="generator_unordered")(calls)
+            yield from results
         except BrokenProcessPool:
             raise UnitFailed("worker process died: out of memory?") from None
 
@@ -156,6 +158,22 @@ def prepare_processes(preload: tuple[str, ...]) -> None:
 def leave_at_once() -> None:
     """Let this process end without looking for garbage, which takes Brian2 seconds."""
     atexit.register(gc.freeze)
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Keep Ctrl-C waiting, and in processes that are started meanwhile until they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # where it starts it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_ctrl_c_to_caller() -> None:

@@ -57,6 +57,14 @@ def test_ctrl_c_is_for_the_caller_who_ends_its_workers(way):
     assert answer == signal.SIG_IGN
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
+def test_ctrl_c_does_not_meet_a_worker_that_is_still_starting():
+    """Blocked since before it began; in this process it is not."""
+    ((_, blocked),) = run_jobs(signal.pthread_sigmask, {0: (signal.SIG_BLOCK, ())}, 2)
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 @pytest.mark.parametrize("way", [run_alone, run_jobs])
 def test_workers_follow_the_environment_of_the_moment(way, monkeypatch):
     for value in ("first", "second", None):
