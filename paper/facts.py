@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from simbench.benchmark.rows import read_rows, row_files
 from simbench.board.leaderboard import UNRANKED_SCENARIOS, Board, is_replication, leaderboard
 from simbench.board.scores_by_culture import OVERALL, scores_by_culture
-from simbench.core.seeds import stream
 from simbench.core.text import number
 from simbench.methods.catalogue import METHODS, UNRANKED_FAMILIES
 from simbench.report import level_tables
@@ -22,10 +21,9 @@ from simbench.report.summary import draw_summary, summarise_boards
 from simbench.report.texts import replication_cells
 from simbench.scenario.scenario import Scenario
 from simbench.scoring import HEADLINE
-from simbench.scoring.statistics import min_cultures
+from simbench.scoring.statistics import bootstrap_means, min_cultures
 
 RULES = {1: "above", 0: "level with", -1: "below"}
-_N_BOOTSTRAP = 2000
 GAPS = ("pca", "trace-stats", "avae-published", "avae")
 DRAWN = ("trace-stats", "spectrum", "avae-published", "avae")
 # Columns of the table of all labels.
@@ -243,8 +241,7 @@ def relations(scores: pd.DataFrame) -> dict[str, dict[str, str]]:
     By the 95 % bootstrap interval of the mean difference over test cultures: level if it holds 0.
     """
     whole = scores.dropna(axis=1, how="all").dropna()
-    draws = stream(0, "paper").integers(len(whole), size=(_N_BOOTSTRAP, len(whole)))
-    means = whole.to_numpy(dtype=float)[draws].mean(axis=1)
+    means = bootstrap_means(whole)
     low, high = np.quantile(means[:, :, None] - means[:, None, :], [0.025, 0.975], axis=0)
     signs = (low > 0).astype(int) - (high < 0)
     return {

@@ -11,6 +11,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri, stdtrit
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
@@ -111,7 +112,8 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     """Mean scores of methods where fits, and then cultures, are drawn again.
 
     Cultures are the same in a draw for all methods; trainings are drawn for each. The deviations of
-    a method's trainings stand for those of seeds on which it was trained once.
+    a method's trainings stand for those of seeds on which it was trained once. What draws of
+    cultures differ by is widened as Student's t asks for their number, but not beyond the scores.
 
     Parameters
     ----------
@@ -125,8 +127,16 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     Returns
     -------
     ndarray, shape (n_draws, n_methods)
+
+    References
+    ----------
+    Hesterberg 2015, Am Stat 69:371: intervals of few values are too narrow without.
     """
-    means = _weights(len(scores)) @ scores.to_numpy(dtype=float)
+    values = scores.to_numpy(dtype=float)
+    mean = values.mean(axis=0)
+    means = mean + _widening(len(values)) * (_weights(len(values)) @ values - mean)
+    if len(values):
+        means = means.clip(values.min(axis=0), values.max(axis=0))
     if fits is None or fits.empty:
         return means
     seeds = [seed for seed, _ in scores.index]
@@ -305,6 +315,13 @@ def min_cultures(n_methods: int) -> int:
         raise SimbenchError(f"min_cultures: n_methods is {n_methods}; allowed: 2 or more")
     n_pairs = n_methods * (n_methods - 1) // 2
     return next(n for n in count(1) if 2.0 ** (1 - n) * n_pairs <= ALPHA)
+
+
+def _widening(n: int) -> float:
+    """An interval by Student's t over one by a bootstrap of ``n`` values, both of normal scores."""
+    if n < 2:
+        return 1.0
+    return float(np.sqrt(n / (n - 1)) * stdtrit(n - 1, _QUANTILES[1]) / ndtri(_QUANTILES[1]))
 
 
 @lru_cache(maxsize=8)
