@@ -81,6 +81,7 @@ def test_what_trains_no_network_works(light, folder, command):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
     done = light("run", TINY, "--seed", 1, "--out", "runs", "-j", 1)
     assert done.returncode == 0, done.stderr

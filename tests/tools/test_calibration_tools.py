@@ -97,6 +97,7 @@ def reached(scenario, monkeypatch, goal):
     return errors
 
 
+@pytest.mark.slow
 def test_noise_is_found_that_makes_wirings_fire_alike(monkeypatch):
     axes = {
         "culture.wiring.topology and culture.noise_sigma": [["random", 2.0], ["scale-free", 8.0]]
@@ -105,6 +106,7 @@ def test_noise_is_found_that_makes_wirings_fire_alike(monkeypatch):
     assert after < 0.1 < before / 2
 
 
+@pytest.mark.slow
 def test_currents_are_found_that_make_types_fire_alike(monkeypatch):
     types = {"excitatory_types": {"RS": 0.5, "CH": 0.5}, "inhibitory_types": {"FS": 1.0}}
     before, after = reached(small(**types, inhibitory_fraction=0.5), monkeypatch, goal=0.5)

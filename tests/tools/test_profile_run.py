@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 from profile_run import COLUMNS, profile, table
 
 
+@pytest.mark.slow
 def test_every_station_has_its_share(tiny):
     before = dict(os.environ)
     seconds = profile(tiny.model_copy(update={"methods": ["pca"]}))
