@@ -6,6 +6,7 @@
 <!-- environment: fresh -->  it is run in a clone, in an empty environment
 """
 
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class Block:
     def is_possible(self) -> bool:
         """Whether it can run at a desk."""
         programs = PROGRAMS.get(self.language, ())[:1]
-        is_run = not self.not_run and not self.is_fresh
+        is_shell_elsewhere = self.language == "sh" and os.name != "posix"
+        is_run = not (self.not_run or self.is_fresh or is_shell_elsewhere)
         return is_run and all(map(find_spec, self.needs)) and all(map(which, programs))
 
     @property
