@@ -189,7 +189,7 @@ def test_the_order_of_the_folders_is_that_of_the_house():
     assert tuple(named) == STAGES
 
 
-def test_the_changelog_begins_with_this_version():
+def test_the_newest_release_of_the_changelog_is_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    newest = re.search(r"^## \[(.+?)\]", text, re.MULTILINE)[1]
+    newest = re.search(r"^## \[(?!Unreleased)(.+?)\]", text, re.MULTILINE)[1]
     assert newest == re.sub(r"\.dev\d+$", "", simbench.__version__)
