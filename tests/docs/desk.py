@@ -82,7 +82,7 @@ def type_in(words: list[str], block: Block) -> str:
             words, cwd=block.folder, text=True, start_new_session=True, stdout=told, stderr=told
         )
         try:
-            program.wait(timeout=1800)
+            program.wait(timeout=3600)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
