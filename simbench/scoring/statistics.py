@@ -113,7 +113,7 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
 
     Cultures are the same in a draw for all methods; trainings are drawn for each. The deviations of
     a method's trainings stand for those of seeds on which it was trained once. What draws of
-    cultures differ by is widened as Student's t asks for their number, but not beyond the scores.
+    cultures differ by is widened as Student's t asks for their number.
 
     Parameters
     ----------
@@ -135,8 +135,6 @@ def bootstrap_means(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> n
     values = scores.to_numpy(dtype=float)
     mean = values.mean(axis=0)
     means = mean + _widening(len(values)) * (_weights(len(values)) @ values - mean)
-    if len(values):
-        means = means.clip(values.min(axis=0), values.max(axis=0))
     if fits is None or fits.empty:
         return means
     seeds = [seed for seed, _ in scores.index]
@@ -164,12 +162,17 @@ def _unshrunk(deviations: pd.Series) -> np.ndarray:
 
 
 def nested_interval(scores: pd.Series, fits: pd.DataFrame | None = None) -> tuple[float, float]:
-    """95 % interval of a method's mean score, over fits and cultures; NaN for fewer than two."""
+    """95 % interval of a method's mean score, over fits and cultures; NaN for fewer than two.
+
+    Over cultures alone it ends at the lowest and the highest score.
+    """
     scored = scores[np.isfinite(scores)]
     if len(scored) < 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(bootstrap_means(scored.to_frame(), fits)[:, 0], _QUANTILES)
-    return float(low), float(high)
+    ends = np.quantile(bootstrap_means(scored.to_frame(), fits)[:, 0], _QUANTILES)
+    if fits is None or fits.empty:
+        ends = ends.clip(scored.min(), scored.max())
+    return float(ends[0]), float(ends[1])
 
 
 def compare(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.DataFrame:
