@@ -51,6 +51,7 @@ def facts(results: Path) -> dict[str, Any]:
         "to_find": [line for board in boards.values() for line in board.pop("to_find")],
         "ablation": _ablation(boards["ablation"]["targets"]) if "ablation" in boards else [],
         "methods": _methods(pd.concat(tables.values(), ignore_index=True)),
+        "settings_tried": str(METHODS["avae"].settings_tried),
     }
 
 
@@ -156,6 +157,7 @@ def _scenario(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any]:
             for target in board.targets
         },
         "recovery": {str(m): number(v) for m, v in board.table["method", "recovery"].items()},
+        "latents": {str(m): number(v, ".0f") for m, v in board.table["method", "latents"].items()},
         "further": _further(rows),
         "budgets": _budgets(rows),
         "noisy": _noisy(rows),
@@ -316,7 +318,21 @@ def _replication(rows: pd.DataFrame, scenario: Scenario | None) -> dict[str, Any
         for method, *cells in replication_cells(table[columns])
     ]
     values = {method: dict(zip(columns, line)) for method, *line in lines}
-    return {"columns": columns, "lines": lines, "values": values, "runs": _runs(rows)}
+    return {
+        "columns": columns, "lines": lines, "values": values, "runs": _runs(rows),
+        "sizes": _at_sizes(rows),
+    }  # fmt: skip
+
+
+def _at_sizes(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Held-out accuracy of the type with the fewest and with the most latents of the avae."""
+    score = ("ok", "firing_type", "balanced_accuracy", "linear", "culture")
+    mine = rows[rows[["status", "target", "metric", "probe", "split"]].eq(score).all(axis=1)]
+    means = mine.pivot_table("value", "n_components", "method").dropna(subset="avae")
+    return {
+        end: {"latents": f"{means.index[place]:g}", **means.iloc[place].dropna().map(number)}
+        for end, place in (("fewest", 0), ("most", -1))
+    }
 
 
 def _runs(rows: pd.DataFrame) -> dict[str, dict[str, str]]:

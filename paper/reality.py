@@ -35,6 +35,9 @@ def _ranks(table: pd.DataFrame) -> dict[str, Any]:
         for board, mine in table[table["kind"] != "suite"].groupby("board", sort=False)
     }
     (mean,) = table.loc[table["kind"] == "suite mean", "board"].unique()
+    means = found[found["board"] == mean].set_index("target")
+    each = table[table["kind"] == "suite"].groupby("target")["tau"].mean()[means.index]
+    turned = (each >= means["least"]).astype(int) - means["kept"]
     return {
         "methods": str(table["n_methods"].max()).removesuffix(".0"),
         "animals": str(table["n_animals"].max()),
@@ -44,6 +47,8 @@ def _ranks(table: pd.DataFrame) -> dict[str, Any]:
         "boards": by_board,
         "checks": str(len(fixed)),
         "kept": str(fixed["kept"].sum()),
+        "kept_each": str(fixed["kept"].sum() + turned[~means["is_later"]].sum()),
+        "mean_each": _range(each),
         "later": str(len(later)),
         "kept_later": str(later["kept"].sum()),
         "twins_tau_kept": str(_of_twins(fixed, "tau")["kept"].sum()),
@@ -66,15 +71,16 @@ def _of_twins(found: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def _cultures(table: pd.DataFrame) -> dict[str, Any]:
     table = table[table["condition"].isna()]
+    values = table.pivot_table(index="scenario", columns="statistic", values="value", sort=False)
+    table = table[table["scenario"].isin(values.drop_duplicates().index)]  # some share cultures
     inside, heard, held_out = (
         (table[column].abs() <= 1).groupby(table["scenario"], sort=False).sum()
         for column in ("distance", "as_electrodes", "held_out")
     )
-    values = table.pivot_table(index="scenario", columns="statistic", values="value")
     n_statistics = table["statistic"].nunique()
     return {
         "statistics": str(n_statistics),
-        "scenarios": str(len(inside)),
+        "sets": str(len(inside)),
         "whole": str((inside == n_statistics).sum()),
         "whole_held_out": str((held_out == n_statistics).sum()),
         "whole_as_electrodes": str((heard == n_statistics).sum()),

@@ -98,12 +98,14 @@ def scored(clone):
     return read_rows(clone / "runs" / "tiny").query("status == 'ok'")
 
 
+@pytest.mark.slow
 def test_the_method_runs(clone):
     shown = follow(clone, "Add a method")
     assert "top-values" in shown["simbench list methods"]
     assert "top-values" in set(scored(clone)["method"])
 
 
+@pytest.mark.slow
 def test_the_metric_is_listed_and_scored(clone):
     assert "silhouette" in follow(clone, "Add a metric")["simbench list metrics"]
     values = scored(clone).query("metric == 'silhouette'")["value"]

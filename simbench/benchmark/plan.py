@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from simbench.core import cache
+from simbench.core.errors import SimbenchError
 from simbench.core.parallel import prepare_processes
 from simbench.core.seeds import seed32
 from simbench.data.recorded import recorded_index
@@ -103,6 +104,8 @@ def plan(
         How often networks, and methods from outside, are trained on the data of the first seed.
         What a training draws is a part of a score's uncertainty.
     """
+    if trainings < 1:
+        raise SimbenchError(f"trainings = {trainings}; allowed: 1 or more")
     seeds = list(dict.fromkeys(seeds))
     units = [
         Unit(at_level, seed, name, level, fold, training)

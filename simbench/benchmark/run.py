@@ -17,6 +17,7 @@ from simbench.benchmark.folds_and_trainings import joined
 from simbench.benchmark.plan import Unit, knows_spikes, prepare
 from simbench.benchmark.rows import rows_of_units
 from simbench.core import cache
+from simbench.core.errors import SimbenchError
 from simbench.core.parallel import run_alone
 from simbench.data.dataset import Dataset
 from simbench.data.published_traces import published_folder
@@ -70,6 +71,8 @@ def run(
         One row per unit, target, metric, probe and split, with the columns
         ``simbench.benchmark.rows.COLUMNS``. A unit that failed is one row with its error.
     """
+    if not units:
+        raise SimbenchError("run: no units; `plan` gives those of scenarios and methods")
     results = results_of(units, n_jobs, progress, timeout_s, log)
     return rows_of_units(joined(results))
 

@@ -17,7 +17,7 @@ from simbench.board.scores_by_culture import (
 )
 from simbench.core.errors import SimbenchError
 from simbench.methods.catalogue import FLOOR, UNRANKED_FAMILIES
-from simbench.scoring import HEADLINE, REPLICATION
+from simbench.scoring import HEADLINE, PROBES, REPLICATION
 from simbench.scoring.statistics import (
     compare,
     nested_interval,
@@ -54,11 +54,13 @@ def newest_boards(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def check_comparable(rows: pd.DataFrame) -> None:
-    """Refuse rows that can't share a table.
+    """Refuse rows that can't share a table, or none.
 
     That is rows of several scenarios, scenario versions or scoring versions, of two different
     scenarios under one name and version, and duplicate rows.
     """
+    if rows.empty:
+        raise SimbenchError("leaderboard: no rows; needed are those of one scenario")
     for column in _ONE_BOARD:
         found = sorted(rows[column].astype(str).unique())
         if len(found) > 1:
@@ -162,6 +164,8 @@ def leaderboard(rows: pd.DataFrame, probe: str = "linear", within: str = "firing
         scored), ``family``, ``latents``, ``seconds``, ``memory_mb``, ``parameters``, ``status``,
         and, where it was counted for any method, ``settings_tried``.
     """
+    if probe not in PROBES:
+        raise SimbenchError(f"leaderboard: unknown probe '{probe}'; allowed: {', '.join(PROBES)}")
     check_comparable(rows)
     scores = scores_by_culture(rows, probe)
     scored = scored_rows(rows, probe)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from simbench.core.errors import SimbenchError
 from simbench.core.seeds import stream
-from simbench.scoring.statistics import nested_interval
+from simbench.scoring.statistics import bootstrap_ends
 
 N_BOOTSTRAP = 1000
 FEWEST_METHODS = 3
@@ -38,7 +38,7 @@ def separated_pairs(scores: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = []
     for one, other in itertools.combinations(scores.columns, 2):
-        low, high = nested_interval(scores[one] - scores[other])
+        low, high = bootstrap_ends(scores[one] - scores[other])
         if low > 0 or high < 0:
             pairs.append((one, other) if low > 0 else (other, one))
     return pd.DataFrame(pairs, columns=["better", "worse"])

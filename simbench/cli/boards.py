@@ -32,12 +32,13 @@ def report(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="All rows as one Parquet file beside it, too.")
     ] = False,
+    n_jobs: Jobs = -1,
 ) -> None:
     """Make all tables and figures from the rows below a folder, and one page of everything."""
     from simbench.report.result_tables import rebuild
 
-    rebuild(folder)
-    write_overview(folder, out, parquet)
+    rebuild(folder, n_jobs)
+    write_overview(folder, out, parquet, n_jobs)
 
 
 @app.command(epilog="Example: simbench reproduce results/quickstart/rows.jsonl.gz --row 3")
@@ -70,10 +71,12 @@ def print_leaderboard(title: str, board: "Board") -> None:
     print_table(f"{title}: {what} on held-out cultures", *readable(board.table))
 
 
-def write_overview(folder: Path, page: Path | None = None, parquet: bool = False) -> None:
+def write_overview(
+    folder: Path, page: Path | None = None, parquet: bool = False, n_jobs: int = 1
+) -> None:
     """One table, one figure and one page of all results below a folder."""
     from simbench.report.page import write_page
     from simbench.report.summary import write_summary
 
     write_summary(folder)
-    typer.echo(f"Page of all results: {write_page(folder, page, parquet)}")
+    typer.echo(f"Page of all results: {write_page(folder, page, parquet, n_jobs)}")

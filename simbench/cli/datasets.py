@@ -99,8 +99,13 @@ def import_(
         raise SimbenchError(f"--duration {duration:g}: only with --spikes")
     chosen = simbench.load_scenario(scenario)
     from simbench.data.readers.trace_files import add_labels, import_traces
+    from simbench.scenario.axes import split_keys
 
     told = source, license, citation
+    varied = [key for key in split_keys([*chosen.axes, *chosen.levels]) if key[:7] == "imaging"]
+    if spikes and (chosen.imaging is None or varied):
+        what = f"its optics vary ({varied[0]})" if varied else "it has no optics"
+        raise SimbenchError(f"--scenario {scenario}: {what}; allowed: one with the same for all")
     if traces:
         dataset = import_traces(files, *told)
     else:

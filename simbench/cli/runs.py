@@ -171,6 +171,8 @@ def run(
         _print_plan({s: share.of(units) if share else units for s, units in plans.items()})
         return
     if export_traces is not None:
+        if dataset is not None:
+            _check_seed_of(dataset)
         _export_traces(chosen, seed or [], n_jobs, export_traces)
         return
     if len(plans) == 1 and backend == "loky":
@@ -193,7 +195,7 @@ def run(
                 failed.append(f"{scenario.name}: {error}")
                 typer.echo(failed[-1], err=True)
     if share is None and len(failed) < len(plans):
-        write_overview(out)
+        write_overview(out, n_jobs=n_jobs)
     if failed:
         raise SimbenchError("; ".join(failed))
 
@@ -305,6 +307,15 @@ def _expanded(names: list[str]) -> list[str]:
     everything = [name for name in known if name not in lacking]
     named = [each for name in names for each in (everything if name == "all" else [name])]
     return list(dict.fromkeys(named))
+
+
+def _check_seed_of(folder: Path) -> None:
+    """Refuse to hide the labels of a dataset whose traces anybody can make again."""
+    from simbench.core.seeds import check_secret
+
+    seed = simbench.Dataset.load(folder, verify=False).seed
+    if seed is not None:
+        check_secret(seed, f"--dataset {folder}: its seed", "make it with one of {} bits")
 
 
 def _export_traces(

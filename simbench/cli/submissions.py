@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import simbench
-from simbench.cli.common import Jobs, Seed, app, print_frame, scenario_names
+from simbench.cli.common import Jobs, Recordings, Seed, app, print_frame, scenario_names
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,6 +31,7 @@ def score(
     card: Annotated[Path | None, typer.Option("--card", help="Method card, TOML.")] = None,
     seed: Seed = 0,
     n_jobs: Jobs = -1,
+    recordings: Recordings = None,
 ) -> None:
     """Score latents made elsewhere by the same rules as every method."""
     from simbench.submission import read_card, score_latents
@@ -46,6 +47,7 @@ def accept(
     seed: Seed = 0,
     n_jobs: Jobs = -1,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path("runs"),
+    recordings: Recordings = None,
 ) -> None:
     """Score a submission and put it on the board, if its name is not taken."""
     from simbench.submission import accept_submission

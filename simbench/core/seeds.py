@@ -26,12 +26,14 @@ def whole(seed: int) -> int:
         raise SimbenchError(f"seed = {seed!r:.100}; allowed: a whole number") from None
 
 
-def check_secret(seed: int) -> None:
+def check_secret(
+    seed: int, where: str = "--seed", instead: str = "leave it out, and one of {} bits is drawn"
+) -> None:
     """Refuse a seed that can be found by trial: the noise of three frames would give it away."""
     if seed.bit_length() < SECRET_BITS:
         raise SimbenchError(
-            f"--seed: {seed.bit_length()} bits can be guessed from the traces; "
-            f"leave it out, and one of {SECRET_BITS} bits is drawn"
+            f"{where}: {seed.bit_length()} bits can be guessed from the traces; "
+            f"{instead.format(SECRET_BITS)}"
         )
 
 

@@ -124,6 +124,10 @@ class Dataset:
             raise SimbenchError("dataset: no recording is for training")
         self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in chosen})
 
+    def check_alike(self) -> None:
+        """Refuse a dataset whose recordings differ in length or frame rate."""
+        self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in self.recordings})
+
     def _check_one(self, forms: Collection[Any]) -> None:
         if len(forms) > 1:
             rates, lengths = zip(*((r.frame_rate, r.duration_s) for r in self.recordings))
@@ -207,7 +211,7 @@ class Dataset:
         """Traces and labels of all recordings, which must be alike, as one `xarray.Dataset`."""
         from simbench.data.export.in_memory import to_xarray
 
-        self._check_one({(r.frame_rate, r.fluorescence.shape[1]) for r in self.recordings})
+        self.check_alike()
         return to_xarray(self.recordings)
 
     def to_pynapple(self) -> dict[str, dict[str, Any]]:

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from pydantic import Field, RootModel
 
 from simbench.core.cache import cache_folder
 from simbench.core.errors import SimbenchError, needing
-from simbench.core.files import read_model
+from simbench.core.files import new_folder, read_model
 from simbench.scenario.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -53,16 +53,17 @@ def fetch_dataset(name: str) -> Path:
     with needing("fetch", "fetch"):
         import pooch
     folder = cache_folder() / "deposits" / deposit.sha256
-    try:
-        pooch.get_logger().setLevel("WARNING")
-        files = pooch.retrieve(
-            deposit.url, f"sha256:{deposit.sha256}", f"{name}.zip", folder,
-            processor=pooch.Unzip(extract_dir="dataset"),
-        )  # fmt: skip
-    except (OSError, ValueError, BadZipFile) as error:  # no network, no such file; other content
-        reason = str(error).partition("\n")[0]
-        raise SimbenchError(f"fetch {name}: {deposit.url}: {reason}") from None
-    manifests = [Path(file) for file in files if Path(file).name == "manifest.json"]
+    unpacked = folder / "dataset"
+    if not unpacked.is_dir():
+        try:
+            pooch.get_logger().setLevel("WARNING")
+            file = pooch.retrieve(deposit.url, f"sha256:{deposit.sha256}", f"{name}.zip", folder)
+            with new_folder(unpacked, keep_existing=True) as draft, ZipFile(file) as archive:
+                archive.extractall(draft)
+        except (OSError, ValueError, BadZipFile) as error:  # no network, no file; other content
+            reason = str(error).partition("\n")[0]
+            raise SimbenchError(f"fetch {name}: {deposit.url}: {reason}") from None
+    manifests = sorted(unpacked.rglob("manifest.json"))
     if not manifests:
         raise SimbenchError(f"fetch {name}: {deposit.url} holds no dataset folder")
     return manifests[0].parent

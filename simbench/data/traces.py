@@ -18,7 +18,7 @@ _IN_MEMORY_BYTES = 2**30
 
 @dataclass(frozen=True, eq=False)
 class Traces:
-    """dF/F of recordings, without a label.
+    """dF/F of recordings in `blind_order`, without a label.
 
     Parameters
     ----------
@@ -28,21 +28,18 @@ class Traces:
         Hz.
     training : ndarray of bool, shape (n_recordings,)
         The recordings that a method may learn from.
-    groups : ndarray of int, shape (n_recordings,)
-        They say who was recorded together, and nothing else: recordings stand in `blind_order`.
     """
 
     dff: Sequence[np.ndarray]
     frame_rate: float
     training: np.ndarray
-    groups: np.ndarray
 
     def stacked(self, recordings: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-        """dF/F (n_neurons, n_frames) and group (n_neurons,) of the neurons of some recordings."""
+        """dF/F (n_neurons, n_frames) of some recordings, and who is from which (n_neurons,)."""
         chosen = list(recordings)
         sizes = [len(self.dff[i]) for i in chosen]
         shape = sum(sizes), self.dff[chosen[0]].shape[1]
-        return stack((self.dff[i] for i in chosen), shape), np.repeat(self.groups[chosen], sizes)
+        return stack((self.dff[i] for i in chosen), shape), np.repeat(chosen, sizes)
 
 
 def stack(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:

@@ -160,9 +160,10 @@ class Windows:
 
     @classmethod
     def lay(cls, n_frames: int, length: int) -> "Windows":
-        """Six windows or more, each a third of a window or less after the one before.
+        """Six windows or more, each about a third of a window or less after the one before.
 
-        At most 24, so that those of a recording of more than 9 windows' length lie further apart.
+        At most 24, so that those of a recording of more than 9 windows' length lie further apart;
+        fewer than six where there are not so many frames to begin at.
         """
         length = min(length, n_frames)
         room = n_frames - length

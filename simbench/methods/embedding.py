@@ -61,7 +61,7 @@ def embed(method: Any, dataset: Dataset, random_state: int = 0) -> np.ndarray:
     dataset.check_training()
     order = blind_order(len(dataset.recordings), dataset.seed or 0)
     dff = [dataset.recordings[i].dff for i in order]
-    traces = Traces(dff, dataset.frame_rate, ~dataset.test[order], np.arange(len(dff)))
+    traces = Traces(dff, dataset.frame_rate, ~dataset.test[order])
     latents = fit_transform(method, traces, random_state)
     return in_dataset_order(latents, order, [r.n_neurons for r in dataset.recordings])
 
@@ -88,8 +88,8 @@ def fit_transform(method: Any, traces: Traces, random_state: int) -> np.ndarray:
     )
     call_grouped(method.fit, *traces.stacked(np.flatnonzero(traces.training)))
     latents = (
-        call_grouped(method.transform, dff, np.full(len(dff), group))
-        for dff, group in zip(traces.dff, traces.groups)
+        call_grouped(method.transform, dff, np.full(len(dff), recording))
+        for recording, dff in enumerate(traces.dff)
     )
     return np.concatenate([np.asarray(values) for values in latents])
 
@@ -179,7 +179,7 @@ def _outputs(method: Any, job: LatentsJob) -> tuple[Outputs, dict[str, Any]]:
             outputs = {"latents": embed(method, dataset, job.seed)}
     else:
         dff = [read_traces(folder) for folder in job.traces]
-        traces = Traces(dff, job.frame_rate, np.array(job.training), np.arange(len(dff)))
+        traces = Traces(dff, job.frame_rate, np.array(job.training))
         with _measured() as cost:
             outputs = {"latents": fit_transform(method, traces, job.seed)}
         if job.gives_back:
@@ -217,7 +217,7 @@ def reconstruct(method: Any, traces: Traces, latents: np.ndarray) -> Outputs:
         if callable(getattr(method, "inverse_transform", None)):
             given_back = method.inverse_transform(latents[ends[i] : ends[i + 1]])
             outputs.setdefault("reconstruction", []).append(given_back)
-        seen = traces.dff[i], np.full(len(traces.dff[i]), traces.groups[i])
+        seen = traces.dff[i], np.full(len(traces.dff[i]), i)
         if callable(getattr(method, "predict_interval", None)):
             predict = partial(method.predict_interval, level=INTERVAL_LEVEL)
             for end, values in zip(("low", "high"), call_grouped(predict, *seen)):

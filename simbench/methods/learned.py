@@ -319,7 +319,7 @@ def train(
         network.parameters(), course.learning_rate, weight_decay=course.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, course.learning_rate, total_steps=course.n_steps + 1, pct_start=0.1
+        optimizer, course.learning_rate, total_steps=max(course.n_steps + 1, 11), pct_start=0.1
     )
     for step in track(range(course.n_steps), "training"):
         network.train()

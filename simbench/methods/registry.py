@@ -89,7 +89,7 @@ def split_settings(name: str) -> tuple[str, dict[str, Any]]:
             )
         try:
             settings[key] = ast.literal_eval(_PYTHON.get(value, value))
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             settings[key] = value
     return name, settings
 

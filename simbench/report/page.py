@@ -20,6 +20,7 @@ from simbench.core import text
 from simbench.core.console import track
 from simbench.core.errors import SimbenchError
 from simbench.core.files import reading, write_text
+from simbench.core.parallel import run_jobs
 from simbench.methods.catalogue import TRACKS
 from simbench.report.page_data import (
     GROUPS,
@@ -45,7 +46,9 @@ _DRAWN_HERE = ("leaderboard", "curves", "pairwise")
 _WIDTHS = (1400, 1000, 720, 480)
 
 
-def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> Path:
+def write_page(
+    folder: Path, out: Path | None = None, parquet: bool = False, n_jobs: int = 1
+) -> Path:
     """Write the results of a folder as one self-contained HTML page.
 
     Parameters
@@ -57,6 +60,8 @@ def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> 
         File to write; by default ``index.html`` in the folder.
     parquet : bool
         Write all rows as ``rows.parquet`` beside the page, too, and link it there.
+    n_jobs : int
+        Worker processes that make boards; -1 for one per core.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def write_page(folder: Path, out: Path | None = None, parquet: bool = False) -> 
     tables = {file.parent: read_rows(file) for file in files}
     links = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     lines = "".join(read_text(file) for file in files)
-    html = render(tables, lines, folder, links, PARQUET_FILE if parquet else "")
+    html = render(tables, lines, folder, links, PARQUET_FILE if parquet else "", n_jobs)
     size = len(html.encode())
     if size > LIMIT:
         over = f"the page would take {size / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB"
@@ -87,6 +92,7 @@ def render(
     home: Path,
     links: Sequence[str] = (),
     parquet: str = "",
+    n_jobs: int = 1,
 ) -> str:
     """The page as text.
 
@@ -102,17 +108,23 @@ def render(
         Where the files of the rows lie, seen from the page: shown if they are too large for it.
     parquet : str
         Name of a Parquet copy of the rows beside the page, if there is one.
+    n_jobs : int
+        As for `write_page`.
     """
     pictures = {folder: _pictures(folder) for folder in tables}
     budget = _PICTURES // max(sum(map(bool, pictures.values())), 1)
     parts = [table.assign(folder=folder) for folder, table in tables.items()]
     rows = pd.concat(parts, ignore_index=True)
-    data: list[dict[str, Any]] = []
-    for title, mine in track(sorted(boards(rows), key=_comes_last), "page"):
-        folder = mine["folder"].iloc[0]
-        key = board_key(mine, {board["key"] for board in data})
-        board = board_data(key, title, mine, folder)
-        data.append(board | {"pictures": _embed(pictures[folder], budget)})
+    jobs: dict[str, tuple[str, str, pd.DataFrame, Path]] = {}
+    for title, mine in sorted(boards(rows), key=_comes_last):
+        key = board_key(mine, jobs)
+        jobs[key] = key, title, mine, mine["folder"].iloc[0]
+    made = run_jobs(board_data, jobs, n_jobs if len(jobs) > 1 else 1)
+    board_of = dict(next(made) for _ in track(list(jobs), "page"))
+    data = [
+        board_of[key] | {"pictures": _embed(pictures[folder], budget)}
+        for key, *_, folder in jobs.values()
+    ]
     groups = {group: [b for b in data if b["group"] == group] for group in (*GROUPS, OTHERS)}
     packed = base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
     script, style = _part("page.js"), _part("page.css")

@@ -12,19 +12,26 @@ from simbench.board.leaderboard import TAUGHT, Board, flat_table, leaderboard, p
 from simbench.board.scores_by_culture import OVERALL
 from simbench.core.console import track
 from simbench.core.files import write_text
+from simbench.core.parallel import run_jobs
 from simbench.report import figures, level_tables, texts
 from simbench.report.style import save
 from simbench.scenario.scenario import Scenario
 
 
-def rebuild(folder: Path) -> None:
+def rebuild(folder: Path, n_jobs: int = 1) -> None:
     """Write all tables and figures that need nothing but rows, from the rows below a folder.
 
     The folder holds one or more ``rows.jsonl.gz``, at any depth.
     """
-    for file in track(row_files(folder), "tables and figures"):
-        rows = read_rows(file)
-        write_tables(file.parent, rows, level_tables.find_scenario(rows, file.parent))
+    files = row_files(folder)
+    done = run_jobs(_rebuild, {file: (file,) for file in files}, n_jobs if len(files) > 1 else 1)
+    for _ in track(files, "tables and figures"):
+        next(done)
+
+
+def _rebuild(file: Path) -> None:
+    rows = read_rows(file)
+    write_tables(file.parent, rows, level_tables.find_scenario(rows, file.parent))
 
 
 def write_tables(folder: Path, rows: pd.DataFrame, scenario: Scenario | None) -> Board:

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 from simbench.core.errors import SimbenchError
 from simbench.data.dataset import Dataset
 from simbench.data.reference_latents import random_latents, spike_latents
+from simbench.scoring import PROBES
 from simbench.scoring.checks import check_latents
 from simbench.scoring.latent_rows import rows_of_latents
-from simbench.scoring.probes import PROBES
 from simbench.scoring.recovery import with_recovery
 from simbench.scoring.targets import check_targets
 

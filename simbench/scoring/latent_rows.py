@@ -1,5 +1,6 @@
 """Rows of latents: labels read by probes, clusters, cultures, nuisances, all targets at once."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,11 +12,11 @@ from simbench.core.seeds import stream
 from simbench.data.dataset import Dataset
 from simbench.data.splits import neuron_split
 from simbench.scenario.labels import is_class
-from simbench.scoring import HEADLINE
+from simbench.scoring import HEADLINE, PROBES
 from simbench.scoring.disentanglement import ALL_TARGETS, dci, truth_matrix
 from simbench.scoring.metric_catalogue import METRICS
 from simbench.scoring.metric_registry import Metric
-from simbench.scoring.probes import PROBES, read
+from simbench.scoring.probes import read
 from simbench.scoring.statistics import pseudo_values
 from simbench.scoring.targets import Target, read_targets
 
@@ -24,6 +25,7 @@ ScoreRow = dict[str, Any]
 recordings the names of these ``cultures``, of a class also its ``confusion``, and of a class of
 cultures the ``chance`` of its vote."""
 _FEWEST = 10
+_FEWEST_READ = 3  # neurons that a probe learns from
 _N_NEURON_SPLITS = {"linear": 10, "nonlinear": 1}
 _N_LABELLED_DRAWS = 10
 
@@ -128,7 +130,7 @@ def _neuron_rows(
 ) -> Iterator[ScoreRow]:
     """The headline score where neurons are divided at random, the mean over several divisions.
 
-    All have the strength that the first has chosen.
+    All have the strength that the first has chosen. None where too few neurons have the label.
     """
     culture = dataset.culture
     cultures, alone = np.unique(culture), np.arange(len(culture))
@@ -137,13 +139,19 @@ def _neuron_rows(
     for draw in range(_N_NEURON_SPLITS[probe]):
         test = neuron_split(len(culture), float(dataset.test_neurons.mean()), draw)
         train, scored = ~test & target.known, test & target.known
+        if train.sum() < _FEWEST_READ or not scored.any():
+            continue
         answer, readable = target.answer(train), target.readable(latents, train)
         reading = read(readable, answer, train, scored, alone, probe, target.is_class, strength)
         strength = reading.strength
         values_of = {"truth": answer[scored], "predicted": reading.predicted}
         scores.append(_by_culture(metric, dataset, target, scored, cultures, values_of))
+    if not scores:
+        return
     means = pd.DataFrame(scores).mean().to_list()
-    value = float(np.nanmean(np.nanmean(scores, axis=1)))
+    with warnings.catch_warnings():  # a draw may have no score
+        warnings.simplefilter("ignore", RuntimeWarning)
+        value = float(np.nanmean(np.nanmean(scores, axis=1)))
     yield make_row(target.name, metric.name, value, probe, "neuron", means)
 
 

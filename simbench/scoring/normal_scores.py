@@ -9,8 +9,8 @@ MOST_LATENTS = 16
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Standard normal quantile of each value's rank among the training neurons, column by column.
 
-    Ties share their mean rank; a value outside of the training range gets the last rank, so that
-    no score is far out. NaN stays NaN, and has no rank.
+    Ties share their mean rank; a value outside of the training range gets half a rank beyond the
+    last, so that no score is far out. NaN stays NaN, and has no rank.
 
     Parameters
     ----------

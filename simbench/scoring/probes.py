@@ -14,7 +14,6 @@ from simbench.data.splits import grouped_folds, neuron_split
 from simbench.scoring.checks import check_labels, check_latents
 from simbench.scoring.metric_registry import INF, R2, metric
 
-PROBES = ("linear", "nonlinear")
 _INVERSE_PENALTIES = np.logspace(-3, 3, 7)
 _PENALTIES = 10 * np.logspace(-3, 3, 7)
 _N_BINS = 63

@@ -122,8 +122,9 @@ def score_published(outputs: Outputs, dataset: Dataset) -> Iterator[ScoreRow]:
     for name in dataset.scenario.targets if dataset.scenario else []:
         if LABELS[name].kind == "number":
             truth = dataset.labels[name].to_numpy(dtype=float)
-            reading = read(latents, truth, ~test, test, np.arange(len(test)), "linear", False)
-            correlation = pooled_correlation(truth[test], reading.predicted)
+            train, scored = ~test & np.isfinite(truth), test & np.isfinite(truth)
+            reading = read(latents, truth, train, scored, np.arange(len(test)), "linear", False)
+            correlation = pooled_correlation(truth[scored], reading.predicted)
             yield make_row(name, "pooled_correlation", correlation, "linear", "neuron")
     if "published_reconstruction" in outputs:
         noisy, clean = published_traces(dataset.recordings)

@@ -28,7 +28,8 @@ def pseudo_values(
     """What each group adds to a score of all neurons together, shape (n_groups,), sorted by group.
 
     Jackknife pseudo-values, shifted so that their mean is the score itself: where groups hold too
-    few neurons for scores of their own, intervals and tests over groups are made of these.
+    few neurons for scores of their own, intervals and tests over groups are made of these. A group
+    without which there is no score, such as the only one of a class, gets the score itself.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def pseudo_values(
     rest = np.array(
         [score(**{key: array[groups != name] for key, array in values.items()}) for name in names]
     )
+    known = np.isfinite(rest)
+    rest = np.where(known, rest, rest[known].mean() if known.any() else whole)
     return whole + (len(names) - 1) * (rest.mean() - rest)
 
 
@@ -164,15 +167,21 @@ def _unshrunk(deviations: pd.Series) -> np.ndarray:
 def nested_interval(scores: pd.Series, fits: pd.DataFrame | None = None) -> tuple[float, float]:
     """95 % interval of a method's mean score, over fits and cultures; NaN for fewer than two.
 
-    Over cultures alone it ends at the lowest and the highest score.
+    Of a method that was trained once it ends at the lowest and the highest score.
     """
     scored = scores[np.isfinite(scores)]
     if len(scored) < 2:
         return float("nan"), float("nan")
-    ends = np.quantile(bootstrap_means(scored.to_frame(), fits)[:, 0], _QUANTILES)
-    if fits is None or fits.empty:
-        ends = ends.clip(scored.min(), scored.max())
-    return float(ends[0]), float(ends[1])
+    low, high = bootstrap_ends(scored, fits)
+    if fits is None or scores.name not in fits or fits[scores.name].isna().all():
+        low, high = max(low, scored.min()), min(high, scored.max())
+    return float(low), float(high)
+
+
+def bootstrap_ends(values: pd.Series, fits: pd.DataFrame | None = None) -> tuple[float, float]:
+    """95 % interval of a mean by `bootstrap_means`, such as that of differences of two methods."""
+    low, high = np.quantile(bootstrap_means(values.to_frame(), fits)[:, 0], _QUANTILES)
+    return float(low), float(high)
 
 
 def compare(scores: pd.DataFrame, fits: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -338,9 +347,9 @@ def _weights(n: int) -> np.ndarray:
 def _rank_sum_distribution(doubled_ranks: tuple[int, ...]) -> np.ndarray:
     """Cumulative probability of every sum of positive ranks (doubled) under random signs."""
     probability = np.zeros(sum(doubled_ranks) + 1)
-    probability[0] = 0.5 ** len(doubled_ranks)
-    n_sums = 1
+    probability[0], n_sums = 1.0, 1
     for rank in doubled_ranks:
+        probability[:n_sums] /= 2  # at once, the power of so many halves would be 0
         probability[rank : rank + n_sums] += probability[:n_sums]
         n_sums += rank
     return np.cumsum(probability)

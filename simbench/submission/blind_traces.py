@@ -129,6 +129,7 @@ def export_traces(dataset: Dataset, folder: str | Path) -> Path:
         raise SimbenchError(
             f"scenario {scenario.name}: asks for no label, so nobody could send latents back"
         )
+    dataset.check_alike()
     parts = cross_fitted_parts(dataset)
     orders = blind_orders(dataset)
     with new_folder(folder) as draft:

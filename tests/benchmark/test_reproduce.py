@@ -42,6 +42,7 @@ class Drawn:
 """
 
 
+@pytest.mark.slow
 def test_a_row_of_several_trainings_comes_out_the_same(tiny, tmp_path):
     (tmp_path / "drawn.py").write_text(DRAWN)
     method = f"{tmp_path}/drawn.py:Drawn"

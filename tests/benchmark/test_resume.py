@@ -93,6 +93,7 @@ def _a_dask_worker(parent):
     return None
 
 
+@pytest.mark.slow
 def test_ctrl_c_or_the_end_of_a_job_stops_cleanly_and_says_how_to_resume(tmp_path):
     pytest.importorskip("torch")
     cache, out = tmp_path / "cache", tmp_path / "out"

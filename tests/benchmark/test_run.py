@@ -22,6 +22,13 @@ METHODS = ["pca", "trace-stats"]
 TIMING = ["seconds", "peak_memory_mb"]
 
 
+def test_nothing_to_run_and_no_training_are_refused(tiny):
+    with pytest.raises(SimbenchError, match="run: no units"):
+        run([])
+    with pytest.raises(SimbenchError, match="trainings = 0; allowed: 1 or more"):
+        plan([tiny], ["pca"], trainings=0)
+
+
 def test_plan_always_holds_the_controls(tiny):
     pytest.importorskip("torch")
     planned = [unit.method for unit in plan([tiny], ["pca"])]

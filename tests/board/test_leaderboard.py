@@ -181,6 +181,13 @@ def test_rows_that_do_not_belong_together_are_refused(change, complaint):
         leaderboard(pd.concat([made_rows([0.6]), made_rows([0.6]).assign(**change)]))
 
 
+def test_no_rows_and_an_unknown_probe_are_refused():
+    with pytest.raises(SimbenchError, match="no rows; needed are those of one scenario"):
+        leaderboard(made_rows([0.6]).iloc[:0])
+    with pytest.raises(SimbenchError, match="unknown probe 'linaer'; allowed: linear, nonlinear"):
+        leaderboard(made_rows([0.6]), "linaer")
+
+
 def test_versions_make_boards_of_their_own_newest_first():
     rows = pd.concat(
         [

@@ -56,6 +56,10 @@ def test_only_pairs_that_the_simulation_separates_count():
     assert len(separated_pairs(table([0.0, 0.01, 0.02], noise=5.0))) < 3
 
 
+def test_two_units_with_the_same_sign_separate_nothing():
+    assert separated_pairs(pd.DataFrame({"a": [0.1, 0.9], "b": [0.0, 0.0]})).empty
+
+
 def test_concordance_of_a_hand_made_case():
     pairs = pd.DataFrame(
         [("c", "a"), ("c", "b"), ("b", "a"), ("d", "a")], columns=["better", "worse"]

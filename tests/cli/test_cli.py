@@ -20,7 +20,7 @@ from simbench.cli import app
 from simbench.cli.common import Backend, Probe
 from simbench.core.parallel import BACKENDS
 from simbench.culture import planning
-from simbench.scoring.probes import PROBES
+from simbench.scoring import PROBES
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 REFUSE_ALL = (
@@ -344,6 +344,24 @@ def test_choices_are_those_of_the_package():
 def test_show_refuses_an_unknown_kind_of_picture_before_it_draws(tmp_path, name):
     refused(simbench("show", "culture", TINY, "-o", name, cwd=tmp_path), "allowed: .png, .svg")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("scenario", "what"),
+    [("recorded-cells", "it has no optics"), ("noise-ladder", "its optics vary .imaging.nu.")],
+)
+def test_spikes_are_imaged_by_optics_that_a_scenario_has(tmp_path, scenario, what):
+    np.savez(tmp_path / "a.npz", times=[0.5, 1.5], neurons=[0, 1])
+    done = simbench("import", "a.npz", "--spikes", "--scenario", scenario, "-o", "o", cwd=tmp_path)
+    refused(done, f"--scenario {scenario}: {what}; allowed: one with the same for all")
+
+
+def test_traces_that_anybody_can_make_again_are_not_exported_blindly(tmp_path):
+    simbench("simulate", TINY, "-o", tmp_path / "data", "--seed", "1")
+    blind = ("--target", "firing_type", "--export-traces", tmp_path / "blind")
+    complaint = f"--dataset {tmp_path / 'data'}: its seed: 1 bits can be guessed from the traces"
+    refused(simbench("run", "--dataset", tmp_path / "data", *blind), complaint)
+    assert not (tmp_path / "blind").exists()
 
 
 def test_import_of_measured_traces(tmp_path):

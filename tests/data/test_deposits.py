@@ -5,6 +5,7 @@ import json
 import threading
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from made_files import CELLS
 
 import simbench
 from simbench import SimbenchError
+from simbench.data.dataset import verify
 from simbench.data.deposits import deposits, fetch_dataset
 from simbench.data.export.release import CROISSANT, release
 from simbench.scenario.scenario import Scenario
@@ -96,6 +98,19 @@ def test_a_deposit_is_fetched_once(registry, server, released, tiny):
     )
     with pytest.raises(SimbenchError, match=r"fetch tiny-1.0-seed1: http://127.0.0.1:1/x: "):
         simbench.load_dataset("tiny-1.0-seed1")
+
+
+def test_a_deposit_whose_unpacking_was_cut_short_is_unpacked_again(registry, monkeypatch):
+    pytest.importorskip("pooch")
+
+    def cut_short(archive, folder):
+        archive.extract(archive.namelist()[0], folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ZipFile, "extractall", cut_short)
+        fetch_dataset(NAME)
+    verify(fetch_dataset(NAME))
 
 
 def test_another_file_than_was_deposited_is_refused(registry):

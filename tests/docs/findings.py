@@ -215,6 +215,10 @@ FINDINGS = [
         ("ablation", label, "avae[nll_weight=0]", LEVEL, "avae")
         for label in ("firing_type", "in_degree")
     ]),
+    (AVAE, "On in-degree no dropout, windows of 20 s and no KL divergence are below the `avae`", [
+        ("ablation", "in_degree", f"avae[{change}]", BELOW, "avae")
+        for change in ("dropout=0", "window_s=20", "beta=0")
+    ]),
     (AVAE, "The likelihood alone is level with the untrained encoder on firing type, and without "
      "the prediction of statistics the `avae` is level with the whole on in-degree", [
         ("ablation", "firing_type", ALONE, LEVEL, "untrained"),

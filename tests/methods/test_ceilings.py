@@ -91,6 +91,7 @@ def test_it_never_looks_at_the_labels_at_hand(tiny_dataset, answers, monkeypatch
     np.testing.assert_array_equal(again, answers)
 
 
+@pytest.mark.slow
 def test_the_learning_curve_is_drawn_from_rows(tiny, tmp_path):
     names = [f"traces-taught[n_cultures={n}, n_steps=10, width=4, device=cpu]" for n in (4, 8)]
     rows = run(plan([tiny], names, [1]))

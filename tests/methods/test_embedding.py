@@ -33,14 +33,14 @@ class Untold(Told):
 
 def traces(sizes):
     dff = [np.zeros((n, 10), dtype=np.float32) for n in sizes]
-    return Traces(dff, 20.0, np.array([True, True, False]), np.array([2, 0, 1]))
+    return Traces(dff, 20.0, np.array([True, False, True]))
 
 
 def test_fit_and_transform_are_told_the_same_numbers():
     method = Told()
     latents = fit_transform(method, traces([2, 3, 2]), 0)
     assert method.told_ == [0, 2]
-    assert latents.ravel().tolist() == [2, 2, 0, 0, 0, 1, 1]
+    assert latents.ravel().tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("method", "sizes"), [(Told(), [1, 1, 1]), (Untold(), [2, 2, 2])])

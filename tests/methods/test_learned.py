@@ -48,6 +48,12 @@ def test_autoencoders_reconstruct_as_well_as_pca(method):
         assert best * 0.99 < error < best * 1.5
 
 
+@pytest.mark.parametrize("n_steps", range(8, 12))
+def test_training_may_be_as_short_as_one_likes(n_steps):
+    X = low_rank(n=20)
+    assert np.isfinite(MLPVAE(2, n_steps=n_steps, device="cpu").fit(X).transform(X)).all()
+
+
 def test_info_nce_at_its_extremes():
     z = torch.eye(6)
     others = 5 * np.exp(-1 / _TEMPERATURE)

@@ -109,6 +109,7 @@ def test_settings_follow_the_name_and_go_before_those_of_the_run():
         ("avae[beta]", "'beta' is no setting; expected name"),
         ("avae[]", "'' is no setting"),
         ("[beta=0]", "'beta=0' is no setting"),
+        ("avae[betta={[]:1}]", "no parameter 'betta'"),
         ("avea[beta=0]", "unknown method 'avea'"),
         ("random-projection[random_state=5]", "'random_state' is set by the benchmark; allowed: "),
         ("spectrum[frame_rate=5]", "'frame_rate' is set by the benchmark; allowed: n_bands, "),

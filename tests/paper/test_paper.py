@@ -54,6 +54,7 @@ def home(made, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "paper"))
 
 
+@pytest.mark.slow
 def test_full_results_make_a_paper_of_six_to_ten_pages(made, tmp_path):
     build.typeset(tmp_path / "paper.pdf", is_draft=False, home=made)
     assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF")
@@ -61,12 +62,14 @@ def test_full_results_make_a_paper_of_six_to_ten_pages(made, tmp_path):
     assert 6 <= len(list(tmp_path.glob("*.png"))) <= 10
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_paper(made, tmp_path):
     for name in ("one.pdf", "two.pdf"):
         build.typeset(tmp_path / name, is_draft=False, home=made)
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["firing-types", "abante2025", "recorded-cells", "tracks"])
 def test_a_scenario_without_rows_stops_the_build_by_name(known, home, tmp_path, scenario):
     less = known | {"boards": {k: v for k, v in known["boards"].items() if k != scenario}}
@@ -80,6 +83,7 @@ def test_a_scenario_without_rows_stops_the_build_by_name(known, home, tmp_path, 
     assert out.exists()
 
 
+@pytest.mark.slow
 def test_a_method_without_rows_stops_the_build_by_name(home, tmp_path):
     text = home / "simbench.typ"
     text.write_text(text.read_text() + '\n#score("quickstart", "firing_type", "nobody")\n')
@@ -89,6 +93,7 @@ def test_a_method_without_rows_stops_the_build_by_name(home, tmp_path):
         build.typeset(tmp_path / "paper.pdf", is_draft=False, home=home)
 
 
+@pytest.mark.slow
 def test_a_broken_text_is_one_line(home, tmp_path):
     (home / "simbench.typ").write_text("#nonsense()")
     with pytest.raises(SimbenchError, match="unknown variable: nonsense") as refused:
@@ -121,6 +126,7 @@ def test_every_reference_is_cited_and_there():
     assert {name for name in re.findall(r"@(\w+)", text) if name[-1].isdigit()} == known
 
 
+@pytest.mark.slow
 def test_facts_are_those_of_the_rows(results, known):
     rows = read_rows(results / "quickstart")
     mine = rows[
@@ -139,6 +145,7 @@ def test_facts_are_those_of_the_rows(results, known):
     assert line["gap"] == f"{gap:+.2f}"
 
 
+@pytest.mark.slow
 def test_bad_results_leave_what_was_made(home, tmp_path):
     before = {path.name for path in (home / "generated").iterdir()}
     with pytest.raises(SimbenchError):
@@ -159,6 +166,7 @@ def test_words_follow_the_interval_of_the_difference():
     assert words["same"]["low"] == words["low"]["same"] == "level with"
 
 
+@pytest.mark.slow
 def test_proofs_hold(known):
     measured = known["proofs"]
     assert measured["spikes"]["differing"] == "0"

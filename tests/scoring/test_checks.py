@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import StandardScaler
 
 from simbench.core.errors import SimbenchError
+from simbench.scoring import PROBES
 from simbench.scoring.checks import (
     LARGEST,
     check_labels,
@@ -17,7 +18,7 @@ from simbench.scoring.checks import (
     standardize,
 )
 from simbench.scoring.metric_catalogue import METRICS
-from simbench.scoring.probes import PROBES, read
+from simbench.scoring.probes import read
 
 N = 30
 WRONG = {

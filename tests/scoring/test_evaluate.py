@@ -288,6 +288,16 @@ def test_neurons_without_a_label_are_left_out(dataset):
     assert scores(gaps, dataset, "isi_cv") > 0.99
 
 
+@pytest.mark.parametrize("n_known", [1, 2, 3, 5])
+def test_a_label_of_very_few_neurons_ends_in_scores(dataset, n_known):
+    first = [np.flatnonzero(dataset.test_neurons == side)[:n_known] for side in (False, True)]
+    known = np.zeros(len(dataset.labels), dtype=bool)
+    known[np.concatenate([*first, np.flatnonzero(~dataset.test_neurons)[-1:]])] = True
+    own = np.where(known, np.arange(len(known)), np.nan)
+    rows = evaluate(perfect(dataset), with_labels(dataset, own=own), ["own"])
+    assert "culture" in set(rows.loc[rows["target"] == "own", "split"])
+
+
 def test_culture_fingerprints_are_seen_beside_the_score(dataset):
     rng = np.random.default_rng(8)
     fingerprint = rng.standard_normal((N_CULTURES, 4))[dataset.culture]

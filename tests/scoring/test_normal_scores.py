@@ -88,6 +88,16 @@ def test_pseudo_values_have_the_score_of_all_as_their_mean(metric):
     assert len(values) == len(np.unique(groups))
 
 
+def test_a_group_without_which_nothing_is_defined_is_left_at_the_score():
+    def score(x):
+        return float(x.mean()) if 3.0 in x else float("nan")
+
+    values = pseudo_values(score, np.array([0, 0, 1, 2]), x=np.array([1.0, 1.0, 3.0, 2.0]))
+    assert np.isfinite(values).all()
+    assert values.mean() == pytest.approx(1.75)
+    assert values[1] == pytest.approx(1.75)
+
+
 def test_intervals_of_pseudo_values_are_those_of_resampled_groups():
     groups = np.repeat(np.arange(60), 3)
     truth = RNG.normal(size=180) * np.repeat(RNG.lognormal(0, 0.4, 60), 3)

@@ -38,7 +38,7 @@ class Foretells(GivesBack):
 
 def rows_of(method, latents, dataset):
     dff = [recording.dff for recording in dataset.recordings]
-    traces = Traces(dff, dataset.frame_rate, ~dataset.test, np.arange(len(dff)))
+    traces = Traces(dff, dataset.frame_rate, ~dataset.test)
     outputs = {"latents": latents} | reconstruct(method, traces, latents)
     rows = list(score_reconstruction(outputs, dataset))
     assert all(row["target"] == "trace" and row["metric"] in METRICS for row in rows)

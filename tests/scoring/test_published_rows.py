@@ -1,5 +1,7 @@
 """The published protocol for a method, against the same steps in plain scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -44,6 +46,14 @@ def test_pca_is_fitted_to_clean_traces_for_clusters_and_to_noisy_ones_for_the_er
     error = np.mean((given_back - clean[test]) ** 2)
     assert found["trace", "published_mse"] == pytest.approx(error, rel=1e-3)
     assert -1 <= found["in_degree", "pooled_correlation"] <= 1
+
+
+def test_neurons_without_a_number_are_left_out(tiny_dataset):
+    labels = tiny_dataset.labels.assign(in_degree=tiny_dataset.labels["in_degree"].astype(float))
+    labels.loc[::5, "in_degree"] = np.nan
+    dataset = replace(tiny_dataset)
+    object.__setattr__(dataset, "labels", labels)
+    assert -1 <= values(PCA(3), dataset)["in_degree", "pooled_correlation"] <= 1
 
 
 class Recorder(TransformerMixin, BaseEstimator):

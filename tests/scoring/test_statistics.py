@@ -42,6 +42,13 @@ def test_wilcoxon_is_scipys_exact_test(n):
     assert p_of(differences) == pytest.approx(wilcoxon(differences, method="exact").pvalue)
 
 
+def test_wilcoxon_of_many_cultures_is_near_the_normal_one():
+    differences = np.random.default_rng(0).normal(0.02, 1, 1500)
+    expected = wilcoxon(differences, method="asymptotic").pvalue
+    assert 0.01 < expected < 0.99
+    assert p_of(differences) == pytest.approx(expected, rel=0.01)
+
+
 def test_wilcoxon_with_ties_and_zeros_is_the_full_sign_flip_test():
     rng = np.random.default_rng(0)
     for _ in range(8):
@@ -131,6 +138,16 @@ def test_intervals_hold_the_true_mean_as_often_as_the_docs_say(n_cultures, said)
 def test_an_interval_ends_at_the_scores():
     right = pd.Series([1.0] * 8 + [0.0])
     assert nested_interval(right)[1] == 1
+
+
+def test_an_interval_ends_at_the_scores_whoever_else_was_trained_again():
+    scores = pd.Series([0.5, 0.9], [(0, 0), (0, 1)], name="pca")
+    index = pd.MultiIndex.from_product([[0], [0, 1]])
+    fits = pd.DataFrame({"avae": [0.1, -0.1]}, index)
+    assert nested_interval(scores, fits) == nested_interval(scores) == (0.5, 0.9)
+    low, high = nested_interval(scores.rename("avae"), fits)
+    assert low < 0.5
+    assert high > 0.9
 
 
 @pytest.mark.parametrize("n_cultures", [8, 30, 300])

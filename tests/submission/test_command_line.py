@@ -22,6 +22,7 @@ def simbench(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_traces_out_latents_in_and_on_the_board(simbench, tmp_path):
     code, _, err = simbench("run", TINY, "--seed", 1, "--export-traces", "traces")
     assert code == 2

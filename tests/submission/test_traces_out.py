@@ -142,3 +142,10 @@ def test_the_guide_calls_simulated_what_is(exported, tiny_dataset, tmp_path):
     measured = replace(tiny_dataset, scenario=None, origin={"given": ["fluorescence"]})
     guide = export_traces(measured, tmp_path / "measured") / "README.md"
     assert "Simulated" not in guide.read_text()
+
+
+def test_recordings_of_different_length_are_refused(small_dataset, tmp_path):
+    first, *others = small_dataset.recordings
+    short = replace(first, fluorescence=first.fluorescence[:, :100])
+    with pytest.raises(SimbenchError, match="recordings differ"):
+        export_traces(replace(small_dataset, recordings=(short, *others)), tmp_path / "out")

@@ -50,9 +50,10 @@ def draw_rois(recording: Recording) -> Rois:
     if not np.isfinite(xy_um).all():
         lacks = int(np.flatnonzero(~np.isfinite(xy_um).all(axis=1))[0])
         raise SimbenchError(f"{recording.name}: neuron {lacks} has no position x_mm, y_mm")
-    corner = xy_um.min(axis=0) - _MARGIN_UM
-    extent = xy_um.max(axis=0) + _MARGIN_UM - corner
-    pixel_um = max(PIXEL_UM, extent.max() / _MAX_PIXELS)
+    pixel_um = max(PIXEL_UM, (np.ptp(xy_um, axis=0).max() + 2 * _MARGIN_UM) / _MAX_PIXELS)
+    margin_um = max(_MARGIN_UM, 3 * pixel_um)  # a disc of one pixel lies inside
+    corner = xy_um.min(axis=0) - margin_um
+    extent = xy_um.max(axis=0) + margin_um - corner
     columns, rows = (int(n) for n in np.ceil(extent / pixel_um))
     centres = ((xy_um - corner) / pixel_um)[:, ::-1]
     radius = max(1.0, SOMA_DIAMETER_UM / 2 / pixel_um)

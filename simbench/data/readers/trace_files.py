@@ -28,6 +28,7 @@ _TAKEN = (
     "image_mask", "pixel_mask_index", "voxel_mask_index",
 )  # fmt: skip
 _MINI = "_mini.mat"
+_NAMED = [n for n, label in LABELS.items() if label.kind == "class" and n != "inhibitory"]
 _MISSING = ("NA", "N/A", "NaN", "nan")
 
 
@@ -109,11 +110,11 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
     recordings = []
     for number, recording in enumerate(dataset.recordings):
         truth, rows = recording.read_truth(), table[dataset.recording == number]
+        labels = with_labels(truth.labels, rows.reset_index(drop=True))
         try:
-            group = group_of(rows)
+            group = group_of(labels) if {"animal", "culture"} & set(rows) else ""
         except SimbenchError as error:
             raise SimbenchError(f"{path}: recording {recording.name}: {error}") from None
-        labels = with_labels(truth.labels, rows.reset_index(drop=True))
         load = partial(replace, truth, labels=labels)
         recordings.append(replace(recording, load_truth=load, group=group or recording.group))
     origin = provenance([], []) | (dataset.origin or {})
@@ -122,9 +123,18 @@ def add_labels(dataset: Dataset, path: str | Path) -> Dataset:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
-    """Numbers, where all that is no number is what R or Python write for a missing one."""
+    """Numbers, where all that is no number is what R or Python write for a missing one.
+
+    Names of classes, and true and false with gaps, stay text.
+    """
+    if column.name in _NAMED:
+        return column
+    known = column.mask(column.isin(_MISSING))
+    words = known.dropna().astype(str).str.capitalize()
+    if not pd.api.types.is_numeric_dtype(column) and words.isin(["True", "False"]).all():
+        return words.reindex(column.index)
     try:
-        return pd.to_numeric(column.mask(column.isin(_MISSING)))
+        return pd.to_numeric(known)
     except ValueError:
         return column
 
@@ -132,7 +142,9 @@ def _as_numbers(column: pd.Series) -> pd.Series:
 def _read_table(path: Path, neurons: list[str]) -> pd.DataFrame:
     """The rows in the order of the neurons, without their names."""
     with reading(path):
-        table = read_table(path, keep_default_na=False, na_values=[""]).apply(_as_numbers)
+        names = dict.fromkeys(_NAMED, str)
+        table = read_table(path, dtype=names, keep_default_na=False, na_values=[""])
+        table = table.apply(_as_numbers)
     if "neuron" not in table:
         if len(table) != len(neurons):
             raise SimbenchError(

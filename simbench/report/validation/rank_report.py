@@ -39,6 +39,7 @@ from simbench.scenario.scenario_file import load_scenario
 _KIND_COLORS = {
     "twins": PALETTE[0], "suite": "0.7", "suite mean": "0.2", "contrast": PALETTE[1],
 }  # fmt: skip
+_NUMBER_SIZE = (0.1, 0.09)  # of a number in a panel, as shares of its width and height
 _INTRODUCTION = """\
 Does the order of methods on simulated data carry over to real cells? The boards are those of
 `{cells}` (measured traces; R² of labels of the spikes, within indicator; irregularity and
@@ -122,7 +123,7 @@ def validate_ranks(
 def ranks_text(table: pd.DataFrame, cells: Tables, twins: Tables, seeds: Sequence[int]) -> str:
     """What was found, in Markdown: thresholds, boards, and the scores behind them."""
     found = verdicts(table)
-    checks = markdown_table(
+    fixed = markdown_table(
         ("board", "target", "measure", "threshold", "found", ""),
         [
             (r.board, in_words(r.target), r.measure, f"≥ {r.least:g}", number(r.found),
@@ -131,6 +132,7 @@ def ranks_text(table: pd.DataFrame, cells: Tables, twins: Tables, seeds: Sequenc
         ],
         3,
     )  # fmt: skip
+    checks = f"{fixed}\n{_each_once(table)}"
     boards = markdown_table(
         ("board", "target", "methods", "tau", "one a family", "pairs", "concordance"),
         [
@@ -163,6 +165,13 @@ def ranks_text(table: pd.DataFrame, cells: Tables, twins: Tables, seeds: Sequenc
     }  # fmt: skip
     sections = "".join(f"\n## {title}\n\n{text}" for title, text in parts.items())
     return f"# Ranks\n\n{introduction}{sections}"
+
+
+def _each_once(table: pd.DataFrame) -> str:
+    """Mean tau of the suite's boards as it was first defined."""
+    means = table[table["kind"] == "suite"].groupby("target", sort=False)["tau"].mean()
+    told = ", ".join(f"{in_words(str(target))} {number(tau)}" for target, tau in means.items())
+    return f"With every board of the suite counted once, as when its threshold was fixed: {told}.\n"
 
 
 def _suite_table(table: pd.DataFrame, targets: Sequence[str]) -> str:
@@ -218,16 +227,22 @@ def _scatter(
     axis: Axes, simulated: pd.Series, real: pd.Series, numbers: Mapping[str, int],
     families: Mapping[str, str],
 ) -> None:  # fmt: skip
-    shared = [name for name in real.index if name in simulated.index]
-    for name in shared:
-        axis.text(
-            simulated[name], real[name], str(numbers[name]), color=family_color(families[name]),
-            fontsize=7, ha="center", va="center",
-        )  # fmt: skip
-    for values, margins in ((simulated, axis.set_xlim), (real, axis.set_ylim)):
-        low, high = values[shared].min(), values[shared].max()
-        span = max(high - low, 1e-3)
-        margins(low - 0.1 * span, high + 0.1 * span)
+    """Numbers of methods; a dot where a number would lie on one that is drawn."""
+    shared = [name for name in numbers if name in real.index and name in simulated.index]
+    places = pd.DataFrame({"x": simulated[shared], "y": real[shared]})
+    spans = (places.max() - places.min()).clip(1e-3)
+    numbered: list[str] = []
+    for name, place in places.iterrows():
+        near = (places.loc[numbered] - place).abs() / spans < _NUMBER_SIZE
+        color = family_color(families[str(name)])
+        if near.all(axis=1).any():
+            axis.plot(place["x"], place["y"], ".", color=color, ms=3)
+            continue
+        numbered.append(str(name))
+        text = str(numbers[str(name)])
+        axis.text(place["x"], place["y"], text, color=color, fontsize=7, ha="center", va="center")
+    low, high = places.min() - 0.1 * spans, places.max() + 0.1 * spans
+    axis.set(xlim=(low["x"], high["x"]), ylim=(low["y"], high["y"]))
     axis.locator_params(nbins=4)
 
 

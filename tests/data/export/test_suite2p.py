@@ -1,9 +1,13 @@
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from simbench.culture.spikes import SpikeTrains
 from simbench.data.export import export
+from simbench.data.export.rois import draw_rois
 from simbench.data.export.suite2p import spike_counts
 
 # What the loader of suite2p's GUI and its panels read (suite2p 1.1).
@@ -35,6 +39,17 @@ def test_roiextractors_opens_it(small_dataset, folder):
     assert reader.get_traces(name="deconvolved").sum() == len(recording.truth.spikes.times)
     assert reader.get_image("mean").shape == reader.get_frame_shape()
     assert len(reader.get_roi_pixel_masks()) == recording.n_neurons
+
+
+def test_rois_of_the_widest_field_lie_on_the_sensor(small_dataset):
+    recording = small_dataset.recordings[1]
+    labels = recording.truth.labels
+    wide = labels.assign(x_mm=1000 * labels["x_mm"], y_mm=900 * labels["y_mm"])
+    rois = draw_rois(replace(recording, load_truth=partial(replace, recording.truth, labels=wide)))
+    for rows, columns, weights in rois.pixels:
+        assert len(weights)
+        assert 0 <= rows.min() <= rows.max() < rois.shape[0]
+        assert 0 <= columns.min() <= columns.max() < rois.shape[1]
 
 
 def test_everything_the_gui_asks_for_is_there(folder):

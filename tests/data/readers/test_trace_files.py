@@ -248,6 +248,22 @@ def test_a_missing_number_leaves_numbers(folder, tmp_path, missing):
     assert list(labels["layer"]) == columns["layer"]
 
 
+def test_a_label_of_cultures_divides_no_animal(folder, tmp_path):
+    labelled = add_labels(import_traces(folder), own(tmp_path, culture=list("abcd")))
+    assert [recording.group for recording in labelled.recordings] == ["a", "b", "479115", "479115"]
+
+
+def test_true_and_false_with_gaps_stay_classes_and_names_stay_names(folder, tmp_path):
+    columns = {"healthy": [True, "", False, True], "inhibitory": ["TRUE", "NA", "FALSE", "TRUE"],
+               "animal": [1, "", 3, 3]}  # fmt: skip
+    labels = add_labels(import_traces(folder), own(tmp_path, **columns)).labels
+    assert labels["healthy"].fillna("").tolist() == ["True", "", "False", "True"]
+    assert list(labels["inhibitory"]) == ["True", "", "False", "True"]
+    assert list(labels["animal"]) == ["1", "", "3", "3"]
+    whole = add_labels(import_traces(folder), own(tmp_path, healthy=[True, True, False, True]))
+    assert whole.labels["healthy"].dtype == bool
+
+
 @pytest.mark.parametrize("stem", [".x", "README.md", "manifest.json"])
 def test_names_that_no_dataset_can_have_are_one_line(tmp_path, stem):
     write_mat(tmp_path / f"{stem}.mat", cell())

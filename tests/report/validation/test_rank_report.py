@@ -37,6 +37,7 @@ def made(monkeypatch, tmp_path, tiny):
     return small
 
 
+@pytest.mark.slow
 def test_boards_are_run_compared_and_written(made, tmp_path):
     out = tmp_path / "out"
     table = validate_ranks([*METHODS, "spikes-own"], [1], SHELF, out)
