@@ -10,6 +10,7 @@ from simbench.scenario.scenario_file import available_scenarios, load_scenario
 SHOWN = {
     "chance": 0.0, "spikes": 1.0, "untrained": 0.6, "spikes-frames": 0.82,
     "shuffled-time": 0.7, "pca": 0.3, "random-projection": 0.2, "fa": 0.29, "trace-stats": 0.5,
+    "pca-spectrum": 0.4,
     "spectrum": 0.75, "spectrum+population": 0.76, "window-discriminants": 0.78,
     "segment-contrastive": 0.7, "avae-published": 0.35, "avae": 0.8,
     "avae[filters=learned]": 0.72, "traces-taught": 0.9, "spikes-own": 0.95,

@@ -243,7 +243,7 @@ def _scatter(
         axis.text(place["x"], place["y"], text, color=color, fontsize=7, ha="center", va="center")
     low, high = places.min() - 0.1 * spans, places.max() + 0.1 * spans
     axis.set(xlim=(low["x"], high["x"]), ylim=(low["y"], high["y"]))
-    axis.locator_params(nbins=4)
+    axis.locator_params(nbins=3)
 
 
 def _draw_taus(axes: np.ndarray, table: pd.DataFrame, targets: list[str]) -> None:
