@@ -90,6 +90,11 @@ class SpikeTrains:
         """Neuron index of every spike, shape (n_spikes,)."""
         return np.repeat(np.arange(self.n_neurons), self.counts)
 
+    def frames(self, frame_rate: float) -> np.ndarray:
+        """Frame (int) in which each spike falls, at a rate in Hz; shape (n_spikes,)."""
+        # spike times lie on the simulation's grid: rounding must not move one into the frame before
+        return np.floor(self.times * frame_rate + 1e-6).astype(np.int64)
+
     def counted(self, frame_rate: float) -> "SpikeTrains":
         """What is left if only the number of spikes in each frame is known.
 
@@ -100,7 +105,7 @@ class SpikeTrains:
         frame_rate : float
             Hz.
         """
-        frame = np.floor(self.times * frame_rate)
+        frame = self.frames(frame_rate)
         is_first = np.ones(len(frame), dtype=bool)
         is_first[1:] = (np.diff(frame) != 0) | (np.diff(self.neurons) != 0)
         first = np.flatnonzero(is_first)

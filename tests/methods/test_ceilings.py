@@ -35,6 +35,17 @@ def test_counts_by_frame_forget_when_in_the_frame_spikes_came():
     np.testing.assert_array_equal(moved.counted(10.0).times, counted.times)
 
 
+@pytest.mark.parametrize("frame_rate", (5, 10, 20, 50, 100, 200))
+def test_a_spike_at_the_border_of_two_frames_belongs_to_the_later(frame_rate):
+    """Spike times are whole steps of 0.1 ms: which frame holds them is told by whole numbers."""
+    steps = np.arange(20_000)
+    spikes = SpikeTrains(steps * 0.1 / 1000, np.array([0, len(steps)]), 2.0)
+    expected = steps * frame_rate // 10_000
+    np.testing.assert_array_equal(spikes.frames(frame_rate), expected)
+    counted = np.floor(spikes.counted(frame_rate).times * frame_rate)
+    np.testing.assert_array_equal(counted, expected)
+
+
 def test_ceilings_hold_what_their_names_say(tiny_dataset):
     whole, own = spike_latents(tiny_dataset), spike_latents(tiny_dataset, population=False)
     frames = spike_latents(tiny_dataset, by_frame=True)

@@ -79,8 +79,7 @@ def _ops(recording: Recording, rois: Rois, traces: np.ndarray) -> dict[str, Any]
 
 def spike_counts(spikes: SpikeTrains, frame_rate: float, n_frames: int) -> np.ndarray:
     """Spikes of each neuron in each frame, float32, shape (n_neurons, n_frames)."""
-    # Spike times lie on the simulation's grid: rounding must not move one into the frame before.
-    frames = np.floor(spikes.times * frame_rate + 1e-6).astype(np.int64)
+    frames = spikes.frames(frame_rate)
     inside = frames < n_frames
     counts = np.zeros((spikes.n_neurons, n_frames), dtype=np.float32)
     np.add.at(counts, (spikes.neurons[inside], frames[inside]), 1)
