@@ -35,7 +35,7 @@ def test_counts_by_frame_forget_when_in_the_frame_spikes_came():
     np.testing.assert_array_equal(moved.counted(10.0).times, counted.times)
 
 
-@pytest.mark.parametrize("frame_rate", (5, 10, 20, 50, 100, 200))
+@pytest.mark.parametrize("frame_rate", [5, 10, 20, 50, 100, 200])
 def test_a_spike_at_the_border_of_two_frames_belongs_to_the_later(frame_rate):
     """Spike times are whole steps of 0.1 ms: which frame holds them is told by whole numbers."""
     steps = np.arange(20_000)

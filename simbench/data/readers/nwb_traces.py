@@ -9,7 +9,7 @@ import numpy as np
 from simbench.core.errors import SimbenchError, needing
 from simbench.core.files import reading
 from simbench.data.readers.measured_recording import group_of, measured_recording
-from simbench.data.readers.spike_files import label_columns
+from simbench.data.readers.spike_files import is_told, label_columns
 from simbench.data.recording import Recording
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pynwb.ophys import RoiResponseSeries
 
 _OTHERS = ("neuropil", "deconv", "denois", "baseline", "background", "true")
-_UNTOLD = ("", "unknown", "not told", "see notes")
 
 
 def read_nwb_traces(path: str | Path, name: str | None = None) -> list[Recording]:
@@ -98,7 +97,7 @@ def _labels(series: "RoiResponseSeries", rows: np.ndarray, file: "NWBFile") -> d
     plane = table.imaging_plane
     told = {"animal": subject, "region": plane.location, "indicator": plane.indicator}
     for label, value in told.items():
-        if str(value or "").lower() not in _UNTOLD:
+        if is_told(value):
             labels.setdefault(label, str(value))
     return labels
 

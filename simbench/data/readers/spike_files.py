@@ -54,12 +54,12 @@ def import_spikes(
     spike) or ``offsets`` (spikes of neuron i are ``times[offsets[i]:offsets[i + 1]]``), and, if
     known, ``duration`` in seconds, ``n_neurons``, and one array of length n_neurons for each label
     (``simbench.scenario.labels.LABELS``), such as ``x_mm``, ``y_mm`` or ``firing_type``. An
-    ``.nwb`` file holds a units table; its columns with the names of labels are taken, and its times
-    are counted from the start of the first observation interval. An ``.h5`` file is read by
-    `read_electrodes`. Labels of activity and nuisances are made again. Neurons without
-    positions are placed at random on a dish with 250 neurons per mm2. The group of a recording is
-    the ``animal``, if there is that label, or else the ``culture``; without either it is a culture
-    of its own.
+    ``.nwb`` file holds a units table; its columns with the names of labels are taken, its subject
+    is the animal where no culture is named, and its times are counted from the start of the first
+    observation interval. An ``.h5`` file is read by `read_electrodes`. Labels of activity and
+    nuisances are made again. Neurons without positions are placed at random on a dish with 250
+    neurons per mm2. The group of a recording is the ``animal``, if there is that label, or else the
+    ``culture``; without either it is a culture of its own.
 
     Parameters
     ----------
@@ -145,7 +145,8 @@ def _read_nwb(path: Path) -> dict[str, np.ndarray]:
         from pynwb import NWBHDF5IO
 
     with NWBHDF5IO(path, "r") as io:
-        units = io.read().units
+        file = io.read()
+        units = file.units
         if units is None or "spike_times" not in units.colnames:
             raise SimbenchError(f"{path}: holds no units table with spike times")
         data = {
@@ -161,6 +162,9 @@ def _read_nwb(path: Path) -> dict[str, np.ndarray]:
             if isinstance(column, DynamicTableRegion):  # such as the ROI of a unit
                 rows = np.asarray(column.data[:])
                 data |= {n: v[rows] for n, v in label_columns(column.table).items()}
+        subject = file.subject.subject_id if file.subject else None
+        if is_told(subject) and "culture" not in data:
+            data.setdefault("animal", np.full(len(units), subject))
         return data
 
 
@@ -173,6 +177,11 @@ def label_columns(table: Any) -> dict[str, np.ndarray]:
             is_text = values.dtype.kind == "O" and all(isinstance(v, str) for v in values)
             columns[name] = values.astype(str) if is_text else values
     return columns
+
+
+def is_told(value: Any) -> bool:
+    """Whether a field says more than that nothing is known."""
+    return str(value or "").lower() not in ("", "unknown", "not told", "see notes")
 
 
 _READERS = {".npz": _read_npz, ".nwb": _read_nwb, ".h5": read_electrodes}

@@ -176,6 +176,33 @@ def test_times_in_nwb_count_from_the_first_observation(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("subject", "columns", "group"),
+    [
+        ("mouse-7", {}, "mouse-7"),
+        ("unknown", {}, "recording-000"),
+        ("mouse-7", {"culture": ["dish-1", "dish-1"]}, "dish-1"),
+        ("mouse-7", {"animal": ["mouse-8", "mouse-8"]}, "mouse-8"),
+    ],
+)
+def test_the_subject_of_nwb_is_the_animal_where_nothing_else_is_told(
+    tmp_path, subject, columns, group
+):
+    pynwb = pytest.importorskip("pynwb", reason="pynwb reads NWB files")
+    from datetime import UTC, datetime
+
+    file = pynwb.NWBFile("a session", "id", datetime(2025, 1, 1, tzinfo=UTC))
+    file.subject = pynwb.file.Subject(subject_id=subject)
+    for times in ([0.5, 1.25], [2.0]):
+        file.add_unit(spike_times=times)
+    for name, values in columns.items():
+        file.add_unit_column(name, "as told", data=values)
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as io:
+        io.write(file)
+    recording = import_spikes(tmp_path / "a.nwb").recordings[0]
+    assert recording.group == group
+
+
+@pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"times": np.array([0.5, np.nan, 1, 2, 3])}, "not finite"),
