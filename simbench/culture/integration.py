@@ -119,9 +119,9 @@ def run_block(
         if progress:
             progress(len(members) * n_steps * dt_ms / 1000)
         ended = [member for member in members if member.end == block.step]
-        for member in ended:
+        for member, events in zip(ended, block.events_of(ended)):
             try:
-                trial = member.trials.send(block.events_of(member))
+                trial = member.trials.send(events)
             except (StopIteration, SimbenchError) as end:
                 members.remove(member)
                 yield member.number, end.value if isinstance(end, StopIteration) else end
@@ -140,7 +140,7 @@ class _Block:
     def __init__(self, members: list[_Member], dt_ms: float, target: str) -> None:
         self.step = 0
         self._dt_ms, self._target = dt_ms, target
-        self._fired: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self._fired: list[SpikeEvents] = []
         self._build(members)
 
     def _build(self, members: list[_Member]) -> None:
@@ -157,6 +157,8 @@ class _Block:
         self._noise, self._spiking = self._array("noise"), self._array("_spikespace")
         self.most_steps = max(1, CHUNK // len(self._noise))
         self._draws = np.zeros((self.most_steps, len(self._noise)))
+        self._normal = np.empty(self.most_steps * max(network.n_neurons for network in networks))
+        self._noise_sd = np.concatenate([network.noise_sd(self._dt_ms) for network in networks])
         start = 0
         for member in members:
             member.place = slice(start, start + member.n_neurons)
@@ -170,9 +172,10 @@ class _Block:
     def advance(self, n_steps: int) -> None:
         """Run all members for a number of steps, at most ``most_steps``."""
         for member in self._members:
-            normal = member.rng.standard_normal((n_steps, member.n_neurons))
-            sd = member.trial.network.noise_sd(self._dt_ms)
-            np.multiply(normal, sd, out=self._draws[:n_steps, member.place])
+            normal = self._normal[: n_steps * member.n_neurons].reshape(n_steps, member.n_neurons)
+            member.rng.standard_normal(out=normal)
+            noise_sd = self._noise_sd[member.place]
+            np.multiply(normal, noise_sd, out=self._draws[:n_steps, member.place])
         neurons, counts = [], np.zeros(n_steps, dtype=np.int64)
         for step, row in enumerate(self._draws[:n_steps]):
             self._noise[:] = row
@@ -182,27 +185,25 @@ class _Block:
                 counts[step] = n_spikes
                 neurons.append(self._spiking[:n_spikes].copy())
         if neurons:
-            ids = self._ids[np.concatenate(neurons)]
-            order = np.argsort(ids)  # so that each member finds its own
             steps = np.repeat(np.arange(self.step, self.step + n_steps), counts)
-            self._fired.append((self.step, ids[order], steps[order]))
+            self._fired.append((self._ids[np.concatenate(neurons)], steps))
         self.step += n_steps
 
-    def events_of(self, member: _Member) -> SpikeEvents:
-        """What a member has fired in its trial, in any order."""
-        neurons, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for begun, ids, when in self._fired:
-            if begun >= member.begun:
-                own = slice(
-                    *np.searchsorted(ids, member.first_id + np.array([0, member.n_neurons]))
-                )
-                neurons.append(ids[own] - member.first_id)
-                steps.append(when[own] - member.begun)
-        return np.concatenate(neurons), np.concatenate(steps)
+    def events_of(self, members: Sequence[_Member]) -> Iterator[SpikeEvents]:
+        """What each member has fired in its trial, in any order."""
+        none = np.empty(0, np.int64)
+        ids, steps = map(np.concatenate, zip((none, none), *self._fired))
+        order = np.argsort(ids)  # so that each member finds its own
+        ids, steps = ids[order], steps[order]
+        for member in members:
+            first, last = np.searchsorted(ids, member.first_id + np.array([0, member.n_neurons]))
+            neurons, since = ids[first:last] - member.first_id, steps[first:last] - member.begun
+            yield neurons[since >= 0], since[since >= 0]
 
     def restart(self, member: _Member) -> None:
         """Begin a new trial of a member."""
         member.begun, member.rng = self.step, member.noise()
+        self._noise_sd[member.place] = member.trial.network.noise_sd(self._dt_ms)
         for name, values in neuron_values(member.trial.network, self._dt_ms).items():
             self._array(name)[member.place] = values
         for name in self._neurons.variables:
@@ -217,7 +218,7 @@ class _Block:
             kept[member.place] = True
         self._draws[:, ~kept] = 0
         first = min((member.begun for member in members), default=self.step)
-        self._fired = [some for some in self._fired if some[0] >= first]
+        self._fired = [(ids[steps >= first], steps[steps >= first]) for ids, steps in self._fired]
         # with delays they stay, for spikes under way could not move
         if members and members[0].trial.network.delays_ms is None and kept.mean() < BUSY:
             names = STATE & set(self._neurons.variables)

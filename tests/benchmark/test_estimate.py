@@ -1,11 +1,13 @@
 """What a run will cost: what levels share is counted once, and what is there costs nothing."""
 
+from itertools import chain
+
 import pytest
 
 from simbench.benchmark.estimate import estimate
 from simbench.benchmark.plan import plan
-from simbench.benchmark.run import run
 from simbench.core.files import validated
+from simbench.data.simulation import recording_folders
 from simbench.scenario.scenario import Scenario
 
 METHODS = ["pca", "spectrum"]
@@ -47,7 +49,9 @@ def test_what_is_there_costs_nothing(tiny, monkeypatch, tmp_path):
     units = plan([tiny], ["pca"])
     before = estimate(units)
     assert (before.n_recordings_cached, before.n_fits_cached) == (0, 0)
-    run(units)
+    made = chain.from_iterable((unit.latents_folder, unit.scores_folder) for unit in units)
+    for folder in (*recording_folders(tiny, 0), *made):
+        folder.mkdir(parents=True)
     after = estimate(units)
     assert (after.n_recordings_cached, after.n_fits_cached) == (tiny.replicates, before.n_fits)
     assert (after.core_s, after.disk_bytes) == (0, 0)

@@ -192,7 +192,7 @@ def test_a_method_that_kills_its_dask_worker_is_a_failed_row(rows, tiny, tmp_pat
     path = tmp_path / "deadly.py"
     path.write_text(DEADLY_TO_WORKERS)
     with parallel_backend("dask"):
-        made = run(plan([tiny], [f"{path}:Kills", "pca"], seeds=[1])).set_index("method")
+        made = run([Unit(tiny, 1, f"{path}:Kills"), Unit(tiny, 1, "pca")]).set_index("method")
     assert made.loc[f"{path}:Kills", "status"] == "failed"
     assert made.loc[f"{path}:Kills", "error"] == "UnitFailed: its process died: out of memory?"
     assert (made.loc["pca", "status"] == "ok").all()
@@ -213,9 +213,9 @@ class Sleeps:
 def test_a_method_that_takes_too_long_is_stopped_and_fails_alone(rows, tiny, tmp_path):
     path = tmp_path / "slow.py"
     path.write_text(SLOW)
-    units = plan([tiny], [f"{path}:Sleeps", "pca"], seeds=[1])
-    made = run(units, n_jobs=2, timeout_s=10).set_index("method")
-    assert made.loc[f"{path}:Sleeps", "error"] == "UnitFailed: took longer than 10 s"
+    units = [Unit(tiny, 1, name) for name in (f"{path}:Sleeps", "pca")]
+    made = run(units, n_jobs=2, timeout_s=5).set_index("method")
+    assert made.loc[f"{path}:Sleeps", "error"] == "UnitFailed: took longer than 5 s"
     assert (made.loc["pca", "status"] == "ok").all()
 
 

@@ -30,7 +30,7 @@ def units(tiny, tmp_path_factory):
         "    def fit(self, X):\n        raise ValueError('no luck')\n"
         "    def transform(self, X):\n        return X\n"
     )
-    units = plan([tiny], ["pca", "fa", f"{broken}:Breaks"], seeds=[1])
+    units = plan([tiny], ["pca", f"{broken}:Breaks"], seeds=[1])
     return [unit for unit in units if unit.method not in ("untrained", "trace-stats")]
 
 

@@ -6,6 +6,7 @@ What is compared with the loop in C is measured in seconds of the processor, in 
 import ctypes
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -15,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from scipy import sparse
 
 from simbench import load_scenario
+from simbench.core import cache
 from simbench.core.seeds import stream
 from simbench.culture.axons import grow
 from simbench.culture.growth import (
@@ -32,6 +35,7 @@ from simbench.culture.planning import plan_blocks, prepare_target
 from simbench.culture.rate_search import Drive
 from simbench.culture.substrate import make_substrate
 from simbench.culture.wiring import dish_radius_mm
+from simbench.data.cultures import fill_cache
 from simbench.data.simulation import recording_units
 from simbench.scenario.culture_recipe import CultureRecipe, WiringRecipe
 
@@ -279,3 +283,21 @@ def test_two_workers_against_one(benchmark, warm):
     two = benchmark.pedantic(sweep, args=(2,), rounds=1)
     benchmark.extra_info |= {"one_s": one, "two_s": two, "throughput": one / two}
     print(f"one {one:.1f} s, two {two:.1f} s, {one / two:.2f} times the throughput")
+
+
+def test_a_thousand_cultures(benchmark, warm, tmp_path, monkeypatch):
+    """84 neurons, 130 s, two workers, into the cache. Wanted: 3 min and 4 GiB or less."""
+    recipe = load_scenario("firing-types").culture.model_copy(update={"n_neurons": 84})
+    assert recipe.settle_s + recipe.duration_s == 130.0
+    shutil.copytree(cache.cache_folder() / "cython", tmp_path / "cython")
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
+    recipes = dict.fromkeys(range(1000), recipe)
+    benchmark.pedantic(fill_cache, (recipes, SEED, 2, lambda share: None), rounds=1)
+    get_reusable_executor().shutdown(wait=True)  # only the peak of workers that ended is known
+    own, worker = (
+        resource.getrusage(who).ru_maxrss / 2**20
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    found = {"minutes": benchmark.stats.stats.min / 60, "gib": own + 2 * worker}
+    benchmark.extra_info |= found
+    print(found)

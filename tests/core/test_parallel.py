@@ -76,10 +76,10 @@ def test_workers_follow_the_environment_of_the_moment(way, monkeypatch):
 
 
 def test_a_job_that_dies_sleeps_or_fails_does_so_alone():
-    found = dict(run_alone(double, {n: (n,) for n in range(10)}, 2, timeout_s=8))
+    found = dict(run_alone(double, {n: (n,) for n in range(10)}, 2, timeout_s=5))
     assert {n: found[n] for n in (0, 1, 2, 6)} == {0: 0, 1: 2, 2: 4, 6: 12}
     assert str(found[3]) == "its process died: out of memory?"
-    assert str(found[4]) == "took longer than 8 s"
+    assert str(found[4]) == "took longer than 5 s"
     assert isinstance(found[5], ValueError)
     assert str(found[8]) == "its process died: out of memory?"
     assert str(found[9]) == r"NotForOthers: no \ud800 luck"

@@ -130,7 +130,7 @@ def run_again(network, n_steps):
 
 @pytest.mark.parametrize("delay_ms", [0.0, 9.0])
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("chunk", [2**20, 1000])
+@pytest.mark.parametrize("chunk", [pytest.param(2**20, marks=pytest.mark.slow), 1000])
 def test_spikes_do_not_depend_on_block_target_chunk_or_earlier_trials(
     delay_ms, target, chunk, monkeypatch
 ):

@@ -137,7 +137,7 @@ def test_tracks_lower_in_degree_and_rate():
     assert tracks.summary["mean_rate_hz"] < flat.summary["mean_rate_hz"]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_low_rate_is_reached_though_network_bursts_make_it_random(seed):
     """Some 15 bursts: the same drive with other noise is 20 % off, but a run fits."""
     grown = culture(duration_s=60.0, target_rate_hz=0.3, seed=seed)
@@ -145,7 +145,10 @@ def test_a_low_rate_is_reached_though_network_bursts_make_it_random(seed):
     assert grown.summary["network_spike_share"] > 0.5
 
 
-@pytest.mark.parametrize("topology", ["flat", "scale-free", "modular"])
+@pytest.mark.parametrize(
+    "topology",
+    ["modular", *(pytest.param(name, marks=pytest.mark.slow) for name in ("flat", "scale-free"))],
+)
 def test_the_target_rate_is_reached_and_written_down(topology):
     grown = culture(duration_s=15.0, target_rate_hz=0.8, wiring={"topology": topology})
     assert grown.summary["mean_rate_hz"] == pytest.approx(0.8, rel=0.1)

@@ -114,6 +114,7 @@ def test_damaged_recordings_of_the_cache_are_made_again(cells):
     np.testing.assert_array_equal(simulate(cells, 0).traces(), before)
 
 
+@pytest.mark.slow
 def test_the_whole_way_of_a_scenario(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMBENCH_REAL", str(write_cells(tmp_path, n_animals=60)))
     cells = validated(Scenario, CELLS)
@@ -211,7 +212,7 @@ def test_electrodes_are_imaged_and_cultures_held_out(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMBENCH_REAL", str(tmp_path))
     data = json.loads(load_scenario("recorded-cultures").model_dump_json())
     data["recordings"] |= {"seconds": 10.0}
-    data |= {"n_components": 2}
+    data |= {"n_components": 2, "targets": ["region", "days_in_vitro", "log_rate"], "given": {}}
     scenario = validated(Scenario, data)
     dataset = simulate(scenario, seed=2)
     assert dataset.traces().shape == (144, 200)
@@ -247,8 +248,6 @@ def test_run_of_a_dataset_of_anyone(folder, tmp_path):
     assert set(rows["status"]) == {"ok"}
     assert (out / "my-cells" / "traces.png").is_file()
     assert "R² within indicator" in (out / "index.html").read_text(encoding="utf-8")
-    again = simbench("report", out)
-    assert again.returncode == 0, again.stderr
     number = 1 + int(np.flatnonzero((rows["method"] == "pca") & (rows["split"] == "culture"))[0])
     same = simbench("reproduce", out / "my-cells" / "rows.jsonl.gz", "--row", number, "-j", "1")
     assert same.returncode == 0, same.stderr + same.stdout
@@ -261,8 +260,9 @@ def test_a_dataset_without_spikes_has_no_oracle_and_a_perfect_ceiling(folder, tm
         replace(r, load_truth=partial(replace, t)) for r, t in zip(dataset.recordings, truths)
     )
     path = replace(dataset, recordings=bare).save(tmp_path / "bare")
-    rows = run(plan([scenario_of(path, ["indicator"])], ["pca"]))
-    assert "spikes" not in set(rows["method"])
+    units = plan([scenario_of(path, ["indicator"])], ["pca"])
+    assert "spikes" not in {unit.method for unit in units}
+    rows = run([unit for unit in units if unit.method in ("chance", "pca")])
     read = rows[(rows["metric"] == "balanced_accuracy") & (rows["method"] == "pca")]
     assert (read["ceiling"] == 1).all()
     assert read["recovery"].notna().all()

@@ -236,6 +236,7 @@ def test_a_broken_card_file_is_one_line(tmp_path, text):
     clear(error.value)
 
 
+@pytest.mark.slow
 def test_of_a_cross_fitted_scenario_each_culture_is_scored_once(tiny, tmp_path):
     split = tiny.split.model_copy(update={"cross_fitted": True})
     crossed = tiny.model_copy(update={"split": split})
