@@ -159,7 +159,7 @@ def against_c(networks, duration_s, c_loop, rounds=3):
 
 def test_forty_small_cultures_against_a_plain_c_loop(benchmark, warm, c_loop):
     """40 cultures of 84 neurons, all firing types, 130 s. Wanted: 1.2 times the loop or less."""
-    networks = networks_of(load_scenario("firing-types").culture, 40)
+    networks = networks_of(load_scenario("firing-types-classic").culture, 40)
     found = benchmark.pedantic(against_c, (networks, 130.0, c_loop), rounds=1)
     benchmark.extra_info |= found
     print(json.dumps(found))
