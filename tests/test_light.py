@@ -86,7 +86,7 @@ def test_a_run_leaves_networks_out_and_says_so_in_one_line(light, folder):
     done = light("run", TINY, "--seed", 1, "--out", "runs", "-j", 1)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith("left out without PyTorch (pip install torch): untrained, ")
+    assert line.startswith("left out without PyTorch (`pip install .`): untrained, ")
     rows = read_rows(folder / "runs")
     assert (rows["status"] == "ok").all()
     networks = {name for name, entry in METHODS.items() if entry.device != "cpu"}
@@ -102,7 +102,8 @@ def test_a_network_that_is_asked_for_is_one_line(light, name):
     done = light("run", TINY, "-m", name, "--out", "none")
     assert done.returncode == 2
     plain = name.partition("[")[0]
-    assert done.stderr == f"simbench: method {plain} needs PyTorch: `pip install torch`\n"
+    needed = "needs PyTorch: `pip install .` in a clone of simbench"
+    assert done.stderr == f"simbench: method {plain} {needed}\n"
 
 
 def test_the_benchmark_needs_nothing_that_only_unix_has():

@@ -202,7 +202,7 @@ def run(
 
 def _say_left_out(networks: list[str]) -> None:
     if networks:
-        _log.warning("left out without PyTorch (pip install torch): %s", ", ".join(networks))
+        _log.warning("left out without PyTorch (`pip install .`): %s", ", ".join(networks))
 
 
 def _run_scenario(

@@ -100,7 +100,7 @@ class MethodEntry:
         """What to install for the method, if it needs an extra or PyTorch."""
         if self.needs:
             return needs_extra(_EXTRAS[self.needs])
-        return "needs PyTorch: `pip install torch`" if self.lacks_torch else ""
+        return "needs PyTorch: `pip install .` in a clone of simbench" if self.lacks_torch else ""
 
 
 _SKLEARN = "Pedregosa et al. 2011, JMLR 12:2825"
